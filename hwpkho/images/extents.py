@@ -65,7 +65,7 @@ class MappedSource(Source):
         self._size = array("Q")
         self._offset = array("Q")
         self._file = array("I")
-        # Columns: phys, end, offset, file, and the highest end so far.
+        # Columns: first and last byte, offset, file, and the highest last byte so far.
         self._hidden = tuple(array("Q") for _ in range(5))
         end, last_file, last_offset = 0, -1, 0
         for i in order:
@@ -96,12 +96,17 @@ class MappedSource(Source):
             file.close()
 
     def _hide(self, phys: int, end: int, offset: int, file: int) -> None:
-        """Note a piece that others hide, unless it is the same bytes of the file."""
+        """Note a piece that others hide, unless it is the same bytes of the file.
+
+        A running kernel shows its own segment otherwise: zeros where it gave memory back.
+        """
+        if self._files[file].live:
+            return
         skip = phys - self._phys[-1]
         if skip >= 0 and (file, offset) == (self._file[-1], self._offset[-1] + skip):
             return
         highest = self._hidden[-1]
-        row = phys, end, offset, file, max(end, highest[-1] if highest else 0)
+        row = phys, end - 1, offset, file, max(end - 1, highest[-1] if highest else 0)
         for column, value in zip(self._hidden, row, strict=True):
             column.append(value)
 
@@ -113,10 +118,10 @@ class MappedSource(Source):
         return data
 
     def _compare(self, phys: int, data: memoryview) -> None:
-        starts, ends, offsets, files, highest = self._hidden
+        starts, lasts, offsets, files, highest = self._hidden
         last = i = bisect_left(starts, phys + len(data)) - 1
-        while i >= 0 and highest[i] > phys:
-            start, stop = max(phys, starts[i]), min(phys + len(data), ends[i])
+        while i >= 0 and highest[i] >= phys:
+            start, stop = max(phys, starts[i]), min(phys + len(data), lasts[i] + 1)
             if start < stop:
                 at = offsets[i] + start - starts[i]
                 other = self._files[files[i]].read(at, stop - start)

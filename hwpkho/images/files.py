@@ -31,7 +31,8 @@ class FileBytes:
 
     Of /proc/kcore, /dev/mem and the like ``size`` is what the kernel says it is, or 2^63 - 1 where
     it says nothing (``endless``: such a file can be read, but not searched), and what cannot be
-    read is absent. Of files on a disk it is an error.
+    read is absent. Of files on a disk it is an error. ``live`` tells the former, which may show the
+    same memory in two ways.
     """
 
     endless = False
@@ -44,7 +45,7 @@ class FileBytes:
         """
         self.path = "stdin" if path == "-" else path
         self._fd = -1
-        self._gaps = False
+        self.live = False
         self._data: memoryview | None = None
         if inside:
             self._fd = opening.regular(path, as_is=as_is)
@@ -58,12 +59,12 @@ class FileBytes:
             if stat.S_ISREG(status.st_mode) and not self.size:
                 self.size = _size_by_reading(self._fd)
             # Files of /proc have no blocks; nor have those of one hole, of which no read fails.
-            self._gaps = not stat.S_ISREG(status.st_mode) or not status.st_blocks
+            self.live = not stat.S_ISREG(status.st_mode) or not status.st_blocks
             if stat.S_ISBLK(status.st_mode):
                 self.size = os.lseek(self._fd, 0, os.SEEK_END)
             elif stat.S_ISCHR(status.st_mode):
                 self.size, self.endless = (1 << 63) - 1, True
-            elif not self._gaps and self.size <= SMALL:
+            elif not self.live and self.size <= SMALL:
                 self._data = self.read(0, self.size)
         except OSError as error:
             self.close()
@@ -122,7 +123,7 @@ class FileBytes:
             if len(data) < size:
                 data = self._rest(data, offset, size)
         except OSError as error:
-            if self._gaps:
+            if self.live:
                 return memoryview(b"")  # a hole of /proc/kcore or /dev/mem: absent
             raise ReadError(
                 f"{printable(self.path)}: {error.strerror or error} at offset 0x{offset:x}"
@@ -218,7 +219,7 @@ class HeldBytes(FileBytes):
     def __init__(self, path: str, data: memoryview) -> None:
         """Show ``data`` (bytes) under the name ``path``."""
         self.path, self.size = path, len(data)
-        self._fd, self._gaps, self._data = -1, False, data
+        self._fd, self.live, self._data = -1, False, data
 
 
 def _size_by_reading(fd: int) -> int:

@@ -25,7 +25,7 @@ from hwpkho.judging.efi_table.generations import GENERATIONS
 from hwpkho.live.machine import Live
 from tests.support import FIXTURES, captures, efi
 from tests.support.examples import crossed, some, times
-from tests.support.handovers import Call, Machine, note
+from tests.support.handovers import Machine, Made, note
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import PFN
 
@@ -190,8 +190,8 @@ class Later:
     """A running second kernel: its memory, what it must hand over, and what is free since."""
 
     machine: Machine
-    incoming: Call
-    outgoing: Call
+    incoming: Made
+    outgoing: Made
     own: set[int]
     before: dict[int, bytes]
 
@@ -248,7 +248,7 @@ def _later(arch: str, page_size: int, seed: int = 1, filler: int = 120) -> Later
     return Later(m, incoming, outgoing, own, before)
 
 
-def _board(made: Call, page_size: int, array: int) -> bytes:
+def _board(made: Made, page_size: int, array: int) -> bytes:
     """Return a device tree that hands ``made`` over."""
     values = {
         "linux,kho-fdt": struct.pack(">QQ", made.root, page_size),

@@ -157,6 +157,26 @@ def test_segments_that_disagree_about_the_list(at, code, first, tmp_path, cli):
                                                             (False, 0, False))  # fmt: skip
 
 
+def test_segments_that_disagree_at_the_end_of_the_address_space(tmp_path_factory) -> None:
+    top = (1 << 64) - PAGE
+    source = _of(tmp_path_factory, [(top, bytes(PAGE)), (top, bytes([1]) * PAGE)])
+    with pytest.raises(InputError, match="two segments hold different bytes at 0xfffffffffffff000"):
+        source.read(top, PAGE)
+
+
+def test_a_running_kernel_may_show_memory_in_two_ways(tmp_path_factory, monkeypatch) -> None:
+    """In /proc/kcore its own segment has zeros where it gave pages back."""
+    real = FileBytes.__init__
+
+    def opened(self, *args, **how):
+        real(self, *args, **how)
+        self.live = True
+
+    monkeypatch.setattr(FileBytes, "__init__", opened)
+    source = _of(tmp_path_factory, [(0x10000, bytes([1]) * PAGE), (0x10800, bytes(PAGE // 2))])
+    assert source.read(0x10000, PAGE) == bytes([1]) * PAGE
+
+
 @pytest.mark.parametrize(("size", "count"), [(8, 102), (PAGE, 52), (1 << 18, 4)])
 def test_many_segments_over_the_same_memory_are_refused(size, count, tmp_path_factory, monkeypatch):
     monkeypatch.setattr("hwpkho.images.extents.MAX_LOOKUPS", 99)

@@ -31,19 +31,19 @@ DOCUMENT = ROOT / "docs" / "efi-table.md"
 NODE = 0xF000000
 Pieces = dict[int, bytes]
 #: Layout that is read → the pieces; None where the condition makes no sense.
-Call = Callable[[str], Pieces | None]
+Made = Callable[[str], Pieces | None]
 
 
 class Row(NamedTuple):
     """A condition: what it is, the table, the suffix of the cases measured, and its address."""
 
     what: str
-    made: Call
+    made: Made
     case: str
     at: int = TABLE
 
 
-def _bitmap(**how: Any) -> Call:
+def _bitmap(**how: Any) -> Made:
     def made(layout: str) -> Pieces | None:
         if layout == "list" or (layout == "bitmap" and "base" in how):
             return None
@@ -52,7 +52,7 @@ def _bitmap(**how: Any) -> Call:
     return made
 
 
-def _bad(units: Iterable[tuple[int, int]], pages: Iterable[int]) -> Call:
+def _bad(units: Iterable[tuple[int, int]], pages: Iterable[int]) -> Made:
     """Bad units, or for a list bad pages, all in one node."""
     runs, entries = list(units), [(page, 4096) for page in pages]
 
@@ -64,17 +64,17 @@ def _bad(units: Iterable[tuple[int, int]], pages: Iterable[int]) -> Call:
     return made
 
 
-def _list(*nodes: bytes) -> Call:
+def _list(*nodes: bytes) -> Made:
     pieces = {NODE + 4096 * i: raw for i, raw in enumerate(nodes)}
     whole = {TABLE: node(following=NODE, room=0), **pieces}
     return lambda layout: whole if layout == "list" else None
 
 
-def _any(raw: bytes) -> Call:
+def _any(raw: bytes) -> Made:
     return lambda _: {TABLE: raw}
 
 
-def _apart(count: int) -> Call:
+def _apart(count: int) -> Made:
     """So many separate places, all above the first units and below the table's."""
     units = [(2 * n + 1, 2 * n + 2) for n in range(count + 1) if n != 60]
     return _bad(units[:count], [0x4000000 + 0x2000 * n for n in range(count)])

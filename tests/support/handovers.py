@@ -30,7 +30,7 @@ MACHINES = {"x86_64": 62, "arm64": 183}
 
 
 @dataclass
-class Call:
+class Made:
     """Where the parts of a handover were put (physical addresses)."""
 
     root: int
@@ -75,14 +75,14 @@ class Machine:
         mark: Callable[[Blocks], Blocks] = lambda blocks: blocks,
         stale: int = 0,
         named: tuple[str, ...] = (),
-    ) -> Call:
+    ) -> Made:
         """Make a handover; ``pfns`` None leaves the hwpoison subtree out.
 
         ``mark`` may change what the tracker marks; ``stale`` fills the array past count; ``named``
         stands behind the KHO version.
         """
         version, size = root.numbered(kho)._replace(parts=named), self.page_size
-        made = Call(0, 0, 0, [], [], [], 0, [], [])
+        made = Made(0, 0, 0, [], [], [], 0, [], [])
         refs: list[root.SubtreeRef] = []
         made.root = self.put()
         blocks: Blocks = [(made.root, 0)]
@@ -128,7 +128,7 @@ class Machine:
         self.memory[made.root] = root.build(version, made.tracker, made.subtrees).ljust(size, b"\0")
         return made
 
-    def array_pages(self, made: Call, count: int) -> None:
+    def array_pages(self, made: Made, count: int) -> None:
         """Let the array have so many pages more, marked by the tracker and not in memory."""
         first = 0x20_0000_0000
         more = [first + i * self.page_size for i in range(count)]
@@ -167,7 +167,7 @@ class Machine:
         assert len(old) == len(new)
         self.memory[phys] = held.replace(old, new)
 
-    def boot_data(self, made: Call, areas: list[tuple[int, int]], length: int | None = None) -> int:
+    def boot_data(self, made: Made, areas: list[tuple[int, int]], length: int | None = None) -> int:
         """Put a scratch array and x86 boot data that lead to it; return its address."""
         array_at = self.put(build_scratch(areas))
         data = KhoData(

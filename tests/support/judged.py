@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hwpkho.judging.result import Validation
-    from tests.support.handovers import Call, Machine
+    from tests.support.handovers import Machine, Made
 
 PFNS = [0x50010, 0x52000]
 SCRATCH = (0x7600_0000, 0x200_0000)
@@ -25,7 +25,7 @@ RAM = "40000000-7fffffff : System RAM\n"
 
 def validated(
     m: Machine,
-    made: Call,
+    made: Made,
     folder: Path,
     root: int | None = None,
     areas: Sequence[tuple[int, int]] = (SCRATCH,),
@@ -44,7 +44,7 @@ def validated(
     return validate([str(m.save(folder))], ValidateOptions(case, memmaps=(str(map_),)))
 
 
-def set_root(m: Machine, made: Call, name: str, value: bytes, node: str | None = None) -> None:
+def set_root(m: Machine, made: Made, name: str, value: bytes, node: str | None = None) -> None:
     """Change a property of the root FDT or of one of its nodes."""
     tree = fdt.parse(m.memory[made.root]).root
     where = certain(tree.find(node)) if node else tree

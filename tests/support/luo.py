@@ -10,7 +10,7 @@ from hwpkho.abi import luo, memfd, vmalloc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.support.handovers import Call, Machine
+    from tests.support.handovers import Machine, Made
 
 #: A folio: its first PFN, its page of the file, its order.
 Folio = tuple[int, int, int]
@@ -82,7 +82,7 @@ class Orchestrator:
         shared = self.page("flbs", luo.build_page(luo.Head(1, len(flbs)), flbs, size))
         return luo.Luo(luo.COMPATIBLE, 1, at, shared)._replace(**changes).build()
 
-    def handover(self, blob: bytes, **options: Any) -> Call:
+    def handover(self, blob: bytes, **options: Any) -> Made:
         """Put the handover; see :meth:`tests.support.handovers.Machine.handover`."""
         return self.machine.handover(
             subtrees=[(luo.NAME, blob)], mark=lambda blocks: blocks + self.blocks, **options

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hwpkho.codes import Code
-    from tests.support.handovers import Blocks, Call
+    from tests.support.handovers import Blocks, Made
 
 PAGE = 4096
 Inputs = tuple[list[str], CaseOptions]
@@ -43,7 +43,7 @@ def _saved(folder: Path, m: Machine, **options: Any) -> Inputs:
     return [str(m.save(folder))], CaseOptions(**options)
 
 
-def _rebuilt_root(m: Machine, h: Call, change: Callable[[fdt.Node], object]) -> None:
+def _rebuilt_root(m: Machine, h: Made, change: Callable[[fdt.Node], object]) -> None:
     """Write the root FDT again from its changed tree."""
     tree = kho.parse(m.memory[h.root]).tree
     change(tree.root)

@@ -306,6 +306,18 @@ def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     assert "HP612" in {p["code"] for p in got.json["problems"]}
 
 
+@pytest.mark.parametrize(
+    "stamp", ["1764480001.00000{} host1 kernel: ", "[    1.00000{} <    0.1>] "]
+)
+def test_a_stamp_is_no_part_of_a_number_that_was_cut(stamp, tmp_path, cli) -> None:
+    said = [MF.format(9), "Kernel panic - not syncing: Memory failure on page ", "CPU: 3"]
+    path = tmp_path / "log"
+    path.write_text("".join(f"{stamp.format(n)}{line}\n" for n, line in enumerate(said)))
+    got = cli("list", "--pfns", path)
+    assert got.out == "0x9\n"
+    assert "line 2: Memory failure: the number is cut off" in got.err
+
+
 def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     boots = "".join(f"{BANNER}\n[    9.000000] {MF.format(pfn)}\n" for pfn in (1, 2, 3))
     log = f"[  500.000000] {MF.format(0)}\n{boots}"

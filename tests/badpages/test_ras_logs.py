@@ -176,6 +176,11 @@ STATUS {status:x} MCGSTATUS f
             ),
             {(9, "uncorrected")},
         ),
+        (  # a field with zeros in front
+            "tracepoint",
+            f"{TASK}mce_record: bank=07, status=bd80000000100090, addr=9440, misc=8d",
+            {(8, "uncorrected"), (9, "uncorrected")},
+        ),
         (  # trace-cmd report -R: the fields themselves, decimal but for unsigned long
             "tracepoint",
             (

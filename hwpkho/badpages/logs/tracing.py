@@ -237,7 +237,10 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
 
 def _fields(text: str) -> dict[str, int]:
     """Return the fields of an event where they are printed themselves."""
-    return {name: int(word, 0) & _ALL_BITS for name, word in _FIELD.findall(text)}
+    return {
+        name: int(word, 16 if word.startswith("0x") else 10) & _ALL_BITS
+        for name, word in _FIELD.findall(text)
+    }
 
 
 def _number(found: re.Match[str] | None) -> int | None:

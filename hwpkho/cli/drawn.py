@@ -49,7 +49,7 @@ class Drawn(NamedTuple):
         """
         places = [self.path, *(file.path for file in self.beside)]
         for i, place in enumerate(places):
-            if place == output.STDOUT in places[:i]:
+            if place == output.STDOUT and place in places[:i]:
                 raise UsageError("--format: two reports go to standard output")
             output.check_apart(place, *places[:i])
             if i or writes:

@@ -132,11 +132,11 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def added(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def targeted(*args: Any, **values: Any) -> Any:
+        def targeted(*args: Any, **chosen: Any) -> Any:
             given = options.given()
-            if "to" not in given and not reads(values["to"], given):
-                values["to"] = default  # what is typed counts before a setting
-            return command(*args, **values)
+            if "to" not in given and not reads(chosen["to"], given):
+                chosen["to"] = default  # what is typed counts before a setting
+            return command(*args, **chosen)
 
         return options.add(targeted, *decorators)
 

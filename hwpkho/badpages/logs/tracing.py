@@ -33,7 +33,8 @@ _PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")
 #: Of other events it prints them likewise, as signed numbers; those that are 0 it leaves out.
 _PERF_FIELDS = re.compile(r"[a-z_]{2,16}: -?[0-9]{1,20}(?:[,)]|\s*$)")
 #: The fields themselves: of ``perf trace``, of ``trace-cmd report -R``, which has ``unsigned long``
-#: in hex and all others decimal, and of ras-mc-ctl.
+#: in hex and all others decimal, and of ras-mc-ctl. A decimal number at the end may be cut, but for
+#: cpuvendor, the last field of mce_record, which has one digit.
 _FIELD = re.compile(
     r"\b([a-z][a-z_]{1,15})(?:: |=)"
     r"(-?[0-9]{1,20}(?=[\s,)]|(?<=vendor=[0-9])$)|0x[0-9a-f]{1,16}(?=[\s,)]|$))"

@@ -262,3 +262,12 @@ def test_uboot_memory_that_is_in_no_bank_is_a_gap(lost: int, log: Path) -> None:
         start = (4 << 30) + (n << 21)
         assert any(a <= start and start + (1 << 20) <= b for a, b in covered)
     assert not any(a <= 1 << 30 < b for a, b in covered)
+
+
+@pytest.mark.parametrize("line", ["=> load mmc 0:1 0x${kernel_addr_r}", "0x", "WB|0xg"])
+def test_uboot_commands_below_a_map_are_none_of_its_lines(line: str, log: Path) -> None:
+    """What is no attribute word ended in a traceback."""
+    row = "CONVENTIONAL     0000000040000000-0000000048000000 WB\n"
+    table = primary(read_text(log, f"{row}{line}\n"))
+    assert plain(rows(table)) == [(0x40000000, 0x47FFFFFF, "conventional")]
+    assert not table.gaps

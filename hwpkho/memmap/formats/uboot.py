@@ -50,8 +50,8 @@ _HEADING = late(r"={16} ={16} ={16} ={10}")
 _BANNER = late(r"\bU-Boot (?:[A-Z]{3} )?(?P<version>20[0-9][0-9]\.[0-9][0-9])\b")
 #: A damaged line of the table: a type and the start of a number, or a range.
 _LIKE = late(
-    rf"(?!.* : )(?:^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
-    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))",
+    rf"^[>|\s]*(?P<type>[A-Z][A-Za-z]+(?: [A-Z]+)*)(?:\s+[0-9A-FOolI]\S*.*|\s*)$"
+    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)",
     re.IGNORECASE,
 )
 _START = late(rf"(?<!\S)({_HEX}{{16}})-")
@@ -124,7 +124,7 @@ class UBoot(TableForm):
 
     def _is_like(self, line: str) -> bool:
         """Tell whether a line below one of the table is a damaged one."""
-        match = _LIKE.search(line)
+        match = None if " : " in line else _LIKE.search(line)
         if match is None or not match["type"]:
             return match is not None
         return match["type"] in _EFI_NAMES or begins_type(match["type"])
@@ -157,6 +157,8 @@ def _attributes(words: list[str]) -> int | None:
         return None
     for word in words:
         if "0x" in word:
+            if not re.fullmatch(_WORD, word):
+                return None
             bits = int(word.removeprefix("ISA="), 16)
             if word.startswith("ISA="):
                 bits <<= _ISA_SHIFT

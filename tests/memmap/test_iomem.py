@@ -265,3 +265,13 @@ def test_a_damaged_name_is_shown_printable(tmp_path: Path, cli: Any) -> None:
     got = cli("memmap", path)
     assert '"\\x01ystem RAM" is cut off' in got.out + got.err
     assert "\x01" not in got.out + got.err
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [("System SRAM", False), ("System DRAM", False), ("System PRAM (x)", False),
+     ("stem RAM", True), ("Sys#em RAM", True), ("Sys#em RAM (kmem)", True)],
+)  # fmt: skip
+def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool, log: Path) -> None:
+    text = f"00100000-3fffffff : System RAM\n50000000-5000ffff : {name}\n"
+    assert bool(primary(read_text(log, text)).gaps) == damaged

@@ -286,10 +286,13 @@ def _is_part(name: str) -> bool:
         return True
     if name in _KNOWN or name.startswith(_WEIGHTY):
         return False
-    return any(_is_alike(name[: len(known)], known) for known in _WEIGHTY)
+    return any(_is_alike(name, known) for known in _WEIGHTY)
 
 
 def _is_alike(name: str, known: str) -> bool:
+    if name[len(known) : len(known) + 1] not in ("", " ", "("):
+        return False  # with a letter more it is another resource: System SRAM
+    name = name[: len(known)]
     # What is damaged in one place keeps the other end; to compare all names takes a second.
     if not (name.startswith(known[:_END]) or name.endswith(known[-_END:])):
         return False

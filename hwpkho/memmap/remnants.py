@@ -33,7 +33,7 @@ _BEGUN = late(r"^[\s>|]*+(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:
 #: Somebody left lines out: ``...``, ``[snip]``.
 _DIGIT = late(r"[0-9]")
 _ELISION = late(
-    r"^[\s>|]*+(?:[\[(<{]?\s*+(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?|--More--)\s*[\])>}]?)"
+    r"^[\s>|]*+(?:[\[(<{]?\s*+(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?)\s*[\])>}]?)"
     r"[\s.]*$",
     re.IGNORECASE,
 )

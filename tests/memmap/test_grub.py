@@ -79,3 +79,19 @@ def test_a_listing_longer_than_any_is_refused(log: Path, monkeypatch: pytest.Mon
     head = "Type      Physical start  - end             #Pages        Size Attributes\n"
     with pytest.raises(InputError, match=f"more than {most} entries"):
         read_text(log, head + "".join(rows))
+
+
+EFI_ROW = "conv-mem  {:016x}-{:016x} 00000001      4KiB UC WC WT WB"
+
+
+@pytest.mark.parametrize("between", ["--MORE--\n", "--MORE--        \n", ""])
+@pytest.mark.parametrize(("front", "behind"), [("", ""), ("| ", " |"), ("", " <--")])
+def test_grub_pager_and_frames_lose_no_line(
+    front: str, behind: str, between: str, log: Path
+) -> None:
+    first, second = (
+        f"{front}{EFI_ROW.format(start, start + 0xFFF)}{behind}\n" for start in (0x1000, 0x8000)
+    )
+    table = primary(read_text(log, f"{first}{between}{second}"))
+    assert [entry.start for entry in table.entries] == [0x1000, 0x8000]
+    assert not table.gaps

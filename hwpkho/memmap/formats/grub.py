@@ -37,13 +37,13 @@ _MMAP = late(
     rf"(?:type = 0x(?P<number>{_HEX}{{1,8}})|(?P<word>[A-Za-z][A-Za-z() -]{{2,40}}))"
 )
 #: Behind the attributes: one that has lost or wrong letters, and perhaps others behind it.
-_HALF_WORD = late(r"\s++(?:\S{1,3}\s*$|.*\s(?:RT|UC|WC|WT|WB)\b)")
+_HALF_WORD = late(r"\s++(?:(?=\S*[A-Za-z])\S{1,3}\s*$|.*\s(?:RT|UC|WC|WT|WB)\b)")
 _EFI_HEADING = late(r"\bend\s+#Pages\b|#Pages\s+Size\b")
 _MMAP_BEGUN = late(r"\bbase_addr\s*=|\blength = 0x[0-9A-Fa-f]+, ")
 #: A damaged line of lsefimmap: a type and the start of a number, or a range.
 _EFI_LIKE = late(
-    r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
-    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S))"
+    r"^[>|\s]*(?P<type>[A-Za-z][A-Za-z-]{2,11})(?:\s+[0-9A-Fa-foOlI]\S*.*|\s*)$"
+    rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)"
 )
 _EFI_REST = late(r"\b(?:RT|UC|WC|WT|WB)\s*$")
 _EFI_START = late(rf"(?<!\S)({_HEX}{{16}})-")
@@ -138,7 +138,7 @@ class Grub(TableForm):
 
     def _is_like(self, line: str) -> bool:
         """Tell whether a line below one of lsefimmap is a damaged one."""
-        match = _EFI_LIKE.search(line)
+        match = None if " : " in line else _EFI_LIKE.search(line)
         if match is None or not match["type"]:
             return match is not None
         return type_of(match["type"]) is not None or begins_type(match["type"])

@@ -286,6 +286,7 @@ def rows_of(row: str, *starts: int) -> list[str]:
         (FREEBSD_ROW, "nalMemory 000000002000 000000000000 00000001 WC WT WB"),
         (FREEBSD_ROW, "000001 WC WT WB"),
         (FREEBSD_ROW, "WC WT WB"),
+        (FREEBSD_ROW, "     ConventionalMemory 000000002000 000000000000 00000001 WC WT B"),
         (SMAP_ROW, "SMAP ty=0000000000002000 len=0000000000001000"),
         (SMAP_ROW, "ase=0000000000002000 len=0000000000001000"),
         (SMAP_ROW, "0002000 len=0000000000001000"),
@@ -320,6 +321,26 @@ def test_rows_whose_line_end_is_lost_are_all_taken(row: str, tmp_path: Path) -> 
     assert not found.gaps
 
 
+@pytest.mark.parametrize(
+    ("row", "half"),
+    [
+        (FREEBSD_ROW, "     LoaderData 000000002000 0000"),
+        (SHELL_ROW, "  BS_Data    0000000000002000-0000000000002FFF"),
+        (SHELL_ROW, "  BS_Data    00"),
+    ],
+)
+@pytest.mark.parametrize("behind", ["\n", "     "])
+def test_half_a_row_behind_one_whose_line_end_is_lost_makes_a_gap(
+    row: str, half: str, behind: str, tmp_path: Path
+) -> None:
+    first, last = rows_of(row, 0x1000, 0x4000)
+    heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
+    text = heading + first.rstrip("\n") + half + behind + last
+    found = primary(read_text(tmp_path / "log", text))
+    assert [entry.start for entry in found.entries] == [0x1000, 0x4000]
+    assert [(gap.start, gap.end) for gap in found.gaps] == [(0x2000, 0x3FFF)]
+
+
 @pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW])
 def test_a_log_that_ends_within_the_stamp_below_a_table_says_so(row: str, tmp_path: Path) -> None:
     """What it was, is not known: another line of the table, perhaps."""
@@ -352,6 +373,15 @@ def test_a_line_of_blanks_between_two_others_costs_no_time(row: str, tmp_path: P
     heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
     text = heading + (line + " " * 4000 + "x\n") * 3 + line
     text += (line[:35] + " " * 4000 + "x\n" + line) * 3
+    start = time.process_time()
+    read_text(tmp_path / "log", text)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("row", [SHELL_ROW, UBOOT_ROW, GRUB_ROW])
+def test_blanks_below_a_row_of_a_listing_cost_no_time(row: str, tmp_path: Path) -> None:
+    """At each blank the line was searched for the colon of another form: 0.1 s a line."""
+    text = "".join(line + " " * 4000 + "x\n" for line in rows_of(row, *range(0, 0x20000, 0x1000)))
     start = time.process_time()
     read_text(tmp_path / "log", text)
     assert time.process_time() - start < 1

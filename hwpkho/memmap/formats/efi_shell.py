@@ -66,9 +66,9 @@ _SUMMARIES = 16
 
 #: A damaged line of the table: a type and the start of a number, or a range.
 _LIKE = late(
-    r"(?!.* : )(?:^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
+    r"^[>|\s]*(?P<type>[A-Za-z][A-Za-z_]{2,23})\s+[0-9A-FOolI]"
     rf"|{_HEX}{{6,16}}-{_HEX}{{4,16}}(?!\S)|(?<!\S){_HEX}{{16}}\s+{_HEX}{{16}}\s*$"
-    r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Za-z][A-Za-z_]{3,10})\s*$)"
+    r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Za-z][A-Za-z_]{3,10})\s*$"
 )
 _START = late(rf"(?<!\S)({_HEX}{{16}})-")
 #: A table has ended after so many other lines.
@@ -109,7 +109,11 @@ class EfiShell(TableForm):
         elif match := _LINE.search(line) or ("MemoryMap," in line and _SFO.search(line)):
             while match:  # several where a copy has lost line ends
                 self._take(number, line, match)
-                match = match.re.search(line, match.end())
+                after = match.re.search(line, match.end())
+                torn = line[match.end() : after.start() if after else None]
+                if is_remnant(torn) or self._is_like(torn):
+                    self._damaged(number, torn)
+                match = after
             self._patience = _PATIENCE
         elif _is_begun(line):
             self._keep(number, line)
@@ -132,7 +136,7 @@ class EfiShell(TableForm):
 
     def _is_like(self, line: str) -> bool:
         """Tell whether a line below one of the table is a damaged one."""
-        match = _LIKE.search(line)
+        match = None if " : " in line else _LIKE.search(line)
         if match is None:
             return False
         word = match["type"] or match["word"]

@@ -34,7 +34,7 @@ _SMAP_BASE = late(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
 _EFI = late(
     rf"(?<![\w.])(?P<type>[A-Z][A-Za-z]{{2,30}}|<INVALID>)\s+(?:0x)?(?P<a>{_HEX}{{1,16}})\s+"
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)"
-    rf"(?=\s*$|\s+[A-Z<][A-Za-z>]+\s+(?:0x)?{_HEX})"  # another row where the line end is lost
+    rf"(?=\s*$|\s+[A-Z<][A-Za-z>]+\s+(?:0x)?{_HEX}{{8}})"  # another row where the line end is lost
 )
 _EFI_BEGUN = late(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
 #: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
@@ -118,6 +118,8 @@ class FreeBsd(TableForm):
             if is_remnant(torn):
                 self._tables.damaged("freebsd_efi", number, torn, _EFI_EXPECTED)
             self._efi(number, match)
+        if is_remnant(line[at:]):
+            self._tables.damaged("freebsd_efi", number, line[at:], _EFI_EXPECTED)
 
     def cut_off(self, number: int, line: str) -> None:
         """See :meth:`LineForm.cut_off`."""

@@ -71,6 +71,6 @@ class BootMarks(LineReader):
 
     @cached_property
     def _machines(self) -> re.Pattern[str]:
-        """Call once for a log, of the architectures that are registered by then."""
+        """Made once for a log, of the architectures that are registered by then."""
         names = "|".join((*(re.escape(arch.machine) for arch in ARCHES), _OTHER_MACHINES))
         return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")

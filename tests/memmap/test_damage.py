@@ -358,6 +358,14 @@ def test_a_log_that_ends_within_the_size_of_a_descriptor_says_so(rest: str, tmp_
     assert [problem.code for problem in memmap.problems] == ["HP507"]
 
 
+def test_a_log_that_ends_behind_the_size_of_a_descriptor_is_whole(tmp_path: Path) -> None:
+    line = "efi: mem{:02}: [Loader Code |RUN|WB] range=[0x{:016x}-0x{:016x}] (0MB)"
+    text = line.format(0, 0, 0xFFF) + "\n" + line.format(1, 0x1000, 0x1FFF)
+    memmap = read_text(tmp_path / "log", text)
+    assert not memmap.problems
+    assert not primary(memmap).gaps
+
+
 @pytest.mark.parametrize("bad", ["user: [mem 0x000000000?000000-0x0000000000000fff] usable", "us"])
 def test_a_damaged_first_line_below_a_heading_makes_a_gap(bad: str, tmp_path: Path) -> None:
     """It is in the map of that heading, and no other line of it has been seen."""
@@ -385,3 +393,35 @@ def test_blanks_below_a_row_of_a_listing_cost_no_time(row: str, tmp_path: Path) 
     start = time.process_time()
     read_text(tmp_path / "log", text)
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("bad", ["| " + " " * 4000 + "x", "| " + " " * 4000 + "QQ" + " " * 4000])
+def test_a_column_of_blanks_costs_no_time(bad: str, tmp_path: Path) -> None:
+    """Each way to share the blanks out was tried: 0.14 s for each line."""
+    text = "".join(
+        f"{row}{(bad + chr(10)) * 3}" for row in rows_of(ARM_ROW, *range(0, 8 << 12, 1 << 12))
+    )
+    start = time.process_time()
+    read_text(tmp_path / "log", text)
+    assert time.process_time() - start < 1
+
+
+ARM_COLUMNS = "|   |  |  |  |  |  |  |  |   |WB|WT|WC|UC"
+ARM_LIST = "efi:   0x{:012x}-0x{:012x} [Loader Code {}]\n"
+X86_LIST = "efi: mem{2:02}: [Loader Code {3}] range=[0x{0:016x}-0x{1:016x}] (0MB)\n"
+
+
+@pytest.mark.parametrize("x86", [False, True])
+def test_a_first_line_that_lost_columns_is_the_only_damaged_one(x86: bool, tmp_path: Path) -> None:
+    def row(at: int, columns: str) -> str:
+        start, end = at << 12, (at << 12) + 0xFFF
+        return (
+            X86_LIST.format(start, end, at, columns)
+            if x86
+            else ARM_LIST.format(start, end, columns)
+        )
+
+    text = row(0, "|   |  |WB|  |  |  ") + "".join(row(at, ARM_COLUMNS) for at in (1, 2, 3))
+    found = primary(read_text(tmp_path / "log", text))
+    assert [(gap.start, gap.end) for gap in found.gaps] == [(0, 0xFFF)]
+    assert {0x1000, 0x2000, 0x3000} <= {entry.start for entry in found.entries}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.late import late
 from hwpkho.codes import problem
-from hwpkho.codes.memmap import CUT, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
+from hwpkho.codes.memmap import CUT, DAMAGED, LOST_LINES, PAGE_COUNT_ONLY, PAGES_MISMATCH
 from hwpkho.errors import InputError
 from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.memmap import efi, gaps
@@ -65,8 +65,9 @@ _LIKE = late(
 #: In front of a line of arm64's list: the beginning of another.
 _TORN = late(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: Attribute columns of a damaged line.
-_COLUMNS = late(r"\|\s*(?:|[A-Z]{2,3})\s*[|\]]|^[\s|A-Z]*\]\s*$")
-_SIZE_BEGUN = late(r"[\])] ?(?:\([0-9]*[KMG]?B?)?$")
+_COLUMNS = late(r"\|\s*+(?:[A-Z]{2,3}\s*+)?[|\]]|^[\s|A-Z]*+\]\s*$")
+#: The end of a line that has its range, but not all of its size.
+_SIZE_BEGUN = late(r"0x[0-9A-Fa-f]+[\])] ?(?:\([0-9]*[KMG]?B?)?$")
 _HEADING = "Processing EFI memory map"
 _NUMBERED = late(r"type=([0-9]{1,10})")
 _ATTR = late(r"attr=0x([0-9A-Fa-f]{1,16})")
@@ -243,9 +244,17 @@ class DmesgEfi(TableForm):
                 taken = True
         return taken
 
-    def _columns_lost(self, body: str | None) -> bool:
-        """Tell whether a line has fewer or more columns of attributes than those before it."""
+    def _columns_lost(self, number: int, body: str | None) -> bool:
+        """Tell whether a line has fewer or more columns of attributes than those before it.
+
+        Where the second line has more than the first, it is the first that has lost some.
+        """
         count = body.count("|") if body and "|attr=" not in body else 0
+        if count > self._columns > 0 and self._tables.first("efi") is self._tables.last("efi"):
+            if self._tables.first("efi"):
+                message = "the line before has fewer columns of attributes"
+                self._tables.lose("efi", number, DAMAGED, message, replaced=1)
+            self._columns = count
         self._columns = self._columns or count
         return bool(count) and count != self._columns
 
@@ -273,7 +282,7 @@ class DmesgEfi(TableForm):
         if self._falling == _PATIENCE - 1:
             raise InputError(f"line {number}: {UPSIDE_DOWN}")
         unread = type_ is None or (attr is None and not named_only)
-        unread = unread or self._columns_lost(match["body"])
+        unread = unread or self._columns_lost(number, match["body"])
         if unread:
             self._tables.damaged("efi", number, line, _EXPECTED, named=(start, end))
         if index > before + 1:
@@ -315,7 +324,7 @@ class DmesgEfi(TableForm):
         if first and last and last is not first and start == first.start:
             self._new_table()
         self._patience = _PATIENCE
-        if self._columns_lost(body):
+        if self._columns_lost(number, body):
             self._tables.damaged("efi", number, line, _EXPECTED, named=(start, end))
             return
         width = max(len(match["a"]), len(match["b"]))

@@ -21,17 +21,19 @@ _STAMP = late(
 #: memblock=debug prints between the lines of arm64's EFI list, whole lines at a time
 #: (mm/memblock.c: memblock_dbg, __memblock_dump_all and memblock_dump).
 _MEMBLOCK = late(
-    r"^[\s>|]*(?:memblock_[a-z_]+: |MEMBLOCK configuration:|memory size = 0x"
+    r"(?:^|[\]:]\s)[\s>|]*+(?:memblock_[a-z_]+: |MEMBLOCK configuration:|memory size = 0x"
     r"|(?:memory|reserved|physmem)(?:\.cnt\s+=|\[0x[0-9a-f]+\]\s+\[0x))"
 )
+#: How the journal and syslog end what they put in front of a message of the kernel.
+_SYSLOG = "kernel:"
 #: Where in a function a stack dump is: no address of memory.
 _OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.
 _DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")
 #: A line that holds only the start of a range.
 _BEGUN = late(r"^[\s>|]*+(?:0x)?[0-9A-Fa-f]{1,16}\s?-?\s?(?:0x)?[0-9A-Fa-f]*[\s:\])]*$")
-#: Somebody left lines out: ``...``, ``[snip]``.
 _DIGIT = late(r"[0-9]")
+#: Somebody left lines out: ``...``, ``[snip]``.
 _ELISION = late(
     r"^[\s>|]*+(?:[\[(<{]?\s*+(?:\.\.\.+|\u2026|snip\w*|cut|skip\w*|trimmed|etc\.?)\s*[\])>}]?)"
     r"[\s.]*$",
@@ -43,10 +45,13 @@ def is_cut(line: str, row: str) -> bool:
     """Tell whether ``line`` is the beginning of a table's line ``row`` or of one like it.
 
     Cut off within time stamp and prefix, it may have been anything; next to a table it is doubtful.
-    Digits count as equal: time goes on. A whole stamp alone is a message without text.
+    Digits count as equal: time goes on. A whole stamp or prefix alone is a message without text.
     """
     text = line.rstrip()
-    if len(text) >= len(row) or not without_stamps(text).strip():
+    if len(text) >= len(row):
+        return False
+    said = without_stamps(text).rstrip()
+    if not said or said.endswith(_SYSLOG):
         return False
     return _DIGIT.sub("0", row).startswith(_DIGIT.sub("0", text))
 
@@ -59,6 +64,6 @@ def without_stamps(line: str) -> str:
 def is_remnant(line: str) -> bool:
     """Tell whether ``line``, next to lines of a table, still has part of an address."""
     text = _OFFSET.sub("", without_stamps(line))
-    if _MEMBLOCK.match(text):
-        return False
+    if debug := _MEMBLOCK.search(text):
+        text = text[: debug.start()]
     return bool(_DIGITS.search(text) or _BEGUN.match(text) or _ELISION.match(line))

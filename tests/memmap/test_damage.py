@@ -425,3 +425,19 @@ def test_a_first_line_that_lost_columns_is_the_only_damaged_one(x86: bool, tmp_p
     found = primary(read_text(tmp_path / "log", text))
     assert [(gap.start, gap.end) for gap in found.gaps] == [(0, 0xFFF)]
     assert {0x1000, 0x2000, 0x3000} <= {entry.start for entry in found.entries}
+
+
+JOURNAL = "Nov 28 17:20:03 h kernel: "
+
+
+@pytest.mark.parametrize("row", [OLD_E820_ROW, ARM_ROW])
+@pytest.mark.parametrize("stamp", ["", "[    0.000000] "])
+def test_an_empty_message_of_the_journal_is_no_lost_line(
+    row: str, stamp: str, tmp_path: Path
+) -> None:
+    before, after = (
+        JOURNAL + stamp + line.removeprefix("[    0.000000] ") for line in rows_of(row, 0, 0x2000)
+    )
+    memmap = read_text(tmp_path / "log", f"{before}{JOURNAL}{stamp}\n{after}")
+    assert not memmap.problems
+    assert not primary(memmap).gaps

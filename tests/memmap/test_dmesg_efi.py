@@ -289,7 +289,17 @@ def test_efi_line_with_nothing_but_its_type(log: Path) -> None:
         read_text(log, text.replace("[MMIO]", "[MMIO <snip>]"))
 
 
-def test_what_memblock_debug_prints_between_the_lines_is_none_of_them(read: Reader) -> None:
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "[    0.000000] ",
+        "Nov 28 17:20:03 pi kernel: ",
+        "Nov 28 17:20:03 pi kernel: [    0.000000] ",
+    ],
+)
+def test_what_memblock_debug_prints_between_the_lines_is_none_of_them(
+    prefix: str, read: Reader
+) -> None:
     """Source: a Raspberry Pi 2 with 5.2, linux-arm-kernel 2019-08, and mm/memblock.c.
 
     A stack dump stands there where early_memremap() warns.
@@ -311,7 +321,14 @@ def test_what_memblock_debug_prints_between_the_lines_is_none_of_them(read: Read
 [    0.000000] WARNING: CPU: 0 PID: 0 at arch/arm64/mm/ioremap.c:58 __ioremap_caller+0xc0/0xcc
 [    0.000000] efi:   0x000002308000-0x000002a93fff [Loader Data        {columns}
 """
-    memmap = read(text)
+    memmap = read(text.replace("[    0.000000] ", prefix))
     assert len(primary(memmap).entries) == 3
     assert not primary(memmap).gaps
     assert not memmap.problems
+
+
+def test_a_line_that_memblock_debug_breaks_off_is_lost(read: Reader) -> None:
+    row = "h kernel: efi:   0x{:012x}-0x{:012x} [Loader Data        |   |  |  |WB|  |  |  ]\n"
+    torn = "h kernel: efi:   0x000000001000-0x0000000 h kernel: memblock_add: [0x0-0x1] f+0x1/0x2\n"
+    memmap = read(row.format(0, 0xFFF) + torn + row.format(0x2000, 0x2FFF))
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]

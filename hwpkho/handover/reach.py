@@ -17,7 +17,8 @@ class Reach(NamedTuple):
         source: The memory.
         page_size: Bytes; None where only copies were given.
         report: Where problems go.
-        walk: The walk over the tracker; None where the image does not hold it, or it is gone.
+        walk: The walk over the tracker, also where that is ``spent``; None where no memory was
+            given, or the root FDT names no tracker that is known.
         incoming: Whether the handover is known to be the incoming one.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
     """

@@ -12,6 +12,8 @@ from hwpkho.abi.tracker import TRACKERS, bitmap, radix
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.radix import UnlistedPreserved
 from hwpkho.abi.tracker.walked import TrackerWalk
+from hwpkho.errors import InputError
+from hwpkho.handover import owners
 
 PAGE = 4096
 BLOCKS = [(0x4000_0000, 0), (0x4000_1000, 0), (0x8000_0000, 9)]
@@ -180,7 +182,61 @@ def test_elements_that_cannot_be_read() -> None:
 
 
 def test_odd_elements_are_bounded() -> None:
-    """Each costs 16 bytes of an image, and pages of work."""
-    walk = chunk_of(0, *((n * PAGE, BITMAP) for n in range(1, 255)))
-    assert (len(walk.odd), len(walk.damaged)) == (64, 64)
+    """Each costs 16 bytes of an image, and pages of work; one chunk may be full of them."""
+    walk = chunk_of(0, *((n * PAGE, BITMAP) for n in range(1, 256)))
+    assert (len(walk.odd), len(walk.damaged)) == (64, 0)
     assert len(walk.preserved.leaves) == 2
+    shifted = [(n * PAGE, BITMAP + n * PAGE) for n in range(1, 256)]
+    with pytest.raises(InputError, match=r"^memory: more than 256 elements of the tracker at 0x"):
+        chunks_of(shifted, shifted)
+    assert chunks_of(shifted, [(0, 0)], shifted).damaged
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_elements_that_name_a_bitmap_again_are_bounded(there: bool) -> None:
+    """Whether or not the image holds it; each of a kernel's has a bitmap of its own."""
+    again = [(n * SPAN, BITMAP) for n in range(255)]
+    with pytest.raises(InputError, match=r"more than 256 elements .* name a bitmap again$"):
+        chunks_of(again, again, there=there)
+
+
+def chunks_of(*chunks: list[tuple[int, int]], there: bool = True) -> TrackerWalk:
+    """Walk chunks of order 0, all bitmaps of which are one that marks a block, or absent."""
+    memory, following = Memory(), 0
+    for elements in reversed(chunks):
+        at = memory.allocate()
+        memory.pages[at] = bitmap.Chunk(following, 0, tuple(elements), len(elements)).build(PAGE)
+        memory.pages |= {where: b"\x01".ljust(PAGE, b"\0") for _, where in elements if there}
+        following = at
+    return bitmap.walk(memory, following, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("elements", "size"),
+    [
+        ([(0, BITMAP)], PAGE),
+        ([(SPAN, BITMAP), (5 * SPAN // 8, BITMAP + PAGE)], PAGE),
+        ([(SPAN, BITMAP), (5 * SPAN, BITMAP + 8)], PAGE),
+        ([(SPAN // 8, BITMAP)], 512),
+        ([(SPAN, BITMAP), (2 * SPAN, BITMAP + 512)], 512),
+        ([(SPAN // 8, BITMAP), (SPAN // 4, BITMAP + 512), (SPAN + PAGE, BITMAP + 8)], 512),
+    ],
+)
+def test_an_odd_element_does_not_change_the_size_of_the_bitmaps(elements, size) -> None:
+    assert chunks_of(elements).preserved.bits == size * 8
+
+
+@pytest.mark.parametrize(
+    ("order", "start", "bit", "fits"),
+    [(52, 0, 0, True), (52, 0, 1, False), (52, 0, 4096, False), (51, 0, 1, True),
+     (51, 0, PAGE * 8 - 1, False), (0, (1 << 64) - SPAN, PAGE * 8 - 1, True),
+     (0, (1 << 64) - SPAN + PAGE, PAGE * 8 - 1, False), (0, (1 << 64) - PAGE, 0, True)],
+)  # fmt: skip
+def test_a_block_beyond_all_addresses(order, start, bit, fits) -> None:
+    memory = Memory()
+    at = memory.allocate()
+    memory.pages[at] = bitmap.Chunk(0, order, ((start, BITMAP),), 1).build(PAGE)
+    memory.pages[BITMAP] = (1 << bit).to_bytes(PAGE, "little")
+    walk = bitmap.walk(memory, at, PAGE)
+    assert (len(walk.damaged), walk.preserved.count) == ((0, 1) if fits else (1, 0))
+    assert owners.account((), walk.preserved).unknown or not fits

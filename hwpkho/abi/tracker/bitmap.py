@@ -16,6 +16,7 @@ from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, TrackerWalk
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.arch import phys_bits
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,10 @@ ELEMENT = 16
 
 #: Bytes of a bitmap before 6.18.
 SMALL_BITMAP = 512
+
+#: So many elements that no kernel makes are followed, more than a chunk of 4 KiB holds: each is a
+#: page of work that costs the input 16 bytes.
+_MAX_ODD = 1 << 8
 
 
 class Chunk(NamedTuple):
@@ -101,7 +106,11 @@ def build(
 
 
 def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
-    """See :meth:`hwpkho.abi.tracker.Tracker.walk`."""
+    """See :meth:`hwpkho.abi.tracker.Tracker.walk`.
+
+    Raises InputError where more elements are odd than it is sensible to follow, and nothing else
+    is known to crash the next kernel.
+    """
     chunks: list[tuple[int, Chunk]] = []
     found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
     visited: set[int] = set()
@@ -127,17 +136,32 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
         chunks.append((at, chunk))
         elements += len(chunk.elements)
         bitmaps.update(bitmap for _, bitmap in chunk.elements)
-        if elements - len(bitmaps) > MAX_DEFECTS:  # reported when the elements are looked at
+        if elements - len(bitmaps) > _MAX_ODD:
+            _too_many(memory, found, start, "name a bitmap again")
             break
         at = chunk.next
     size = _bitmap_size(chunks, page_size)
     found.preserved.bits = size * 8
+    odd = 0
     for at, chunk in chunks:
         for phys_start, bitmap in chunk.elements:
             if found.enough:
                 return found
-            _take_element(memory, found, visited, (at, chunk.order, size), phys_start, bitmap)
+            if odd > _MAX_ODD:
+                _too_many(memory, found, start, "are none that a kernel makes")
+                return found
+            odd += _take_element(
+                memory, found, visited, (at, chunk.order, size), phys_start, bitmap
+            )
     return found
+
+
+def _too_many(memory: Memory, found: TrackerWalk, start: int, what: str) -> None:
+    """Give up, unless it is known already that the next kernel crashes."""
+    if not found.damaged:
+        raise InputError(
+            f"{memory.name}: more than {_MAX_ODD} elements of the tracker at 0x{start:x} {what}"
+        )
 
 
 def _take_element(
@@ -147,37 +171,39 @@ def _take_element(
     chunk: tuple[int, int, int],
     phys_start: int,
     bitmap: int,
-) -> None:
+) -> bool:
+    """File what an element marks; return whether it is work that no kernel makes."""
     at, order, size = chunk
     named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
     if not bitmap:
         found.damaged.append(Defect(f"{named}: it is read at a null pointer", at))
-        return
+        return False
     page = memory.look(bitmap, size)
     if page is None:
         found.absent.append(bitmap)
-        return
+        return False
     shift, bits, leaves = found.preserved.page_shift, size * 8, found.preserved.leaves
     # A block that is not aligned to its order has no place among the others.
     first, rest = divmod(phys_start >> shift, 1 << order) if order <= 64 - shift else (0, 1)
+    marks = int.from_bytes(page, "little")
+    if marks and (rest or first + marks.bit_length() << shift + order > 1 << 64):
+        found.damaged.append(Defect(f"{named} of order {order} makes no sense", at))
+        return False
     number, skip = divmod(first, bits)
-    odd = bitmap in visited or bitmap % size or skip or phys_start % (1 << shift)
-    if odd or rest or (order, number) in leaves:
-        # Each is work that costs the input 16 bytes.
-        if len(found.odd) >= MAX_DEFECTS or (rest and any(page)):
-            found.damaged.append(Defect(f"{named} of order {order} makes no sense", at))
-            return
+    odd = bool(bitmap in visited or bitmap % size or skip or phys_start % (1 << shift) or rest)
+    odd = odd or (order, number) in leaves
+    if odd:
         found.note_odd(f"{named} of order {order} is none that a kernel makes", at)
-        if rest:
-            return
+    if rest:
+        return True
     if bitmap not in visited:
         visited.add(bitmap)
         found.nodes.append(bitmap)
         found.looks.append((bitmap, size))
     if not skip and (order, number) not in leaves:
         leaves[order, number] = page
-        return
-    marks = int.from_bytes(page, "little") << skip
+        return odd
+    marks <<= skip
     for key, part in (
         ((order, number), marks & (1 << bits) - 1),
         ((order, number + 1), marks >> bits),
@@ -185,23 +211,29 @@ def _take_element(
         if part:
             part |= int.from_bytes(leaves.get(key, b""), "little")
             leaves[key] = part.to_bytes(size, "little")
+    return odd
 
 
 def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
-    """Return the bytes of a bitmap: a page since 6.18, 512 before, told by the alignments."""
-    return next(
-        (size for size in (page_size, SMALL_BITMAP) if _aligned(chunks, page_size, size)), page_size
-    )
+    """Return the bytes of a bitmap: a page since 6.18, 512 before.
 
-
-def _aligned(chunks: list[tuple[int, Chunk]], page_size: int, size: int) -> bool:
-    """Tell whether bitmaps of this size are all where a kernel puts them."""
+    Their addresses tell. Small ones may all be page aligned by chance, few as they are: then most
+    of them tell by what they are for, and an element that no kernel makes has no say.
+    """
     shift = page_shift(page_size)
-    return not any(
-        bitmap % size or start & (size * 8 << shift + min(chunk.order, 64 - shift)) - 1
-        for _, chunk in chunks
-        for start, bitmap in chunk.elements
-    )
+    small = large = 0
+    for _, chunk in chunks:
+        unit = shift + min(chunk.order, 64 - shift)
+        for start, bitmap in chunk.elements:
+            if bitmap % SMALL_BITMAP or start & (SMALL_BITMAP * 8 << unit) - 1:
+                continue  # of neither size
+            if bitmap % page_size:
+                return SMALL_BITMAP
+            if start & (page_size * 8 << unit) - 1:
+                small += 1
+            else:
+                large += 1
+    return SMALL_BITMAP if small > large else page_size
 
 
 def spans(walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import is_ram
 from tests.support.mapfiles import plain, primary, read_text, rows
@@ -57,3 +59,20 @@ def test_freebsd_type_that_it_does_not_know(log: Path) -> None:
     ]
     unknown = table.entries[1]
     assert not is_ram(table.name, unknown.type, unknown.attributes, "x86_64")
+
+
+@pytest.mark.parametrize("form", ["{}:{}", "{:6}\t{}"])
+def test_freebsd_rows_with_line_numbers_are_whole(form: str, log: Path) -> None:
+    """grep -n and cat -n put them there; the rest of a row ends in attributes, not in a number."""
+    text = """\
+                   Type     Physical      Virtual   #Pages Attr
+     ConventionalMemory 000000001000            0 0000009f UC WC WT WB
+     ConventionalMemory 000000200000            0 00000010 WB
+"""
+    lines = text.splitlines()
+    numbered = "".join(form.format(at, line) + "\n" for at, line in enumerate(lines, 1))
+    table = primary(read_text(log, numbered))
+    assert [entry.start for entry in table.entries] == [0x1000, 0x200000]
+    assert not table.gaps
+    torn = numbered.replace("3", "0000009f UC WC WB", 1)
+    assert primary(read_text(log, torn)).gaps

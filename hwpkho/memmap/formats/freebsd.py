@@ -45,6 +45,8 @@ _SMAP_EXPECTED = "type, base and len"
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: A table has ended after so many other lines.
 _PATIENCE = 3
+#: In front of a row, by grep -n or cat -n; the rest of another row would end in attributes.
+_LINE_NUMBER = late(r"\s*[1-9][0-9]{0,6}[:\s]\s*$")
 _EFI_HEADER = late(r"\bType\s+Physical\s+Virtual\s+#Pages\s+Attr")
 
 
@@ -115,7 +117,7 @@ class FreeBsd(TableForm):
         at = 0
         for match in _EFI.finditer(line):
             torn, at = line[at : match.start()], match.end()
-            if is_remnant(torn):
+            if is_remnant(torn) and not _LINE_NUMBER.match(torn):
                 self._tables.damaged("freebsd_efi", number, torn, _EFI_EXPECTED)
             self._efi(number, match)
         if is_remnant(line[at:]):

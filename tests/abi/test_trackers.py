@@ -200,12 +200,29 @@ def test_elements_that_name_a_bitmap_again_are_bounded(there: bool) -> None:
         chunks_of(again, again, there=there)
 
 
-def chunks_of(*chunks: list[tuple[int, int]], there: bool = True) -> TrackerWalk:
-    """Walk chunks of order 0, all bitmaps of which are one that marks a block, or absent."""
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_damaged_anyway_is_no_error(there: bool) -> None:
+    """A page that has long been reused is walked as well, whatever stands in it."""
+    again = [(n * SPAN, BITMAP) for n in range(255)]
+    walk = chunks_of(again, again, there=there, announced=256)
+    assert [d.message for d in walk.damaged] == [
+        f"chunk 0x{phys:x} announces 256 elements" for _, phys in walk.damaged
+    ]
+    assert walk.absent == ([] if there else [BITMAP] * 510)
+
+
+def chunks_of(
+    *chunks: list[tuple[int, int]], there: bool = True, announced: int | None = None
+) -> TrackerWalk:
+    """Walk chunks of order 0, all bitmaps of which mark one block, or are absent."""
     memory, following = Memory(), 0
     for elements in reversed(chunks):
         at = memory.allocate()
         memory.pages[at] = bitmap.Chunk(following, 0, tuple(elements), len(elements)).build(PAGE)
+        if announced is not None:
+            page = bytearray(memory.pages[at])
+            struct.pack_into("<I", page, 12, announced)
+            memory.pages[at] = bytes(page)
         memory.pages |= {where: b"\x01".ljust(PAGE, b"\0") for _, where in elements if there}
         following = at
     return bitmap.walk(memory, following, PAGE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,8 @@ class LuoMemory:
         self.page_size, self.shift = page_size, page_shift(page_size)
         self.chunks: set[int] = set()
         self.amiss = MAX_AMISS
-        self._arrays: list[Range] = []
+        # Sorted lists, each at least twice as long as the next: few, and seldom made anew.
+        self._arrays: list[list[Range]] = []
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
         # Where the image lacks a part of the tracker, that part may mark anything.
@@ -103,13 +104,16 @@ class LuoMemory:
         ``pages`` are the addresses (bytes) at which blocks of ``order`` begin.
         """
         size = self.page_size << order
-        blocks = [(start, start + size) for start in (align_down(p, self.page_size) for p in pages)]
-        for start, end in blocks:
-            i = bisect_left(self._arrays, (end, 0))
-            if i and self._arrays[i - 1][1] > start:
-                return False
-        for block in blocks:
-            insort(self._arrays, block)
+        starts = (align_down(phys, self.page_size) for phys in pages)
+        blocks = sorted((start, start + size) for start in starts)
+        for held in self._arrays:
+            for start, end in blocks:
+                i = bisect_left(held, (end, 0))
+                if i and held[i - 1][1] > start:
+                    return False
+        while self._arrays and len(self._arrays[-1]) < 2 * len(blocks):
+            blocks = sorted(self._arrays.pop() + blocks)
+        self._arrays.append(blocks)
         return True
 
     def taken(self, addresses: Iterable[int]) -> bool:

@@ -1,0 +1,56 @@
+"""Arrays that LUO's files take: no two of them have a page in common."""
+
+from __future__ import annotations
+
+import sys
+import time
+from random import Random
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwpkho.handover.luo.memory import LuoMemory
+from hwpkho.handover.problems import Report
+from hwpkho.handover.reach import Reach
+
+if TYPE_CHECKING:
+    from hwpkho.images.base import Source
+
+#: Coverage's tracer makes a line of Python three times as dear.
+MAX_CPU = 9.0 if sys.gettrace() else 3.0
+
+
+def _memory() -> LuoMemory:
+    # Nothing is read: what is taken is a matter of addresses.
+    return LuoMemory(Reach(cast("Source", None), 4096, Report()), 4096)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 60), max_size=6)), max_size=9))
+def test_an_array_that_shares_a_page_is_not_taken(arrays: list[tuple[int, list[int]]]) -> None:
+    memory, taken = _memory(), set[int]()
+    for order, starts in arrays:
+        pages = {start + n for start in starts for n in range(1 << order)}
+        free = not pages & taken
+        assert memory.take_array([start << 12 for start in starts], order) is free
+        if free:
+            taken |= pages
+
+
+@pytest.mark.parametrize(
+    ("placed", "files"),
+    [("descending", 1), ("descending", 512), ("random", 1), ("random", 1 << 16)],
+)
+def test_arrays_cost_what_their_pages_do(placed: str, files: int) -> None:
+    """The pages of a single file took 5 s, each put before or among all others."""
+    pages = 1 << 18 if files < 1000 else files
+    addresses = list(range((pages - 1) << 12, -1, -4096))
+    if placed == "random":
+        Random(1).shuffle(addresses)
+    memory, per = _memory(), pages // files
+    begun = time.process_time()
+    for i in range(0, pages, per):
+        assert memory.take_array(addresses[i : i + per], 0)
+    assert time.process_time() - begun < MAX_CPU
+    assert not memory.take_array([0], 0)

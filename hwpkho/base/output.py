@@ -75,12 +75,15 @@ def check_input(path: str, *inputs: str) -> None:
         based = other.rpartition("@")[0]
         for named in (other, based) if based else (other,):
             place = Path(named)
-            if any(_same(target, file) for file in (place, *_files(place, 4, set()))):
+            if any(_same(target, file) for file in (place, *_files(place, 4, {}))):
                 raise UsageError(f"{printable(path)}: is an input; give another output")
 
 
-def _files(path: Path, levels: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Yield ``path``, or the files in it so many levels deep; links may lead back to a folder."""
+def _files(path: Path, levels: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
+    """Yield ``path``, or the files in it so many levels deep.
+
+    Links may lead back to a folder: ``seen`` is how many levels of each were looked into.
+    """
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -89,9 +92,9 @@ def _files(path: Path, levels: int, seen: set[tuple[int, int]]) -> Iterator[Path
         yield path
         return
     place = status.st_dev, status.st_ino
-    if place in seen:
+    if seen.get(place, 0) >= levels:
         return
-    seen.add(place)
+    seen[place] = levels
     with suppress(OSError):
         for inside in path.iterdir():
             yield from _files(inside, levels - 1, seen)

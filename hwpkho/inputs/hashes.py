@@ -63,7 +63,7 @@ def _of_spec(spec: str) -> Iterator[InputFile]:
     if not Path(path).is_dir():
         yield _file(path)
         return
-    files = _inside(Path(path), _MAX_DEPTH, set())
+    files = _inside(Path(path), _MAX_DEPTH, {})
     for count, file in enumerate(files):
         if count == MAX_FILES:
             yield InputFile(f"{printable(path)}/…", why=f"more than {MAX_FILES} files")
@@ -71,15 +71,19 @@ def _of_spec(spec: str) -> Iterator[InputFile]:
         yield _file(str(file))
 
 
-def _inside(folder: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Yield the files of a folder, by name; a folder to which links lead back only once."""
+def _inside(folder: Path, depth: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
+    """Yield the files of a folder, by name, and of the folders in it so many levels deep.
+
+    Links may lead back to a folder: ``seen`` is how deep each was looked into. One to which a
+    shorter way leads later is looked into once more.
+    """
     with suppress(OSError, InputError):
         confining.check_inside(str(folder))
         status = folder.stat()
         place = status.st_dev, status.st_ino
-        if place in seen:
+        if seen.get(place, -1) >= depth:
             return
-        seen.add(place)
+        seen[place] = depth
         for entry in sorted(folder.iterdir()):
             if not entry.is_dir():
                 yield entry

@@ -6,6 +6,8 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from hwpkho.inputs import hashes
 from hwpkho.inputs.hashes import InputFile
 
@@ -58,3 +60,14 @@ def test_a_folder_is_looked_at_once(tmp_path):
         (folder / str(n)).symlink_to(".")
     (tmp_path / "file").write_text("x")
     assert [Path(f.name).name for f in hashes.of([str(tmp_path)])] == ["file"]
+
+
+@pytest.mark.parametrize("link", ["a/b/link", "z/b/link"])
+def test_a_folder_to_which_a_longer_way_leads_first_is_looked_at_as_deep(link, tmp_path):
+    """The link is found before the folder, at the end of the depth, or behind it."""
+    (tmp_path / "kho" / "out" / "sub").mkdir(parents=True)
+    (tmp_path / "kho" / "out" / "sub" / "f").write_text("x")
+    (tmp_path / link).parent.mkdir(parents=True)
+    (tmp_path / link).symlink_to("../../kho")
+    name = tmp_path / "kho" / "out" / "sub" / "f"
+    assert _whole(name) in hashes.of([str(tmp_path)])

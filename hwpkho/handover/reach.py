@@ -29,3 +29,8 @@ class Reach(NamedTuple):
     walk: TrackerWalk | None = None
     incoming: bool = False
     spent: bool = False
+
+    @property
+    def tracked(self) -> bool:
+        """Whether the whole tracker is there, so that what it does not mark is not preserved."""
+        return self.walk is not None and bool(self.walk.nodes) and not self.walk.absent

@@ -137,9 +137,9 @@ def test_the_folios_of_kho_test(cli, tmp_path: Path) -> None:
     assert "3 folios" in cli("decode", tmp_path / "memory.elf").out
 
 
-@pytest.mark.parametrize("word", [0, 0x6000_0000, 0xFFF])
+@pytest.mark.parametrize("word", [0, 0x6000_0000, 0xFFF, 0x6100_0000, 0x6040_1000])
 def test_kho_test_stops_at_a_folio_that_it_cannot_restore(word, cli, tmp_path: Path) -> None:
-    """One that is none, or that it had before."""
+    """One that is none, that it had before, or where no preserved block starts."""
     m = Machine()
     folios = [(0x6000_0000, 0), (0x6040_0000, 3), (word, 0), (0x6080_0000, 9)]
     blob, blocks = kho_test(m, folios)

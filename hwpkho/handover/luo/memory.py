@@ -39,6 +39,7 @@ class LuoMemory:
         page_size: Bytes.
         shift: Log2 of it.
         report: Where problems go.
+        tracked: Whether what the tracker does not mark is not preserved; see :class:`Reach`.
         pages: What was read.
         amiss: How many entries of arrays may still be none, or odd ones, before no more are read.
     """
@@ -52,8 +53,7 @@ class LuoMemory:
         self._arrays: list[list[Range]] = []
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
-        # Where the image lacks a part of the tracker, that part may mark anything.
-        self._whole = walk is not None and not walk.absent
+        self.tracked = reach.tracked
         self.orders = Orders(self._preserved) if self._preserved else None
 
     def trial(self, source: Source) -> LuoMemory:
@@ -94,7 +94,7 @@ class LuoMemory:
         self._taken[at] = f"{what} 0x{phys:x}"
         self.pages.append(Page(what, phys, order, spans, of))
         marked = self._preserved is None or self._preserved.block_around(at) is not None
-        if not marked and self._whole:
+        if not marked and self.tracked:
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
         return True
 
@@ -137,11 +137,6 @@ class LuoMemory:
     def block(self, phys: int) -> tuple[int, int] | None:
         """Return address and order of the smallest preserved block around ``phys``, else None."""
         return self._preserved.block_around(phys) if self._preserved else None
-
-    @property
-    def tracked(self) -> bool:
-        """Whether the whole tracker is there, so that what it does not mark is not preserved."""
-        return self._preserved is not None and self._whole
 
 
 class Orders:

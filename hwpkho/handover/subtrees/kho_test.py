@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
 
@@ -78,6 +79,7 @@ class KhoTestReader(SubtreeReader):
             folios = _folios(
                 vmalloc.read_pieces(reach.source, walk, walk.order, count, page_size),
                 page_size,
+                reach.walk.preserved if reach.walk and reach.tracked else None,
             )
         except (InputError, vmalloc.AbsentError) as error:
             reach.report.add(SUBTREE_UNREAD, f"kho_test: {error}", phys)
@@ -92,16 +94,22 @@ class KhoTestReader(SubtreeReader):
         return f"{details['nr_folios']} folios"
 
 
-def _folios(pieces: Iterable[array[int]], page_size: int) -> list[Block]:
+def _folios(
+    pieces: Iterable[array[int]], page_size: int, preserved: Preserved | None
+) -> list[Block]:
     """Return the folios of an array up to the first that the kernel cannot restore.
 
-    That is one without an address, or one for the second time: there it stops.
+    That is one without an address, one for the second time, or one at which no ``preserved`` block
+    starts: there it stops. ``preserved`` is None where the image lacks a part of the tracker.
     """
     shift, orders = page_shift(page_size), page_size - 1
     found: dict[int, Block] = {}
+    known = preserved.orders if preserved else []
     for word in chain.from_iterable(pieces):
         pfn = word >> shift
         if not pfn or pfn in found:
+            break
+        if preserved and not any(preserved.has(pfn << shift, order) for order in known):
             break
         found[pfn] = pfn, min(word & orders, 63), 1
     return list(found.values())

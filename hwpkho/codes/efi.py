@@ -43,7 +43,8 @@ CUT = Code(
     "efi-table-cut",
     "error",
     "source",
-    "The bitmap of the table is larger than what the image holds of it, or than any stub makes it.",
+    "The bitmap of the table is larger than what the image holds of it, or than any stub makes it, "
+    "or its header is cut off.",
     "It reads that many bytes, whatever is there.",
     "Capture the firmware's memory whole. If the size is damaged, do not kexec with this table.",
 )

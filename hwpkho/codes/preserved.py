@@ -70,7 +70,8 @@ FOLIO_ODD = Code(
     "warning",
     "source",
     "The folios of a preserved file do not fit it: one is larger or smaller in the tracker than "
-    "its place in the file, begins where another one is, or the file is longer than all of them.",
+    "its place in the file, begins where another one is, or the file is longer than all of them. "
+    "Or so many are no folio at their place that the rest of the array is not read.",
     "It restores the folio as the tracker says. Where another one is, retrieving the file fails; "
     "where none is, the file has zeros.",
     "A producer's bug: report it.",

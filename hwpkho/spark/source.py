@@ -47,7 +47,7 @@ class HwpkhoCases(DataSource):
 
 
 class _Reader(DataSourceReader):
-    """Call on the driver, and pickled for the executors before the cases are listed."""
+    """Made on the driver, and pickled for the executors before the cases are listed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

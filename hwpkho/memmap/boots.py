@@ -132,7 +132,7 @@ class _Splitter:
         self._next()
         for boot in self.boots:
             _set_runtime_apart(boot)
-            extended.compare(boot.maps.get("e820_firmware"), boot.maps.get(extended.NAME))
+            extended.compare(boot.maps)
         return self.boots
 
 

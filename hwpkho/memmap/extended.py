@@ -2,6 +2,7 @@
 
 Source: arch/x86/kernel/e820.c, e820__reserve_setup_data(): the second is the first, split where
 the boot loader's setup_data lies. e820__memory_setup_extended() adds entries past the 128th.
+Before the first, setup_arch() calls parse_early_param(): what memmap= and mem= change is in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from hwpkho.memmap import gaps
 from hwpkho.memmap.formats.setup_data_e820 import SetupDataE820
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 #: The extended map, and the maps that it continues, what the kernel printed first.
 NAME, CONTINUED = "e820_setup_data", ("e820_firmware", "zero_page")
 
+#: What memmap= and mem= made of the table: where it is there, the extended map has that, too.
+CHANGED = "e820_user"
+
 #: Entries that the zero page holds; with more, only the extended map has them all.
 _MOST = 128
 
@@ -34,13 +38,15 @@ _MOST = 128
 _PAGE = 4096
 
 
-def compare(firmware: Table | None, extended: Table | None) -> None:
+def compare(maps: Mapping[str, Table]) -> None:
     """Record lost lines where only one of two maps describes memory, or they differ about RAM.
 
+    ``maps`` are a boot's, by name; where the command line changed the second, nothing is compared.
     A place in a known gap of either is not reported again. Call this after :func:`gaps.settle`; it
     settles what it finds itself.
     """
-    if firmware is None or extended is None or len(firmware.entries) >= _MOST:
+    firmware, extended = maps.get("e820_firmware"), maps.get(NAME)
+    if firmware is None or extended is None or CHANGED in maps or len(firmware.entries) >= _MOST:
         return
     open_ = gaps.known([*firmware.gaps, *extended.gaps])
     for one, other in ((firmware, extended), (extended, firmware)):
@@ -73,17 +79,18 @@ def whole(map_: Map, maps: Iterable[Map]) -> Map:
 
     The kernel appends all of SETUP_E820_EXT to the table, however long that is, and prints both as
     the extended map; what stands in ``map_`` already is not repeated. Lines that the extended map
-    lost count where ``map_`` had no room for them.
+    lost count where ``map_`` had no room for them; what the command line changed, only there.
     """
-    more = next((m for m in maps if m.name == NAME), None)
-    if more is None or map_.name not in CONTINUED:
+    by_name = {m.name: m for m in maps}
+    more = by_name.get(NAME)
+    full = map_.name == "zero_page" or len(map_.entries) >= _MOST
+    if more is None or map_.name not in CONTINUED or (CHANGED in by_name and not full):
         return map_
     by_type: dict[str, list[Range]] = {}
     for e in map_.entries:
         by_type.setdefault(e.type, []).append((e.start, e.end + 1))
     said = {type_: union(ranges) for type_, ranges in by_type.items()}
     anything = union((e.start, e.end + 1) for e in map_.entries)
-    full = map_.name == "zero_page" or len(map_.entries) >= _MOST
     added = [e for e in more.entries if not _holds(said.get(e.type, []), e.start, e.end)]
     lost = [g for g in more.gaps if full and not _holds(anything, g.start, g.end)]
     return replace(map_, entries=(*map_.entries, *added), gaps=(*map_.gaps, *lost))

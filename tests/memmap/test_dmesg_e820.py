@@ -302,6 +302,19 @@ def test_e820_entries_past_the_128th(text: str, count: int, times: int, log: Pat
     assert region.kind == "ram"
 
 
+def test_e820_of_two_extended_maps_the_one_before_the_command_line_counts(log: Path) -> None:
+    """mem=1G took away what only the extended map has; the first was printed before."""
+    cut = SETUP_DATA.replace("0x000000006fffffff", "0x000000003fffffff").splitlines(keepends=True)
+    user = (
+        "[    0.000000] user-defined physical RAM map:\n"
+        "[    0.000000] user: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+        "[    0.000000] user: [mem 0x0000000000100000-0x000000003fffffff] usable\n"
+    )
+    memmap = read_text(log, OVER_128 + "".join(cut[:3]) + user)
+    assert [m.name for m in memmap.maps] == ["e820_firmware", "e820_setup_data", "e820_user"]
+    assert len(named(memmap, "e820_setup_data").entries) == 3
+
+
 def test_e820_words_of_a_7_0_in_the_making(log: Path) -> None:
     text = (
         "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff]  639   KB kernel usable RAM\n"

@@ -115,3 +115,13 @@ def test_a_line_that_only_the_extended_map_had(count, at, kind) -> None:
     found = writer.table(memmap)
     assert found is not None
     assert bool(found[0].gaps) == (kind == "unknown")
+
+
+@pytest.mark.parametrize(("count", "last"), [(100, 100), (128, 131)])
+def test_of_what_the_command_line_changed_a_map_with_room_for_all_needs_nothing(
+    count: int, last: int
+) -> None:
+    changed = [*_many(131)[:5], *entries((5 * MIB, 6 * MIB, "acpi_nvs")), *_many(131)[6:]]
+    memmap = machine(e820_firmware=_many(count), e820_setup_data=changed, e820_user=changed)
+    found = whole(memmap.maps[0], memmap.maps)
+    assert max(e.end for e in found.entries) == last * MIB - 1

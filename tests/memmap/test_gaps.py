@@ -751,6 +751,43 @@ def test_a_line_that_only_the_extended_map_has(tmp_path: Path) -> None:
     assert "HP522" in {p.code for p in memmap.problems}
 
 
+USER = [
+    "reserve setup_data: [mem 0x0000000000000000-0x000000000009fbff] usable\n",
+    "reserve setup_data: [mem 0x0000000000100000-0x000000003fffffff] usable\n",
+    "reserve setup_data: [mem 0x0000000040000000-0x000000007fffffff] reserved\n",
+    "user-defined physical RAM map:\n",
+    "user: [mem 0x0000000000000000-0x000000000009fbff] usable\n",
+    "user: [mem 0x0000000000100000-0x000000003fffffff] usable\n",
+    "user: [mem 0x0000000040000000-0x000000007fffffff] reserved\n",
+]
+FIRMWARE = [
+    "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n",
+    "BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff] usable\n",
+]
+
+
+def test_an_extended_map_that_the_command_line_changed(cli: Cli, tmp_path: Path) -> None:
+    """setup_arch() parses memmap= and mem= before it prints "reserve setup_data"."""
+    log = tmp_path / "log"
+    memmap = read_text(log, "".join(FIRMWARE + USER))
+    assert [m.name for m in memmap.maps] == ["e820_firmware", "e820_setup_data", "e820_user"]
+    assert not memmap.problems
+    out = tmp_path / "e820.bin"
+    assert cli("memmap", "--to", "e820", "-o", str(out), str(log)).code == 0
+    written = primary(read_memmap([str(out)]))
+    assert [(e.start, e.end, e.type) for e in written.entries] == [
+        (e.start, e.end, e.type) for e in primary(memmap).entries
+    ]
+
+
+def test_what_the_command_line_changed_fills_no_gap_of_the_firmware_s_map(tmp_path: Path) -> None:
+    lost = FIRMWARE[1].replace("0x0000000000100000", "0x00000000001OOOOO")
+    memmap = read_text(tmp_path / "log", "".join([FIRMWARE[0], lost, *USER]))
+    region = view_of(memmap, next_cmdline="quiet").at(0x50000000)
+    assert region is not None
+    assert region.kind == "unknown"
+
+
 def test_a_whole_copy_beside_a_damaged_one_is_taken(tmp_path: Path) -> None:
     damaged = "".join(THREE).replace("0x0000000000100000", "0x00000000001OOOOO")
     whole, other = tmp_path / "whole", tmp_path / "other"

@@ -328,16 +328,24 @@ def _one_extended(tables: Sequence[Table]) -> list[Table]:
     """Return the tables; of a boot's two "extended" ones only the second, which has more entries.
 
     The first is e820__memory_setup_extended()'s, after a 128th entry, the second
-    e820__reserve_setup_data()'s.
+    e820__reserve_setup_data()'s. In between, memmap= and mem= may have changed it; the first one is
+    kept where they did, as a map of the user follows.
     """
     kept: list[Table] = []
     following = ""
+    changed = False
+    second = 0  # where the last e820_setup_data is in ``kept``
     for table in reversed(tables):
         name = table.name
+        changed = name == "e820_user" or (changed and name != "e820_firmware")
         if name == "extended":
             table.name = "e820_setup_data"
+        if name == "e820_setup_data":
+            second = len(kept)
         if name != "extended" or following != "e820_setup_data":
             kept.append(table)
+        elif changed:
+            kept[second] = table
         if name in _EXTENDED_OR_NEXT:
             following = name
     return kept[::-1]

@@ -9,11 +9,11 @@ from hwpkho.base.ranges import intersection
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_gaps import GAP_FILLED
 from hwpkho.errors import InputError
-from hwpkho.memmap import gaps, names
+from hwpkho.memmap import extended, gaps, names
 from hwpkho.memmap.view.spans import Span, combine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
@@ -67,12 +67,13 @@ def fill(
     return _taken(built, combine(spans, unknown, lambda old, new: new or old), maps, source)
 
 
-def _fillers(base: str, maps: Iterable[str]) -> list[str]:
+def _fillers(base: str, maps: Collection[str]) -> list[str]:
     """Return the names of the maps that may fill the gaps of the map ``base``, best first.
 
     What a command line has changed is filled only from what the kernel made of it.
     """
-    rows = [row for name in maps if (row := names.of(name)).fills and name != base]
+    changed = extended.NAME if extended.CHANGED in maps else None
+    rows = [row for name in maps if (row := names.of(name)).fills and name not in (base, changed)]
     if names.of(base).stage in ("cmdline", "kernel"):
         rows = [row for row in rows if row.stage == "kernel"]
     return [row.name for row in sorted(rows, key=lambda row: row.fills)]

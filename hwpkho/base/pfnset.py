@@ -25,7 +25,7 @@ _DENSE = 32
 _PART, _BLOCK = 1 << 13, 1 << 16
 #: Runs handed out together.
 _RUNS = 1 << 10
-#: PFNs of several lists that are gathered in a set before they are sorted.
+#: Ranges of several lists that are gathered before they are sorted: lists that ascend are merged.
 _GATHERED = 1 << 21
 
 
@@ -156,26 +156,20 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
     if last is first:
         ordered = _distinct(first)
         return _joined(ordered, ordered)
-    return _joined(_ascending(first), _ascending(last))
+    return _between(first, last)
 
 
 def union(listings: Iterable[Listing]) -> PfnSet:
     """Return the PFNs that are in any of ``listings``."""
-    listings = tuple(listings)
-    if len(listings) == 1:
-        return pfn_set(listings[0])
-    whole = PfnSet()
-    single: set[int] = set()
+    whole, first, last = PfnSet(), array("Q"), array("Q")
     for listing in listings:
-        if listing.last is not listing.first:
-            whole |= pfn_set(listing)
-            continue
         for at in range(0, len(listing.first), _GATHERED):
-            single.update(listing.first[at : at + _GATHERED])
-            if len(single) > _GATHERED:
-                whole |= pfn_set(array("Q", sorted(single)))
-                single.clear()
-    return whole | pfn_set(array("Q", sorted(single)))
+            first += listing.first[at : at + _GATHERED]
+            last += listing.last[at : at + _GATHERED]
+            if len(first) > _GATHERED:
+                whole |= _between(first, last)
+                first, last = array("Q"), array("Q")
+    return whole | _between(first, last)
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:
@@ -198,6 +192,12 @@ def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
         held = bytes(map(le, first, last))
         first, last = array("Q", compress(first, held)), array("Q", compress(last, held))
     return _joined(first, last)
+
+
+def _between(first: array[int], last: array[int]) -> PfnSet:
+    """Return the set of the ranges that two columns bound, in any order."""
+    ordered = _ascending(first)
+    return _joined(ordered, ordered if first == last else _ascending(last))
 
 
 def _joined(first: array[int], last: array[int]) -> PfnSet:

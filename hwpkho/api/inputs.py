@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, TypeVar, cast
 
 from hwpkho.api import parameters
 from hwpkho.badpages.registry import Asked
-from hwpkho.base import lending, opening
+from hwpkho.base import kept, lending
 from hwpkho.base.options import of_library
 from hwpkho.inputs.case import CaseOptions
 
@@ -169,7 +169,7 @@ def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
 
     Errors that the block raises name parameters, not options.
     """
-    with ExitStack() as stack, of_library(), opening.kept():
+    with ExitStack() as stack, of_library(), kept.for_call():
         yield [
             ()
             if group is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from unicodedata import category
 
 from hwpkho.base.late import late
 
@@ -40,6 +39,8 @@ def quoted(word: str) -> str:
 
 
 def _escape(char: str) -> str:
+    from unicodedata import category  # what hwpkho reads and says is ASCII, but for damage
+
     if category(char) not in _UNSAFE:
         return char
     code = ord(char)

@@ -12,20 +12,12 @@ import os
 import re
 import stat
 import sys
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hwpkho.base import confining, lending, places, tar, temporary, unpacking
+from hwpkho.base import confining, kept, lending, places, tar, temporary, unpacking
 from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hwpkho.base.archive import Archive
 
 #: What an archive that came through standard input is called as a folder.
 _STDIN_FOLDER = "stdin:"
@@ -35,65 +27,19 @@ _KINDS = {
     stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }  # fmt: skip
-
-
 #: So many unpacked files are kept, and so many others: a case has a handful.
 _MAX_KEPT, _MAX_OPEN = 8, 64
 #: So much is copied at once, bytes.
 _SPOOLED = 1 << 20
 
 
-class _Kept:
-    """What was opened before, for as long as a call takes.
-
-    Attributes:
-        unpacked: Which compressed file at which moment, and the descriptor of what it holds.
-        archives: Archives that are read as folders, by their paths.
-        pipes: Descriptors of all that came through pipes, by what they are called.
-        files: Descriptors of files that are not compressed, by their paths; None: see :func:`kept`.
-    """
-
-    def __init__(self, *, files: bool) -> None:
-        self.unpacked: dict[tuple[int, ...], int] = {}
-        self.archives: dict[str, Archive] = {}
-        self.pipes: dict[str, int] = {}
-        self.files: dict[str, int] | None = {} if files else None
-
-    def close(self) -> None:
-        for archive in self.archives.values():
-            archive.close()
-        held = (self.unpacked, self.pipes, self.files or {})
-        for descriptor in (d for descriptors in held for d in descriptors.values()):
-            os.close(descriptor)
-
-
-_kept: ContextVar[_Kept | None] = ContextVar("_kept", default=None)
-
-
-@contextmanager
-def kept(*, files: bool = False) -> Iterator[None]:
-    """Within the block unpack a compressed file once, though it is opened several times, and read
-    archives as folders (:func:`enter`).
-
-    With ``files`` a path stands for the file that was there when it was first opened, whatever is
-    put there meanwhile: for a case, which is read at one moment.
-    """
-    held = _Kept(files=files)
-    tokens = _kept.set(held), places.archives.set(held.archives)
-    try:
-        yield
-    finally:
-        _kept.reset(tokens[0])
-        places.archives.reset(tokens[1])
-        held.close()
-
-
 def enter(path: str) -> str | None:
     """Return the folder that a tar archive at ``path``, plain or compressed, is from now on.
 
-    None where there is none. Within :func:`kept` only. Raises InputError where it is damaged.
+    None where there is none. Within :func:`hwpkho.base.kept.for_call` only. Raises InputError where
+    it is damaged.
     """
-    held = _kept.get()
+    held = kept.now()
     if held is None:
         return None
     if held.archives and _folder_of(path) in held.archives:
@@ -138,10 +84,10 @@ def handed(path: str) -> bool:
 def whole(path: str) -> int:
     """Return a descriptor of all that the shell hands over at ``path``, unpacked.
 
-    What is no file on a disk is copied to an unnamed temporary file, within :func:`kept` once: it
-    can be opened again and is read from its beginning.
+    What is no file on a disk is copied to an unnamed temporary file, once for a call that keeps
+    what it opened: it can be opened again and is read from its beginning.
     """
-    held = _kept.get()
+    held = kept.now()
     if held is not None and path in held.pipes:
         return _again(held.pipes[path])
     own = _open(path, piped=True, devices=True)
@@ -177,9 +123,9 @@ def spooled(pipe: int, path: str) -> int:
 def keep(path: str, descriptor: int, head: bytes) -> None:
     """Let what the shell handed over at ``path`` be opened again, from its beginning.
 
-    ``head`` was read from it before. Within :func:`kept` only.
+    ``head`` was read from it before. Within :func:`hwpkho.base.kept.for_call` only.
     """
-    held = _kept.get()
+    held = kept.now()
     if held is None or path in held.pipes:
         return
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -239,7 +185,7 @@ def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
 
 
 def _opened(path: str, *, piped: bool, devices: bool, enough: int | None = None) -> int:
-    held = _kept.get()
+    held = kept.now()
     files = held.files if held is not None else None
     if files is None:
         return _plain(_open(path, piped=piped, devices=devices), path, enough)
@@ -263,7 +209,7 @@ def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
         method = unpacking.method_of(os.pread(descriptor, unpacking.HEAD, at))
         if method is None:
             return descriptor
-        held, key = _kept.get(), (status.st_dev, status.st_ino, status.st_mtime_ns, at)
+        held, key = kept.now(), (status.st_dev, status.st_ino, status.st_mtime_ns, at)
         if held is None or enough is not None:
             found = unpacking.unpacked(descriptor, method, named(path), enough=enough)
         else:
@@ -304,7 +250,7 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def _open(path: str, *, piped: bool, devices: bool) -> int:
-    inside, lent, held = places.within(path), lending.descriptor_of(path), _kept.get()
+    inside, lent, held = places.within(path), lending.descriptor_of(path), kept.now()
     try:
         if inside is not None and inside[1]:
             return inside[0].open(inside[1])

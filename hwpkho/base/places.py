@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hwpkho.base import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,17 +17,14 @@ if TYPE_CHECKING:
 
 _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
-#: Archives that are read as folders, by the names of those (see opening.enter).
-archives: ContextVar[dict[str, Archive] | None] = ContextVar("archives", default=None)
-
 
 def within(path: str | Path) -> tuple[Archive, str] | None:
     """Return the archive that a path leads into, and the path inside it."""
-    known = archives.get()
-    if not known:
+    held = kept.now()
+    if held is None or not held.archives:
         return None
     name = str(Path(path))
-    for key, archive in known.items():
+    for key, archive in held.archives.items():
         if name == key:
             return archive, ""
         if name.startswith(f"{key}/"):

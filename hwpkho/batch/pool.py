@@ -14,7 +14,7 @@ from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
-from hwpkho.base import confining, opening
+from hwpkho.base import confining, kept
 from hwpkho.base.escape import printable
 from hwpkho.base.options import nothing, of_command
 from hwpkho.base.undisturbed import ENDING, undisturbed
@@ -156,7 +156,7 @@ def _judge(
     memmaps: tuple[str, ...] = ()
     try:
         with (
-            opening.kept(files=True),
+            kept.for_call(files=True),
             confining.confined(bounds(job, named)),
             of_command(nothing),
         ):

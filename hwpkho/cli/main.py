@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.base import opening
+from hwpkho.base import kept
 from hwpkho.base.escape import printable
 from hwpkho.base.options import of_command
-from hwpkho.cli import endings, helping, pager, screen, settings, streams
+from hwpkho.cli import endings, helping, pager, screen, streams
 from hwpkho.cli.groups import Group
 from hwpkho.errors import HwpkhoError
 
@@ -87,6 +87,8 @@ class LazyGroup(Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
+        from hwpkho.cli import settings  # help and version need none
+
         if not HELP.intersection(ctx.args) and ctx.default_map is None:
             ctx.default_map = settings.Defaults(ctx, load, COMMANDS)
 
@@ -164,7 +166,7 @@ def _run() -> int:
         return _complain("standard output is closed", 3)
     try:
         # Signals are heard no more before anything is said of another error.
-        with endings.raised(), opening.kept(), of_command(_taken):
+        with endings.raised(), kept.for_call(), of_command(_taken):
             code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
     except HwpkhoError as error:

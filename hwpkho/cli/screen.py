@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _KEY = "hwpkho.screen"
 #: What Python sets LC_CTYPE to in the C locale (PEP 538).
 _COERCED = "C.UTF-8"
-_STARTED_WITH = Path("/proc/self/environ")
+_STARTED_WITH = "/proc/self/environ"
 #: In fewer columns nothing can be read.
 _MIN_WIDTH = 20
 
@@ -186,8 +185,10 @@ def _ctype() -> str | None:
     said = os.environ.get("LC_CTYPE")
     if not sys.flags.utf8_mode or said != _COERCED:
         return said
+    from pathlib import Path
+
     try:
-        given = _STARTED_WITH.read_bytes().split(b"\0")
+        given = Path(_STARTED_WITH).read_bytes().split(b"\0")
     except OSError:
         return None
     pairs = (each.partition(b"=") for each in given)

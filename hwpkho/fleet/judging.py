@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from hwpkho.base import confining, opening
+from hwpkho.base import confining, kept
 from hwpkho.base.escape import printable
 from hwpkho.base.options import nothing, of_command
 from hwpkho.batch import pool
@@ -94,7 +94,7 @@ class Work:
         hashed = judged_by = None
         try:
             with (
-                opening.kept(files=True),  # what is hashed is what is read
+                kept.for_call(files=True),  # what is hashed is what is read
                 confining.confined(pool.bounds(job, self.named), self.outside),
                 of_command(nothing),
             ):

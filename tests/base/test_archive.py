@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.base import archive as archives
-from hwpkho.base import opening, places, tar, unpacking
+from hwpkho.base import kept, opening, places, tar, unpacking
 from hwpkho.errors import InputError
 from tests.support import forked
 
@@ -41,7 +41,7 @@ def read(path: Path, name: str) -> bytes:
 
 @pytest.fixture(autouse=True)
 def _kept():
-    with opening.kept():
+    with kept.for_call():
         yield
 
 
@@ -238,7 +238,7 @@ def test_bent_archives_are_one_line(changes, data) -> None:
     for at, value in changes:
         plain[at % len(plain)] = value
     del plain[data.draw(st.integers(600, len(plain))) :]
-    with tempfile.TemporaryDirectory() as folder, opening.kept():
+    with tempfile.TemporaryDirectory() as folder, kept.for_call():
         path = Path(folder) / "x"
         path.write_bytes(plain)
         said = ""
@@ -256,5 +256,5 @@ def test_bent_archives_are_one_line(changes, data) -> None:
 def test_nothing_of_an_archive_is_read_without_asking(tmp_path) -> None:
     """Outside a call nothing is kept, and a path into an archive leads nowhere."""
     path = enter(tmp_path / "x", member("a", b"1"))
-    with opening.kept(), pytest.raises(InputError, match="Not a directory"):
+    with kept.for_call(), pytest.raises(InputError, match="Not a directory"):
         read(path, "a")

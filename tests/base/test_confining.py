@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hwpkho.base import confining, opening
+from hwpkho.base import confining, kept, opening
 from hwpkho.errors import InputError
 
 
@@ -81,7 +81,7 @@ def test_what_is_checked_is_what_is_read(opener, case, monkeypatch):
 @pytest.mark.parametrize("files", [True, False])
 def test_a_file_of_a_case_stays_what_was_opened_first(files, case):
     path = case / "list.txt"
-    with opening.kept(files=files):
+    with kept.for_call(files=files):
         assert _read(path) == "inside"
         (case / "new").write_text("another")
         (case / "new").replace(path)
@@ -93,7 +93,7 @@ def test_a_case_of_more_files_than_are_held_open(case):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(100):
         (case / str(number)).write_text(str(number))
-    with opening.kept(files=True):
+    with kept.for_call(files=True):
         for number in (*range(100), *range(100)):
             assert _read(case / str(number)) == str(number)
         assert len(list(Path("/proc/self/fd").iterdir())) < before + 80

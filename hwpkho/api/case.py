@@ -131,7 +131,7 @@ def open_memory(
 
     Raises InputError where there is no handover, or it cannot be read.
     """
-    from hwpkho.handover.assemble import Noted
+    from hwpkho.handover.stated import Noted
     from hwpkho.images.program import ProgramSource
 
     options = inputs.check(options, Reading)

@@ -10,7 +10,6 @@ arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-para
 
 from __future__ import annotations
 
-import re
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from hwpkho.badpages.lines import LONGEST, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.codes.pfnlist import MASK_SHORT
 from hwpkho.errors import InputError, UsageError
 
@@ -31,22 +31,20 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 #: A value ends at a blank, quote or tag; a shell or GRUB leaves ``\$`` and ``\\\$`` of ``$``.
-_MEMMAP = re.compile(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
-_RESERVE_MEM = re.compile(r"(?<![\w.-])reserve_mem=")
-_COMMAND = re.compile(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
-_ASSIGNED = re.compile(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
-_BADRAM = re.compile(r"(?<![\w.-])badram=([^\s\"'`]*)")
+_MEMMAP = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
+_RESERVE_MEM = late(r"(?<![\w.-])reserve_mem=")
+_COMMAND = late(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
+_ASSIGNED = late(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
+_BADRAM = late(r"(?<![\w.-])badram=([^\s\"'`]*)")
 #: One of them stands in each line that sets anything.
-_WANTED = re.compile(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
+_WANTED = late(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
 _SETTINGS = ("memmap=", "badram", "cutmem")
-_HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
-_CUT = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
+_HEX = late(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
+_CUT = late(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: What a shell takes together: a quoted string, or a character behind a backslash.
-_SHELL = re.compile(
-    r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|])#.*)"""
-)
+_SHELL = late(r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|])#.*)""")
 #: GRUB_CMDLINE_LINUX and its like; one that goes on from its own value, or ``+=``, adds.
-_VARIABLE = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
+_VARIABLE = late(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
 #: Settings in a line, each of many items, perhaps, and items that are spelled otherwise than in

@@ -6,7 +6,6 @@ word by word in :mod:`hwpkho.badpages.boot_settings`, which knows all of it.
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import defaultdict
 from functools import reduce
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.late import late
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 #: Ranges of patterns; more of them are counted one by one.
 _MOST = 1 << 21
 #: Item by item: one expression for a million would remember each.
-_MEMMAP = re.compile(r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}")
-_BADRAM = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,16}")
+_MEMMAP = late(r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}")
+_BADRAM = late(r"(?:0[xX])?[0-9a-fA-F]{1,16}")
 _NUMBER = r"(0x[0-9a-f]{1,16}|[1-9][0-9]{0,18})([KMGT]?)"
-_CUTMEM = re.compile(f"cutmem {_NUMBER} {_NUMBER}")
+_CUTMEM = late(f"cutmem {_NUMBER} {_NUMBER}")
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 

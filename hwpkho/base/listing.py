@@ -31,15 +31,22 @@ class Listing:
 
     __slots__ = ("count", "first", "last")
 
-    def __init__(self, first: Iterable[int] = (), last: array[int] | None = None) -> None:
+    def __init__(
+        self,
+        first: Iterable[int] = (),
+        last: array[int] | None = None,
+        *,
+        count: int | None = None,
+    ) -> None:
         """Take the columns; without ``last`` each of ``first`` is a page.
 
-        Raises ValueError where a range ends before it starts.
+        With ``count``, that of PFNs, they are known to be ranges. Raises ValueError where a range
+        ends before it starts.
         """
         self.first = first if isinstance(first, array) else array("Q", first)
         self.last = self.first if last is None or last == self.first else last
-        self.count = len(self.first)
-        if self.last is not self.first:
+        self.count = len(self.first) if count is None else count
+        if self.last is not self.first and count is None:
             if len(self.last) != len(self.first) or any(map(gt, self.first, self.last)):
                 raise ValueError("a range ends before it starts")
             self.count += sum(self.last) - sum(self.first)

@@ -82,7 +82,7 @@ class PfnSet:
 
     def listing(self) -> Listing:
         """Return the PFNs, ascending."""
-        return Listing(self.first, self.last)
+        return Listing(self.first, self.last, count=self.pages())
 
     def kept_of(self, listing: Listing) -> Listing:
         """Return what of ``listing`` is in this set, in the list's order."""

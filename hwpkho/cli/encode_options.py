@@ -11,7 +11,8 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.badpages.registry import Writing
 from hwpkho.cli import list_options, options, values
-from hwpkho.commands.encode import EncodeOptions, reads
+from hwpkho.commands.encode import reads
+from hwpkho.commands.encode_options import EncodeOptions
 from hwpkho.encode.targets import registry as targets
 
 if TYPE_CHECKING:

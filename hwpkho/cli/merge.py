@@ -93,8 +93,7 @@ def command(
         to.check(*cases, *exclude, *judging.memmaps, writes=to.own is not None)
     writes = values["output"] is not None or values["to"] != "list" or not as_json
     writing = encode_options.read(values, judging, as_json=as_json)
-    from hwpkho.report.merge import json, text
-    from hwpkho.report.parts import jsondoc
+    from hwpkho.report.merge import text
 
     with outputs.together():  # the list and what is drawn of it
         merged = merge.merge(
@@ -116,6 +115,9 @@ def command(
     for note in merged.notes:
         screen.say(f"hwpkho: {note}")
     if as_json:
+        from hwpkho.report.merge import json
+        from hwpkho.report.parts import jsondoc
+
         for line in text.left_out(merged, screen.of(sys.stderr)):
             screen.say(line)
         body = json.body(merged, values["output"])

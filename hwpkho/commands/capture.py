@@ -10,6 +10,7 @@ from hwpkho.base import output, temporary
 from hwpkho.efi import every_reading
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
+from hwpkho.handover.stated import NoHandoverError, Noted
 from hwpkho.images import elf
 from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
@@ -62,7 +63,7 @@ class _Machine:
     page_size: int | None
     release: str | None = None
     iomem: str | None = None
-    noted: assemble.Noted = field(default_factory=assemble.Noted)
+    noted: Noted = field(default_factory=Noted)
 
 
 def crop(
@@ -133,10 +134,10 @@ def _capture(
         handovers, found = assemble.search(
             recorder, machine.copies, options, machine.boot, machine.noted
         )
-    except assemble.NoHandoverError as error:
-        handovers, found, nothing = [], assemble.Noted(), error
+    except NoHandoverError as error:
+        handovers, found, nothing = [], Noted(), error
     else:
-        nothing = assemble.NoHandoverError(f"{machine.source.name}: no handover to capture")
+        nothing = NoHandoverError(f"{machine.source.name}: no handover to capture")
     held = tables.of_memory(recorder, options)
     if not handovers and not held:
         raise nothing

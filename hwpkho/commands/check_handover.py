@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.escape import printable
 from hwpkho.errors import HwpkhoError
 from hwpkho.handover import assemble
+from hwpkho.handover.stated import NoHandoverError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs import tables
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
@@ -82,11 +83,11 @@ def _read_copied(facts: Facts, options: CaseOptions) -> None:
 def _case(specs: list[str], options: CaseOptions) -> Case:
     try:
         return read_inputs(specs, options, plain=False)
-    except assemble.NoHandoverError as error:
+    except NoHandoverError as error:
         return _only_memory(specs[0], error)
 
 
-def _only_memory(path: str, why: assemble.NoHandoverError) -> Case:
+def _only_memory(path: str, why: NoHandoverError) -> Case:
     """Return memory in which there is no handover."""
     from hwpkho.images.registry import open_image
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
-from hwpkho.encode import builder
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def build(request: Request, name: str | None, target: Target) -> Layout:
     Raises UsageError where that cannot be done, or ``target`` would not show it.
     """
     if name is None:
+        from hwpkho.encode import builder  # a list, which damage is refused for, is not built
+
         return builder.build(request)
     from hwpkho.encode.damage import breaking
     from hwpkho.encode.damage.registry import DAMAGES

@@ -22,7 +22,7 @@ from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, common_page_size, owners_turnover, read_list
-from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging import machine
 from hwpkho.judging.result import Runs
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.model import ListProblem, Loss
     from hwpkho.badpages.provenance import Entries
-    from hwpkho.commands.encode import EncodeOptions
+    from hwpkho.commands.encode_options import EncodeOptions
     from hwpkho.efi.model import PoisonTable
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.owners import Turnover
@@ -269,12 +269,13 @@ def _merge(
         pfns = union(x.pfns for x in found)
     before = pfns.pages()
     duplicates = 0 if options.intersect else sum(x.pfns.count for x in found) - before
-    pfns -= union(x.pfns for x in unwanted)
-    excluded = before - pfns.pages() if unwanted else 0
+    excluded = 0
+    if unwanted:
+        pfns -= union(x.pfns for x in unwanted)
+        excluded = before - pfns.pages()
     regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
-    wrong_map.must_fit(how, regions, ((x.handover, x.source) for x in found))
-    pfns, not_replaying, left_out = _by_map(pfns, size, options, regions)
+    pfns, not_replaying, left_out = _by_map(pfns, size, options, regions, found)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
         notes.append(
@@ -315,15 +316,23 @@ def _merge(
 
 
 def _by_map(
-    pfns: PfnSet, page_size: int, options: MergeOptions, regions: Regions | None
+    pfns: PfnSet,
+    page_size: int,
+    options: MergeOptions,
+    regions: Regions | None,
+    found: Sequence[CaseList],
 ) -> tuple[PfnSet, Runs, Runs]:
     """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
     The map alone judges: the result is no handover yet. A page that the map does not judge is kept,
-        unless only what replays is wanted.
+    unless only what replays is wanted. Raises InputError where the map cannot be of the machine of
+    one of ``found``.
     """
     if regions is None:
         return pfns, Runs(PfnSet()), Runs(PfnSet())
+    from hwpkho.judging import verdicts, wrong_map
+
+    wrong_map.must_fit(options.judging, regions, ((x.handover, x.source) for x in found))
     judged = verdicts.judge_pfns(
         pfns, machine.next_kernel(options.judging, page_size, regions), None
     )

@@ -15,7 +15,7 @@ from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.codes.root import NO_KHO
 from hwpkho.commands import usage, validate_table
 from hwpkho.errors import InputError
-from hwpkho.handover.assemble import NoHandoverError
+from hwpkho.handover.stated import NoHandoverError
 from hwpkho.inputs import folder, mistakes
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several

@@ -8,8 +8,7 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN
 from hwpkho.errors import InputError, UsageError
-from hwpkho.handover import assemble
-from hwpkho.handover.assemble import CaseOptions
+from hwpkho.handover.stated import CaseOptions, NoHandoverError, Noted
 from hwpkho.images import raw
 from hwpkho.images.overlay import CombinedSource
 from hwpkho.inputs import folder, tables
@@ -147,6 +146,8 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
     if lists:
         return Case(name, (), lists[0])
     if not images:
+        from hwpkho.handover import assemble  # see read_memory()
+
         return Case(name, tuple(assemble.from_copies(copies, options)), None)
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
     source.page_size_hint = next(
@@ -155,7 +156,7 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
     boot = [m.boot for m in images if m.boot]
     try:
         return read_memory(name, source, options, copies, boot, noted(images))
-    except assemble.NoHandoverError as error:
+    except NoHandoverError as error:
         if any(m.source.to_load for m in images) or any(map(raw.split_base, specs)):
             error.kernel = None  # pieces of memory do not show what the rest holds
         raise
@@ -177,15 +178,17 @@ def read_memory(
     options: CaseOptions,
     copies: Sequence[DebugfsCopy] = (),
     boot: Sequence[BootHandover] = (),
-    noted: assemble.Noted | None = None,
+    noted: Noted | None = None,
 ) -> Case:
     """Read the case that ``source`` is the memory of; see :func:`hwpkho.handover.assemble.search`.
 
     Raises InputError where it holds neither a handover nor an EFI table of poisoned memory.
     """
+    from hwpkho.handover import assemble  # a list, which most cases are, needs no reader of memory
+
     try:
         handovers = assemble.from_memory(source, copies, options, boot, noted)
-    except assemble.NoHandoverError:
+    except NoHandoverError:
         found_tables = tables.of_memory(source, options)
         if not found_tables:
             raise
@@ -196,10 +199,10 @@ def read_memory(
     return Case(name, tuple(handovers), None, source, found_tables)
 
 
-def noted(images: Sequence[Memory]) -> assemble.Noted:
+def noted(images: Sequence[Memory]) -> Noted:
     """Return what the captures among the images of one machine say of what they were made of."""
     notes = [m.noted for m in images if m.noted]
-    return assemble.Noted(
+    return Noted(
         tuple(b for note in notes for b in note.boot),
         tuple(p for note in notes for p in note.passed),
     )

@@ -29,7 +29,7 @@ from hwpkho.inputs import mistakes, recognise, sosreport
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
-    from hwpkho.handover.assemble import CaseOptions
+    from hwpkho.handover.stated import CaseOptions
 
 Role = Literal["input", "memmap", "unused"]
 

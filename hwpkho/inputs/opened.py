@@ -15,10 +15,8 @@ from hwpkho.codes import problem
 from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
-from hwpkho.handover.assemble import Noted
-from hwpkho.handover.boot_loader import BootHandover
 from hwpkho.handover.debugfs import DebugfsCopy
-from hwpkho.handover.find_root import Rejected
+from hwpkho.handover.stated import Noted
 from hwpkho.images import foreign, raw
 from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.images.registry import format_of, open_image
@@ -28,6 +26,7 @@ from hwpkho.inputs.recognise import Kind
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.badpages.registry import Asked
+    from hwpkho.handover.boot_loader import BootHandover
     from hwpkho.images import capture_note
     from hwpkho.images.base import Source
 
@@ -211,13 +210,18 @@ def _check_pages(image: Source, page_size: int | None, name: str) -> None:
 
 def boot_handover(said: boot_json.BootJson) -> BootHandover:
     """Return what a ``handover.json`` says of the next kernel's boot."""
+    from hwpkho.handover.boot_loader import BootHandover  # reads what has a note, or segments
+
     (root, size), (array, length) = said.kho_fdt, said.kho_scratch
     return BootHandover(root, array, length, size, booted=False)
 
 
 def _capture(image: Source, name: str) -> Memory:
     """A core made by ``hwpkho capture``: memory, and what was known beside it."""
-    from hwpkho.images.capture_note import CaptureNote  # costs json: only where there is one
+    # For captures only, that of the note costs json.
+    from hwpkho.handover.boot_loader import BootHandover
+    from hwpkho.handover.find_root import Rejected
+    from hwpkho.images.capture_note import CaptureNote
 
     try:
         note = CaptureNote.parse(image.capture_note)

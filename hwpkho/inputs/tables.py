@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.codes import Problem
     from hwpkho.efi.model import PoisonTable
-    from hwpkho.handover.assemble import CaseOptions
     from hwpkho.handover.model import Handover
+    from hwpkho.handover.stated import CaseOptions
     from hwpkho.images.base import Source
 
 #: Tables of one image that are read; a machine has one.

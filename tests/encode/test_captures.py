@@ -12,7 +12,8 @@ from hwpkho.abi import fdt, hwpoison, kexec_metadata, kho, vmalloc
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.tracker import TRACKERS, radix
 from hwpkho.base.listing import Listing
-from hwpkho.commands.encode import EncodeOptions, encode
+from hwpkho.commands.encode import encode
+from hwpkho.commands.encode_options import EncodeOptions
 from hwpkho.encode.builder import build
 from hwpkho.encode.request import Request
 from hwpkho.inputs.case import CaseOptions, read_inputs

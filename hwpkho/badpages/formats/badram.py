@@ -20,6 +20,7 @@ from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_budget, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 #: Also where a line is a comment, as GRUB_BADRAM is in /etc/default/grub: that is an empty list.
 _SIGN = Sign(
     (b"BADRAM=", b"badram"),
-    re.compile(
+    late(
         rb"\bGRUB_BADRAM=|(?<![\w.-])badram=[\"']?[0-9a-fA-F]"
         rb"|(?:^|[\s;{&|>#])badram[ \t]+[\"']?(?:0[xX])?[0-9a-fA-F]+,",
         re.MULTILINE,

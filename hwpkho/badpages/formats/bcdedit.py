@@ -22,6 +22,7 @@ from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, bounded, physical
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 from hwpkho.base.pfnset import PFN_MAX
 from hwpkho.codes.pfnlist import NO_BCD_OBJECT
@@ -36,29 +37,29 @@ if TYPE_CHECKING:
 _OBJECT = r"\{(?:badmemory|5189b25c-5558-4bf2-bca4-289b11bd29e2)\}"
 _SIGN = Sign(
     (b"badmemory", b"BadMemory", b"BADMEMORY"),
-    re.compile(rb"badmemory(?:list|access)|\{badmemory\}", re.IGNORECASE),
+    late(rb"badmemory(?:list|access)|\{badmemory\}", re.IGNORECASE),
 )
 #: The list, its object, commands, what came of them, and lines that leave the list open.
-_WANTED = re.compile(
+_WANTED = late(
     r"badmemory|5189b25c-|bcdedit|an error |the parameter is|[\^`][ \t\r]*$"
     r"|^[ \t]*(?:[0-9]|#|::|@?rem\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_COMMENT = re.compile(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
-_SET = re.compile(
+_COMMENT = late(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
+_SET = late(
     r"\s[/-]set\s+(?:[\"']?(\{[^}]{0,80}\})[\"']?\s+)?badmemorylist\b(.*)",
     re.IGNORECASE,
 )
-_DELETE = re.compile(
+_DELETE = late(
     rf"\s[/-](?:deletevalue\s+[\"']?{_OBJECT}[\"']?\s+badmemorylist\b|delete\s+[\"']?{_OBJECT})",
     re.IGNORECASE,
 )
-_COMMAND = re.compile(r"\bbcdedit(?:\.exe)?\b", re.IGNORECASE)
-_SHOWN_OBJECT = re.compile(rf"\S.*\s{_OBJECT}\s*", re.IGNORECASE)
-_SHOWN_LIST = re.compile(r"badmemorylist\s+(\S.*)", re.IGNORECASE)
-_MORE = re.compile(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[0-9]+))*\s*")
-_FAILED = re.compile(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
+_COMMAND = late(r"\bbcdedit(?:\.exe)?\b", re.IGNORECASE)
+_SHOWN_OBJECT = late(rf"\S.*\s{_OBJECT}\s*", re.IGNORECASE)
+_SHOWN_LIST = late(r"badmemorylist\s+(\S.*)", re.IGNORECASE)
+_MORE = late(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[0-9]+))*\s*")
+_FAILED = late(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
+_NUMBER = late(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
 
 #: Windows' pages, whatever those of the kernel are, as a power of two.
 _PAGE = 12

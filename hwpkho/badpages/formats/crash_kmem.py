@@ -12,6 +12,7 @@ from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 from hwpkho.base.reading import HEAD
 from hwpkho.errors import InputError
 
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-_HEADING = re.compile(r"\s*PAGE\s+PHYSICAL\b.*\bFLAGS\s*")
-_SIGN = Sign(
-    (b"PHYSICAL",), re.compile(rb"^[ \t]*PAGE[ \t]+PHYSICAL[ \t].*FLAGS[ \t]*$", re.MULTILINE)
-)
-_OTHER_HEADING = re.compile(r"\s*PAGE\s+(?!PHYSICAL\b)\S")
-_WANTED = re.compile(r"PAGE[ \t]+\S|hwpoison")
+_HEADING = late(r"\s*PAGE\s+PHYSICAL\b.*\bFLAGS\s*")
+_SIGN = Sign((b"PHYSICAL",), late(rb"^[ \t]*PAGE[ \t]+PHYSICAL[ \t].*FLAGS[ \t]*$", re.MULTILINE))
+_OTHER_HEADING = late(r"\s*PAGE\s+(?!PHYSICAL\b)\S")
+_WANTED = late(r"PAGE[ \t]+\S|hwpoison")
 #: struct page, physical address; then mapping, index, count; flags in hex and by name.
-_LINE = re.compile(r"\s*[0-9a-fA-F]{8,16}\s+([0-9a-fA-F]{1,16})\s+(?:\S+\s+){0,6}?(\S*)\s*")
+_LINE = late(r"\s*[0-9a-fA-F]{8,16}\s+([0-9a-fA-F]{1,16})\s+(?:\S+\s+){0,6}?(\S*)\s*")
 
 
 class CrashKmem(TextForm):

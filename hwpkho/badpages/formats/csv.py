@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho.badpages.form import Form
 from hwpkho.badpages.mentions import mentioned
 from hwpkho.badpages.model import Mention
+from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 
 #: The same characters in full width count as well, where the spreadsheet is Chinese or Japanese.
-_FORMULA = re.compile(r"(?:^|(?<=;))(\s*)([=+@\uff0b\uff0d\uff1d\uff20-])", re.MULTILINE)
+_FORMULA = late(r"(?:^|(?<=;))(\s*)([=+@\uff0b\uff0d\uff1d\uff20-])", re.MULTILINE)
 #: Such a cell in rows that are written: it may stand in quotes.
-_LIKELY = re.compile(r"[,;\"]\s*[=+@\uff0b\uff0d\uff1d\uff20-]")
+_LIKELY = late(r"[,;\"]\s*[=+@\uff0b\uff0d\uff1d\uff20-]")
 
 
 class Csv(Form):

@@ -15,6 +15,7 @@ from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_budget, physical
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
 
-_SIGN = Sign((b"cutmem",), re.compile(rb"(?:^|[\s;{&|>#])cutmem[ \t]+[\"']?[0-9]", re.MULTILINE))
+_SIGN = Sign((b"cutmem",), late(rb"(?:^|[\s;{&|>#])cutmem[ \t]+[\"']?[0-9]", re.MULTILINE))
 
 
 class Cutmem(BootSetting):

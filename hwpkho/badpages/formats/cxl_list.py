@@ -10,7 +10,6 @@ Documentation/cxl/cxl-list.txt.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.collector import Collector
@@ -18,6 +17,7 @@ from hwpkho.badpages.form import Form
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 _MAX_SIZE = 64 << 20
 _GRAIN = 64
 _SIGN = Sign(
-    (b"media_errors", b"badblock"), re.compile(rb'"(?:media_errors|badblock_count|badblocks)"\s*:')
+    (b"media_errors", b"badblock"), late(rb'"(?:media_errors|badblock_count|badblocks)"\s*:')
 )
-_HEX = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
-_DECIMAL = re.compile(r"[0-9]{1,20}")
-_ROUNDED = re.compile(r"([0-9]{1,9})\.([0-9]{2}) ([KMGTP])iB(?: \(.{1,20}\))?")
+_HEX = late(r"0[xX]([0-9a-fA-F]{1,16})")
+_DECIMAL = late(r"[0-9]{1,20}")
+_ROUNDED = late(r"([0-9]{1,9})\.([0-9]{2}) ([KMGTP])iB(?: \(.{1,20}\))?")
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 

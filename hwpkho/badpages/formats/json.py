@@ -11,6 +11,7 @@ from hwpkho.badpages.formats.text import BOM
 from hwpkho.badpages.model import BAD, KINDS, BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.base.listing import MAX_PFNS, Listing, joined
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import InputError
@@ -172,7 +173,7 @@ _DOCUMENTS = {
 }
 
 #: How a document that holds PFNs begins, whatever stands before its schema.
-_OURS = re.compile(rb'"schema"\s*:\s*"(?:' + "|".join(map(re.escape, _DOCUMENTS)).encode() + rb')"')
+_OURS = late(rb'"schema"\s*:\s*"(?:' + "|".join(map(re.escape, _DOCUMENTS)).encode() + rb')"')
 
 
 class Json:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 
 #: What is said of bad pages, and what tells a kernel log that says nothing of them.
 _SIGN = Sign(
@@ -31,7 +30,7 @@ _SIGN = Sign(
         b"MCE: ",
         b"Memory error not recovered",
     ),
-    re.compile(
+    late(
         rb"Memory failure: *(?:0x|0: |buffer overflow|Unable to find user)"
         rb"|Memory failure (?:from trap -?\d{1,5} )?on page [0-9a-f]"
         rb"|(?<![\w:])MCE 0x[0-9a-fA-F]|\[Hardware Error\]:"

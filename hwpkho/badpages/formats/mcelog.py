@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 
 _SIGN = Sign(
     (
@@ -18,7 +17,7 @@ _SIGN = Sign(
         b"mcelog",
         b"Offlining page ",
     ),
-    re.compile(
+    late(
         rb"Hardware event\. This is not a software error|HARDWARE ERROR\. This is \*NOT\*"
         rb"|Per page corrected memory statistics|(?m:^)(?:un)?corrected memory errors:"
         rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+[ \n](?:\d+ )?BANK \d"

@@ -20,6 +20,7 @@ from hwpkho.badpages.boot_settings import BootSetting
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_e820, physical
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _SIGN = Sign(
     (b"memmap=", b"reserve_mem=", b"GRUB_CMDLINE"),
-    re.compile(
+    late(
         rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=)|^[ \t]*GRUB_CMDLINE_LINUX\w*\+?=",
         re.MULTILINE,
     ),
@@ -39,7 +40,7 @@ _SIGN = Sign(
 #: A command line that names no bad memory; only where it is all there is, as in /proc/cmdline.
 _COMMAND_LINE = Sign(
     (b"memmap=", b"reserve_mem=", b"BOOT_IMAGE=", b"root=", b"console=", b"panic="),
-    re.compile(
+    late(
         rb"(?<![\w.-])(?:memmap=[\"']?[0-9]|reserve_mem=|BOOT_IMAGE=|root=(?:/dev/|[A-Z]+=)"
         rb"|console=(?:tty|hvc|uart)|panic=-?[0-9])"
     ),

@@ -23,6 +23,7 @@ from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,45 +51,46 @@ _TABLE = (
 )
 #: Versions up to 5: test, pass, address, megabytes.
 _OLD = r"^[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
-_ERROR = re.compile("|".join((_SINGLE, _TABLE, _OLD)))
+_ERROR = late("|".join((_SINGLE, _TABLE, _OLD)))
 #: The same without a number where the address stands.
-_DAMAGED = re.compile(
+_DAMAGED = late(
     rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
     rf"|\S{{6,20}} {{0,4}}{_SIZE},? {{1,8}}[Tt]est[ #]{{1,4}}[0-9]"
 )
 #: The serial log of memtest86+ 9: it has the first error of each test.
-_LOGGED = re.compile(
+_LOGGED = late(
     r"\bMTLOG ts=[0-9.]{1,20} ev=error type=(?P<type>\w{1,20}) test=(?P<test>[0-9]{1,2}) .{0,40}?"
     r"\baddr=0x(?P<address>[0-9a-f]{1,16}) "
 )
-_LOGGED_DAMAGED = re.compile(r"\bMTLOG .{0,30}\bev=error\b")
+_LOGGED_DAMAGED = late(r"\bMTLOG .{0,30}\bev=error\b")
 #: MemTest86's log, and the last errors in its report.
-_PASSMARK = re.compile(
+_PASSMARK = late(
     r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: (?P<test>[0-9]{1,2}), "
     r"(?:CPU: [0-9]{1,5}, )?Address: (?P<address>(?:0x)?[0-9a-fA-F]{1,16})(?=[,\s])"
     r"(?P<rest>(?:(?!\[MEM ERROR).){0,200})"
 )
-_PASSMARK_DAMAGED = re.compile(r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: ")
-_LIMIT = re.compile(r"(?:Lowest|Highest) Error Address[ :|]*(?:0[xX])?0*[1-9a-fA-F]")
+_PASSMARK_SIGN = r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: "
+_PASSMARK_DAMAGED = late(_PASSMARK_SIGN)
+_LIMIT = late(r"(?:Lowest|Highest) Error Address[ :|]*(?:0[xX])?0*[1-9a-fA-F]")
 #: In a report the number is on the next line.
-_LIMIT_BEGUN = re.compile(r"(?:Lowest|Highest) Error Address[ :|]*$")
-_LIMIT_NUMBER = re.compile(r"[ |]*0[xX]0*[1-9a-fA-F]")
-_COUNTED = re.compile(
+_LIMIT_BEGUN = late(r"(?:Lowest|Highest) Error Address[ :|]*$")
+_LIMIT_NUMBER = late(r"[ |]*0[xX]0*[1-9a-fA-F]")
+_COUNTED = late(
     r"(?:Errors|Err): *[1-9][0-9]{0,11}\b|Status: Failed!|Final Result: FAIL"
     r"|\bMTLOG .{0,200}\b(?:status=fail|errors=[1-9])|cumulative error count: [1-9]"
 )
-_BADRAM = re.compile(r"(?<![\w.-])badram=(.*)")
-_MEMMAP = re.compile(r"(?<![\w.-])memmap=(.*)")
-_PAGES = re.compile(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
-_NUMBER = re.compile(r"0[xX]([0-9a-fA-F]{1,16})")
+_BADRAM = late(r"(?<![\w.-])badram=(.*)")
+_MEMMAP = late(r"(?<![\w.-])memmap=(.*)")
+_PAGES = late(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
+_NUMBER = late(r"0[xX]([0-9a-fA-F]{1,16})")
 
 #: A screen has one list, a serial console one more with each new error; a machine is given up
 #: before it has shown so many.
 MAX_LISTS = 1 << 15
 #: Lists that go on in the next line, if a comma ends the line.
-_LISTED = re.compile(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
+_LISTED = late(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
 #: What is read here, and lines that go on in the next one.
-_WANTED = re.compile(
+_WANTED = late(
     r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address|Err(?:ors)?:|Status:"
     r"|MTLOG |cumulative error count: |\] Test: |Final Result:"
     r"|,[ |]*$",
@@ -101,7 +103,7 @@ _LISTS = (
     r"0[xX][0-9a-fA-F]{1,16}\.\.0[xX][0-9a-fA-F]",
     r"(?:Lowest|Highest) Error Address",
     r"\bMTLOG ts=[0-9.]{1,20} ev=",
-    _PASSMARK_DAMAGED.pattern,
+    _PASSMARK_SIGN,
     r"\bMtSupportRunAllTests - ",
     r"memmap=(?:0x[0-9a-f]{1,16}\$0x[0-9a-f]{1,16},){1,20}0x[0-9a-f]{1,16},0x",
 )
@@ -122,7 +124,7 @@ _SIGN = Sign(
         b"MtSupport",
     ),
     # Rows that are drawn begin behind CR.
-    re.compile("|".join(_LISTS + _ERRORS).replace("^", r"(?:^|\r)").encode(), re.MULTILINE),
+    late("|".join(_LISTS + _ERRORS).replace("^", r"(?:^|\r)").encode(), re.MULTILINE),
 )
 
 

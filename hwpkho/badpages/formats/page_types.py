@@ -16,6 +16,7 @@ from hwpkho.badpages.collector import Collector, in_range
 from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 from hwpkho.base.reading import HEAD
 from hwpkho.errors import InputError
 
@@ -25,28 +26,28 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 _HWPOISON = 1 << 19
-_HEADING = re.compile(r"\s*(?:(?:voffset|foffset|cgroup|map-cnt)\s+)*offset\s+(?:len\s+)?flags\s*")
+_HEADING = late(r"\s*(?:(?:voffset|foffset|cgroup|map-cnt)\s+)*offset\s+(?:len\s+)?flags\s*")
 _SIGN = Sign(
     (b"flags",),
-    re.compile(
+    late(
         rb"^[ \t]*(?:(?:voffset|foffset|cgroup|map-cnt)[ \t]+)*offset[ \t]+(?:len[ \t]+)?"
         rb"flags[ \t]*$"
         rb"|^[ \t]*flags[ \t]+page-count[ \t]+MB",
         re.MULTILINE,
     ),
 )
-_FLAGS = re.compile(r"(?=.*_)[A-Za-z0-9_]{20,64}")
+_FLAGS = late(r"(?=.*_)[A-Za-z0-9_]{20,64}")
 #: Headings, lines of the summary, those with the letter of hwpoison, and those without any flags.
-_WANTED = re.compile(
+_WANTED = late(
     r"offset|page-count|^[ \t]*0x[0-9a-fA-F]+[ \t]+[0-9]|_[A-Za-z0-9_]*X|X[A-Za-z0-9_]*_"
     r"|^[ \t]*@?[0-9a-fA-F]{1,16}(?:[ \t]+@?[0-9a-fA-F]{1,16}){0,2}[ \t\r]*$",
     re.MULTILINE,
 )
 #: A copy is cut in a few lines.
 _MAX_CUT = 1 << 12
-_COLUMN = re.compile(r"@?[0-9a-fA-F]{1,16}")
-_SUMMARY = re.compile(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
-_SUMMARY_HEADING = re.compile(r"\s*flags\s+page-count\s+MB")
+_COLUMN = late(r"@?[0-9a-fA-F]{1,16}")
+_SUMMARY = late(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
+_SUMMARY_HEADING = late(r"\s*flags\s+page-count\s+MB")
 
 
 class PageTypes(TextForm):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 
 _SIGN = Sign(
     (b" errors.", b" events", b" records", b" summary", b"error: ", b"error(s): "),
-    re.compile(
+    late(
         rb"(?m)^(?:No (?:Memory|MCE|Extlog|PCIe AER|CXL [\w ]+) errors\.$"
         rb"|(?:Memory (?:controller|failure)|MCE|Extlog|CXL [\w ]{1,40}) "
         rb"(?:events|records|summary)\b[\w ]{0,10}:$"

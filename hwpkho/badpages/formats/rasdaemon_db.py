@@ -21,6 +21,7 @@ from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
 from hwpkho.badpages.logs.mce_status import NORMALIZING, of_memory
 from hwpkho.base import garbage
+from hwpkho.base.late import late
 from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
 
@@ -44,12 +45,12 @@ _OTHERS = (
     "cxl_aer_ce_event", "signal_event", "reri_event",
 )  # fmt: skip
 
-_PFN = re.compile(r"0[xX][0-9a-fA-F]{1,16}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?: [+-][0-9]{4})?")
+_PFN = late(r"0[xX][0-9a-fA-F]{1,16}")
+_TIME = late(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?: [+-][0-9]{4})?")
 #: Those of many rows, as rasdaemon writes them.
-_PFNS = re.compile(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
+_PFNS = late(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
-_TIMES = re.compile(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
+_TIMES = late(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
 #: MCI_STATUS_UC, _MISCV, _ADDRV, and _DEFERRED of AMD.
 _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
@@ -59,7 +60,7 @@ _LINEAR, _PHYSICAL = 1, 2
 #: asked: an invalid address, TE state and CKID violations.
 _UNCORRECTABLE = 1
 _GENERAL_MEDIA_OTHERS, _DRAM_OTHERS = (1, 3, 6), (2, 4, 6)
-_UMC = re.compile(r"unified memory|\bumc\b", re.IGNORECASE)
+_UMC = late(r"unified memory|\bumc\b", re.IGNORECASE)
 
 
 class RasdaemonDb(Form):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 
 _SIGN = Sign(
     (
@@ -18,7 +17,7 @@ _SIGN = Sign(
         b"offlining page at",
         b"ras_mc_event_",
     ),
-    re.compile(
+    late(
         rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
         rb"|cxl_(?:poison|general_media|dram)):\s+"
         rb"(?:<[A-Z]+> )?\d{4}-\d\d-\d\d "

@@ -17,6 +17,7 @@ from hwpkho.badpages.model import HEAD, BadPages
 from hwpkho.badpages.writing import bounded
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
+from hwpkho.base.late import late
 from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 #: What Windows' editors write in front of a text.
 BOM = b"\xef\xbb\xbf"
-_COMMENT = re.compile("#[^\n]*")
+_COMMENT = late("#[^\n]*")
 #: Bytes of a text that are read at once.
 _BLOCK = 1 << 20
 _SEPARATORS = (b",", b" ", b"\t", b"\r")
@@ -42,13 +43,13 @@ _MAX_SIZE = 1 << 29
 #: In UTF-16, which is read whole.
 _MAX_UTF16 = 1 << 26
 #: What a list is made of, numbers of either base; so much of it is looked at, bytes.
-_LIST = re.compile(
+_LIST = late(
     rb"(?:[\s,]+|#[^\n]*+"
     rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
 )
 _LOOKED_AT = 1 << 14
 #: A word that is cut where looking ends.
-_CUT = re.compile(rb"[^\s,#]*")
+_CUT = late(rb"[^\s,#]*")
 
 
 class Text(Protocol):

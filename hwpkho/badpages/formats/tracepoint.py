@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.late import late
 
 #: Those of ``ras``, ``mce`` and ``cxl``, whether they name a page or not.
 _EVENTS = (
@@ -14,7 +13,7 @@ _EVENTS = (
 )
 _SIGN = Sign(
     (b"_event", b"mce_record", b"cxl_"),
-    re.compile(
+    late(
         rb"(?<!\w)" + _EVENTS + rb":\s+(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S"
         rb"|\b(?:ras|mce|cxl|memory_failure):" + _EVENTS + rb"\("
     ),

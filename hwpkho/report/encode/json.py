@@ -11,7 +11,7 @@ from hwpkho.report.parts import efi_table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hwpkho.commands.encode import Result
+    from hwpkho.commands.encode_options import Result
     from hwpkho.encode.layout import Layout
 
 SCHEMA = "hwpkho.encode/1"

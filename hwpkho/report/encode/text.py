@@ -15,7 +15,7 @@ from hwpkho.report.parts.screen import Screen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.commands.encode import Result
+    from hwpkho.commands.encode_options import Result
     from hwpkho.encode.layout import Broken, Layout
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: What only the command line reaches, and what explains it.
 _COMMAND_LINE = {
     "cli", "report", "batch", "codes", "commands/encode.py", "commands/encode_handover.py",
-    "encode/targets/saving.py", "commands/memmap.py", "commands/check.py", "commands/check_look.py", "commands/watch.py",
-    "fleet", "base/options.py",
+    "encode/targets/saving.py", "commands/memmap.py", "commands/check.py", "commands/check_look.py",
+    "commands/watch.py", "fleet", "base/options.py",
 }  # fmt: skip
 _FUNCTIONS = (hwpkho.build, hwpkho.merge, hwpkho.write_list, hwpkho.read_memmap)
 _PARAMETERS = {*Judging.__annotations__}.union(

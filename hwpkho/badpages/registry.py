@@ -218,15 +218,21 @@ def reader(name: str) -> ListReader:
 
 def writer(name: str) -> ListWriter:
     """Return the form called ``name``. Raises KeyError where none that is written is called so."""
-    form = LIST_FORMATS["text" if name == LIST else name]
-    if not is_written(form):
+    found = _written(name)
+    if found is None:
         raise KeyError(name)
-    return form
+    return found
+
+
+def _written(name: str) -> ListWriter | None:
+    form = LIST_FORMATS.get("text" if name == LIST else name)
+    return form if form is not None and is_written(form) else None
 
 
 def takes(name: str, to: str | None) -> bool:
     """Tell whether the form that ``--to`` calls ``to`` takes the field ``name`` of ``Writing``."""
-    return to in written_names() and name in writer(to).takes
+    form = None if to is None else _written(to)
+    return form is not None and name in form.takes
 
 
 def written_names() -> list[str]:

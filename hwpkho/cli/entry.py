@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from hwpkho.cli import endings
 
-#: Objects between two searches for cyclic garbage: with Python's 700 they are a tenth of a start.
-_OBJECTS = 20_000
+#: Objects between two searches for cyclic garbage, more than a start makes: with Python's 700 they
+#: are a tenth of it.
+_OBJECTS = 100_000
 
 
 def program() -> None:

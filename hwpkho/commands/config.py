@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from hwpkho.base import opening, tomltext
+from hwpkho.base import tomltext
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError, UsageError
@@ -123,6 +123,8 @@ def _near() -> Iterator[Path]:
 
 def _of(path: Path) -> File | None:
     """Read a file; None for one of another program that has no table for us."""
+    from hwpkho.base import opening  # where there is a file
+
     shown = printable(str(path))
     try:
         raw = opening.small(str(path), _MAX_SIZE)

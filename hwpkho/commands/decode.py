@@ -12,7 +12,7 @@ from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
-from hwpkho.inputs.tables import refuse_ambiguous, which_table
+from hwpkho.inputs.tables import check_readable, refuse_ambiguous, which_table
 
 if TYPE_CHECKING:
     from array import array
@@ -97,8 +97,7 @@ def pfns(handovers: Sequence[Handover]) -> tuple[Handover, array[int]]:
 def table_pfns(tables: Sequence[PoisonTable], page_size: int | None) -> Listing:
     """Return the pages of the table that counts; InputError where it cannot be read."""
     table = which_table(tables)
-    if not table.readable:
-        raise InputError("the EFI table of poisoned memory cannot be read, see decode")
+    check_readable(table, table.source)
     found = table.pages(page_size or DEFAULT_PAGE_SIZE)
     if found.count > MAX_PFNS:
         raise InputError(

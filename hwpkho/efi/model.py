@@ -76,6 +76,7 @@ class PoisonTable:
         slack: Bytes between the table's end and that of its allocation or file, None where that
             is not known.
         problems: In the order they were met.
+        unread_because: Which of them keeps its pages from being known; None where they are known.
     """
 
     source: str
@@ -88,6 +89,7 @@ class PoisonTable:
     entries: array[int] = field(default_factory=lambda: array("Q"))
     slack: int | None = None
     problems: tuple[Problem, ...] = ()
+    unread_because: Problem | None = None
 
     @property
     def layout(self) -> str | None:
@@ -97,7 +99,7 @@ class PoisonTable:
     @property
     def readable(self) -> bool:
         """Whether its pages are known."""
-        return self.bitmap is not None or self.nodes is not None
+        return self.unread_because is None
 
     def units(self) -> int | None:
         """Return how many bits are set, or entries count; None where that is not known."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right, insort
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import efi_poisoned, efi_pool
@@ -54,8 +55,9 @@ def read_at(
     head = source.read(phys, HEAD) or source.read(phys, linked_list.HEAD)
     if head is None:
         missing = problem(efi.ABSENT, f"the table at 0x{phys:x} is not in the image", phys)
+        told = Told(None, missing.message)
         return PoisonTable(
-            source.name, phys, Told(None, missing.message), entry, problems=(missing,)
+            source.name, phys, told, entry, problems=(missing,), unread_because=missing
         )
     length = _pool(source, phys)
     if top is None:
@@ -82,9 +84,10 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
         return data if len(data) == size else None
 
     table = _Reader(read, None, file.shown, told, None, file.size).read(head, _PAGE)
-    refused = next((p for p in table.problems if p.severity == "error"), None)
-    if not table.readable and refused is not None:
-        raise InputError(f"{file.shown}: {refused.message} ({refused.code})")
+    if table.unread_because is not None:
+        raise InputError(
+            f"{file.shown}: {table.unread_because.message} ({table.unread_because.code})"
+        )
     return table
 
 
@@ -153,23 +156,28 @@ class _Reader:
             return self._unknown(head)
         return self._bitmap(head)
 
-    def _say(self, code: Code, message: str, phys: int | None = None) -> None:
-        self.problems.append(problem(code, message, self._phys if phys is None else phys))
+    def _say(self, code: Code, message: str, phys: int | None = None) -> Problem:
+        said = problem(code, message, self._phys if phys is None else phys)
+        self.problems.append(said)
+        return said
 
     def _unknown(self, head: bytes) -> PoisonTable:
         if self._told.between:
-            self._say(efi.AMBIGUOUS, f"the table: {choose(self._told)}")
-            return self._table()
+            return self._unread(self._say(efi.AMBIGUOUS, f"the table: {choose(self._told)}"))
         version = int.from_bytes(head[:4], "little")
         why = self._told.why
         if version != efi_poisoned.VERSION:
-            self._say(efi.VERSION, f"the table: {why}")
+            said = self._say(efi.VERSION, f"the table: {why}")
         elif len(head) < HEAD:
-            self._say(efi.CUT, f"the table: the image has only {len(head)} bytes of it; {why}")
+            only = f"the image has only {len(head)} bytes of it"
+            said = self._say(efi.CUT, f"the table: {only}; {why}")
         else:
-            self._say(efi.MALFORMED, f"the table: {why}")
+            said = self._say(efi.MALFORMED, f"the table: {why}")
         wide = bitmap_base.parse(head) if len(head) == HEAD else None
-        return self._table(header=wide)
+        return self._unread(said, wide)
+
+    def _unread(self, because: Problem, header: Header | None = None) -> PoisonTable:
+        return replace(self._table(header=header), unread_because=because)
 
     def _table(
         self,
@@ -190,34 +198,31 @@ class _Reader:
         layout = efi_poisoned.bitmap_layout(self._told.layout or "")
         if len(head) < layout.HEAD:
             why = f"{len(head)} bytes, but the header has {layout.HEAD}"
-            self._say(efi.CUT, why)
-            return self._table()
+            return self._unread(self._say(efi.CUT, why))
         header = layout.parse(head[: layout.HEAD])
         flaw = layout.flaw(header)
         if flaw is not None:
             code = efi.MALFORMED if header.version == efi_poisoned.VERSION else efi.VERSION
-            self._say(code, f"the table: {flaw}")
-            return self._table(header=header)
+            return self._unread(self._say(code, f"the table: {flaw}"), header)
         if not self._told.sure:
             self._say(efi.LAYOUT, f"layout {self._told.layout}: {self._told.why}")
         whole = layout.HEAD + header.size
         length = self._length
         if length is not None and length < whole and align_up(whole, 8) > length:
             if self._phys is None:
-                self._say(efi.CUT, f"{length} bytes, but its header says {whole}")
-                return self._table(header=header)
+                said = self._say(efi.CUT, f"{length} bytes, but its header says {whole}")
+                return self._unread(said, header)
             self._say(
                 efi.ALLOCATION,
                 f"its header says {whole} bytes, but the firmware allocated {length}",
             )
         if header.size > MAX_BITMAP:
             what = f"{header.size} bytes of bitmap, more than any EFI stub makes ({MAX_BITMAP})"
-            self._say(efi.CUT, what)
-            return self._table(header=header)
+            return self._unread(self._say(efi.CUT, what), header)
         data = self._read((self._phys or 0) + layout.HEAD, header.size)
         if data is None:
-            self._say(efi.CUT, f"the {header.size} bytes of bitmap are only in part in the image")
-            return self._table(header=header)
+            what = f"the {header.size} bytes of bitmap are only in part in the image"
+            return self._unread(self._say(efi.CUT, what), header)
         if header.end > PHYS_END:
             self._say(
                 efi.WRAPS, f"{header.units} units of {header.unit_size} bytes reach past 2^64"
@@ -245,7 +250,9 @@ class _Reader:
             seen.add(at)
             raw = self._read(at, linked_list.HEAD)
             if raw is None:
-                self._say(efi.CHAIN, f"node 0x{at:x} is not in the image", at)
+                said = self._say(efi.CHAIN, f"node 0x{at:x} is not in the image", at)
+                if not nodes:
+                    return self._unread(said)
                 break
             node = linked_list.parse(raw)
             read = self._entries(at, node, page_size, entries)
@@ -260,7 +267,7 @@ class _Reader:
             at = node.next
         if any(a + n > PHYS_END for a, n in zip(entries[::2], entries[1::2], strict=True)):
             self._say(efi.WRAPS, "an entry reaches past 2^64")
-        return self._table(nodes=tuple(nodes) or None, entries=entries)
+        return self._table(nodes=tuple(nodes), entries=entries)
 
     def _entries(self, at: int, node: linked_list.Node, page_size: int, entries: array[int]) -> int:
         """Read what a node counts, as far as its page goes; return how many that is."""

@@ -15,7 +15,7 @@ from hwpkho.handover.owners import turnover
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unread
-from hwpkho.inputs.tables import refuse_ambiguous, which_table
+from hwpkho.inputs.tables import check_readable, refuse_ambiguous, which_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,9 +170,7 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     page_size = next((h.page_size for h in case.handovers if h.page_size), options.page_size)
     arch = options.arch or (case.source.arch if case.source else None)
     refuse_ambiguous([table])
-    if not table.readable:
-        why = next((f"{p.code} {p.message}" for p in table.problems if p.severity == "error"), "")
-        raise InputError(f"{case.name}: the EFI table of poisoned memory cannot be read: {why}")
+    check_readable(table, case.name)
     pages = of_table(table, page_size, arch)
     note = f"{case.name}: the list is from the EFI table at 0x{table.phys or 0:x}"
     notes = [note] if case.handovers else []

@@ -97,6 +97,14 @@ def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
             raise reader.AmbiguousLayoutError(where, table.told)
 
 
+def check_readable(table: PoisonTable, where: str) -> None:
+    """Raise InputError, which begins with ``where``, for a table that cannot be read."""
+    why = table.unread_because
+    if why is not None:
+        what = "the EFI table of poisoned memory cannot be read"
+        raise InputError(f"{where}: {what}: {why.code} {why.message}")
+
+
 def which_table(tables: Sequence[PoisonTable]) -> PoisonTable:
     """Return the table that counts of those of a case, which has one at least.
 

@@ -312,6 +312,19 @@ def test_the_pool_tells_the_length():
     assert [p.code for p in grown.problems] == ["HP805"]
 
 
+def test_what_keeps_a_table_from_being_read_is_the_problem_that_decides(tmp_path: Path, cli):
+    """Not the first error: HP805 alone would let the bits be read."""
+    cut = table(says=1 << 20) + efi_pool.build_tail(56)
+    found = _read({TABLE: cut})
+    assert [p.code for p in found.problems] == ["HP805", "HP804"]
+    assert found.unread_because is found.problems[1]
+    path = saved(tmp_path, {TABLE: cut})
+    for command in (["decode", "--pfns"], ["list"]):
+        got = cli(*command, path)
+        assert (got.code, got.err.count("\n")) == (3, 1)
+        assert "cannot be read: HP804 the 1048576 bytes of bitmap are only in part" in got.err
+
+
 def test_a_header_at_the_end_of_memory():
     found = _read({TABLE & -4096: bytes(4096 - 16) + linked_list.build(linked_list.Node(0, 0, 0))},
                   (TABLE & -4096) + 4080)  # fmt: skip

@@ -34,7 +34,6 @@ MAX_SUBTREES = 64
 #: The whole dump: a list of a million PFNs takes three quarters of it.
 MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
-_HWPOISON = "subtree hwpoison"
 
 
 def lines(
@@ -65,7 +64,7 @@ def _of_table(table: PoisonTable, source: Source) -> Iterator[str]:
     yield f"# EFI table of poisoned memory in {table.source}"
     marks = _Marks(table.problems)
     for title, phys, size, spans in table_annotate.parts(table):
-        yield from _rows(source, title, phys, size, marks.beside(title, phys, size, spans))
+        yield from _rows(source, title, phys, size, marks.beside(phys, size, spans))
 
 
 def _rows(
@@ -92,17 +91,25 @@ def _offset(source: Source, phys: int) -> str:
 
 
 class _Marks:
-    """What is wrong, put beside the field that it is about: once, and no notes."""
+    """What is wrong, put beside the field that it is about: once, and no notes.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``blob`` is where the blob of the list lies, which codes name a field of.
+    """
+
+    def __init__(self, problems: Iterable[Problem], blob: int | None = None) -> None:
         self._left = [p for p in problems if p.severity != "note"]
+        self._blob = blob
 
-    def beside(self, title: str, phys: int, size: int, spans: Sequence[Span]) -> list[Span]:
+    def beside(self, phys: int, size: int, spans: Sequence[Span]) -> list[Span]:
         """Return the spans of a structure with what is wrong behind their meanings."""
         marked, left = list(spans), []
         for problem in self._left:
             code = registry()[problem.code]
-            at = _span_of(problem, code, (title, phys, size), spans)
+            if code.field and phys == self._blob:
+                named = (i for i, s in enumerate(spans) if s.meaning.startswith(code.field))
+                at = next(named, None)
+            else:
+                at = _span_of(problem, code, (phys, size), spans)
             if at is None:
                 left.append(problem)
             else:
@@ -113,12 +120,10 @@ class _Marks:
 
 
 def _span_of(
-    problem: Problem, code: Code, where: tuple[str, int, int], spans: Sequence[Span]
+    problem: Problem, code: Code, where: tuple[int, int], spans: Sequence[Span]
 ) -> int | None:
-    """Return the span that a problem is about, None where it is in another structure."""
-    title, phys, size = where
-    if code.field and title == _HWPOISON:
-        return next((i for i, s in enumerate(spans) if s.meaning.startswith(code.field)), None)
+    """Return the span that a problem is about by its address, None where it is elsewhere."""
+    phys, size = where
     at = problem.phys if problem.field is None else problem.field
     if code.field or at is None or not phys <= at < phys + max(size, 1):
         return None
@@ -134,7 +139,7 @@ class _Dump:
 
     def __init__(self, handover: Handover, source: Source, shown: set[int]) -> None:
         self.h, self.source, self.shown = handover, source, shown
-        self.marks = _Marks(handover.problems)
+        self.marks = _Marks(handover.problems, handover.hwpoison and handover.hwpoison.phys)
         self.page_size = handover.page_size or DEFAULT_PAGE_SIZE
 
     def lines(self) -> Iterator[str]:
@@ -161,7 +166,7 @@ class _Dump:
         if phys in self.shown:
             return
         self.shown.add(phys)
-        marked = self.marks.beside(title, phys, size, spans)
+        marked = self.marks.beside(phys, size, spans)
         yield from _rows(self.source, title, phys, size, marked, of)
 
     def _fdt(self, title: str, phys: int, tree: fdt.Tree) -> Iterator[str]:

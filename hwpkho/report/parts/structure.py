@@ -50,6 +50,7 @@ class Box:
         problems: What is wrong with it.
         why: What comes of it, where that needs a sentence.
         files: Files of LUO that it stands for.
+        of_list: Whether it is the blob that leads to the list of bad pages, or the lack of one.
     """
 
     column: int
@@ -61,10 +62,7 @@ class Box:
     problems: list[Problem] = field(default_factory=list)
     why: str = ""
     files: tuple[LuoFile, ...] = ()
-
-    def holds(self, phys: int) -> bool:
-        """Tell whether an address is in it."""
-        return any(at <= phys < at + size for at, size in self.spans)
+    of_list: bool = False
 
     def told(self) -> list[str]:
         """Return code and name of what is wrong, each once."""
@@ -100,17 +98,18 @@ def of_handover(h: Handover) -> Structure:
     """Return the boxes of a handover, with its errors and warnings."""
     boxes = list(_boxes(h))
     placed: list[Problem] = []
-    for box, problem in _known(h, boxes):
+    places, of_list = Places(boxes), next((b for b in boxes if b.of_list), None)
+    for box, problem in _known(h, boxes[0], of_list, places):
         if problem is not None and problem not in placed:
             placed.append(problem)
             box.problems.append(problem)
-    elsewhere, places = [], Places(boxes)
+    elsewhere = []
     for problem in h.problems:
         if problem.severity == "note" or problem in placed:
             continue
         found = places.at(problem.field) or places.at(problem.phys)
         if not found and registry()[problem.code].field:
-            found = next((b for b in boxes if b.title == "hwpoison"), None)
+            found = of_list
         if found:
             found.problems.append(problem)
         else:
@@ -118,16 +117,16 @@ def of_handover(h: Handover) -> Structure:
     return Structure(tuple(boxes), tuple(elsewhere))
 
 
-def _known(h: Handover, boxes: list[Box]) -> Iterator[tuple[Box, Problem | None]]:
+def _known(
+    h: Handover, root: Box, of_list: Box | None, places: Places
+) -> Iterator[tuple[Box, Problem | None]]:
     """Yield the problems that a fact of the handover carries, each with the box of that fact."""
-    root = boxes[0]
     yield root, h.root_problem
-    yield next((b for b in boxes if b.title == "hwpoison"), root), h.no_list
+    yield of_list or root, h.no_list
     w = h.hwpoison
     if w is not None:
         at = w.chain.at if w.chain and w.chain.end != "whole" else None
-        box = next((b for b in boxes if at is not None and b.holds(at)), None)
-        yield box or next((b for b in boxes if b.title == "hwpoison"), root), w.problem
+        yield places.at(at) or of_list or root, w.problem
 
 
 class Places:
@@ -169,10 +168,12 @@ def _boxes(h: Handover) -> Iterator[Box]:
         state: State = "absent" if h.tracker == "gone" else "read"
         yield Box(1, "Tracker", lines, spans, state, root)
     subtrees = h.root.subtrees if h.root else ()
+    # Of two nodes of a name the kernel sees the first.
+    listed = next((s for s in subtrees if s.kind == "hwpoison"), None)
     for s in subtrees[:MAX_SUBTREES]:
         box = _subtree(s, root)
-        if s.kind == "hwpoison" and h.hwpoison is not None:
-            box.title = "hwpoison"
+        if s is listed and h.hwpoison is not None:
+            box.title, box.of_list = "hwpoison", True
             box.lines += _blob(h.hwpoison, h.page_size)
             yield box
             yield from _array(h.hwpoison, box, h.page_size)
@@ -182,13 +183,14 @@ def _boxes(h: Handover) -> Iterator[Box]:
             yield from _luo(h, box)
     if len(subtrees) > MAX_SUBTREES:
         yield Box(1, f"{len(subtrees) - MAX_SUBTREES} more subtrees", [], after=root)
-    if h.hwpoison is not None and not any(s.kind == "hwpoison" for s in subtrees):
+    if h.hwpoison is not None and listed is None:
         spans = [] if h.hwpoison.phys is None else [(h.hwpoison.phys, h.hwpoison.size or 1)]
-        box = Box(1, "hwpoison", _blob(h.hwpoison, h.page_size), spans)
+        box = Box(1, "hwpoison", _blob(h.hwpoison, h.page_size), spans, of_list=True)
         yield box
         yield from _array(h.hwpoison, box, h.page_size)
     elif h.hwpoison is None and h.root is not None:
-        yield Box(1, "hwpoison", ["no such subtree"], state="absent", after=root)
+        lack = ["no such subtree"]
+        yield Box(1, "hwpoison", lack, state="absent", after=root, of_list=True)
     if h.scratch is not None:
         yield _scratch(h)
 

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
     from hwpkho.report.validate.base import Report, Writer
 
-#: Where a step of GitHub Actions appends its summary.
-_SUMMARY = "GITHUB_STEP_SUMMARY"
-
 
 class ReportFile(NamedTuple):
     """A report and its place.
@@ -213,7 +210,8 @@ def reports(
         name, equals, place = given.partition("=")
         if equals:
             files.append(ReportFile(REPORTS[name], place))
-    summary = os.environ.get(_SUMMARY)
-    if summary and any(to.report.name == "github" for to in files):
-        files.append(ReportFile(REPORTS["markdown"], summary, append=True))
+    for summary in dict.fromkeys(to.report.summary for to in files if to.report.summary):
+        file = os.environ.get(summary.variable)
+        if file:
+            files.append(ReportFile(REPORTS[summary.report], file, append=True))
     return Reports(tuple(files), force, everything, beside)

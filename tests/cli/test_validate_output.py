@@ -132,7 +132,7 @@ def test_force_without_a_file_is_refused(folder, cli):
 
 
 @pytest.mark.usefixtures("toy_report")
-def test_a_toy_binary_report(folder, tmp_path, cli):
+def test_a_toy_binary_report(folder, tmp_path, cli, monkeypatch):
     out = tmp_path / "report"
     assert cli("validate", folder / "b" / "list", "--format", "toy-report", "-o", out).code == 0
     assert toy.parse(out.read_bytes()) == (False, [(0, 2, str(folder / "b" / "list"))], 0)
@@ -142,6 +142,10 @@ def test_a_toy_binary_report(folder, tmp_path, cli):
     piped = cli("validate", "--batch", folder, "--jobs", 1, "--format", "toy-report")
     assert piped.out.encode() == out.read_bytes()
     assert "toy-report" in cli("validate", "--help").out
+    monkeypatch.setenv("TOY_SUMMARY", str(tmp_path / "summary"))
+    assert cli("validate", folder / "b" / "list", "--format", "toy-report").code == 0
+    csv = cli("validate", folder / "b" / "list", "--format", "csv").out
+    assert (tmp_path / "summary").read_text() == csv
 
 
 @pytest.mark.parametrize("to", some([[], ["-o", "-"]], 2))

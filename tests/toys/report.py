@@ -1,10 +1,13 @@
-"""A binary report: ``TOY1``, then for each case its exit code, the pages of its list, its name."""
+"""A binary report: ``TOY1``, then for each case its exit code, the pages of its list, its name.
+
+Its summary is a table."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
+from hwpkho.report.validate.base import Summary
 from hwpkho.report.validate.registry import REPORTS
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class Toy:
     about = "a toy"
     binary = True
     pages = None
+    summary = Summary("csv", "TOY_SUMMARY")
 
     def open(
         self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None

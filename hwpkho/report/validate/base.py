@@ -47,6 +47,18 @@ class Pages(NamedTuple):
     ours: Callable[[str], bool]
 
 
+class Summary(NamedTuple):
+    """What the service that reads a report shows beside it: a second report.
+
+    Attributes:
+        report: The name of that one.
+        variable: The environment variable that names the file to which it is added.
+    """
+
+    report: str
+    variable: str
+
+
 class Report(Protocol):
     """A report of validate."""
 
@@ -65,6 +77,10 @@ class Report(Protocol):
     @property
     def pages(self) -> Pages | None:
         """What it needs for pages beside it where there are many cases; None: it is one file."""
+
+    @property
+    def summary(self) -> Summary | None:
+        """What goes with it where the environment names a place for that; None: nothing."""
 
     def open(
         self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
@@ -103,6 +119,7 @@ class TextReport:
     many: Callable[[BinaryIO, Screen], Writer]
     binary: bool = False
     pages: Pages | None = None
+    summary: Summary | None = None
 
     def open(
         self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None

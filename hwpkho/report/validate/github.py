@@ -1,7 +1,7 @@
 """Annotations for GitHub Actions: a workflow command for each finding, the worst first.
 
 GitHub shows ten errors, ten warnings and ten notices of a step, so more than a few of each would
-only hide the others. The command line writes the Markdown report beside, as the step's summary.
+only hide the others. The Markdown report is the step's summary.
 Source: GitHub, "Workflow commands for GitHub Actions".
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.images.raw import split_base
-from hwpkho.report.validate.base import TextReport, TextWriter
+from hwpkho.report.validate.base import Summary, TextReport, TextWriter
 from hwpkho.report.validate.findings import NamedFinding, counted, said_of
 from hwpkho.report.validate.many import STATES
 
@@ -64,7 +64,13 @@ class _Writer(TextWriter):
             lines.append(_annotation(f, result))
 
 
-REPORT = TextReport("github", "annotations of GitHub Actions, and a step summary", _Writer, _Writer)
+REPORT = TextReport(
+    "github",
+    "annotations of GitHub Actions, and a step summary",
+    _Writer,
+    _Writer,
+    summary=Summary("markdown", "GITHUB_STEP_SUMMARY"),
+)
 
 
 def _annotation(f: NamedFinding, result: CaseResult | None) -> str:

@@ -180,6 +180,7 @@ class Report:
     name = "html"
     about = "a page, of many cases an index and a folder of pages"
     binary = False
+    summary = None
     pages = Pages(draw, lambda name: _NAME.fullmatch(name) is not None)
 
     def open(

@@ -57,7 +57,8 @@ BLOCK_ORDER = Code(
     "note",
     "measured",
     "An array entry starts a preserved block of another order than the vmalloc's.",
-    "Nothing: it does not compare the orders.",
+    "Nothing: it does not compare the orders. Linux 6.18 built with CONFIG_DEBUG_VM panics in "
+    "split_page() where the block's order is above 0 (source).",
     "None needed.",
 )
 UNLISTED = Code(

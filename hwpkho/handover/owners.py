@@ -25,8 +25,6 @@ KnownBy = Literal["name", "memory"]
 
 #: Blocks: first PFN, order, how many one after the other.
 Block = tuple[int, int, int]
-#: Bitmaps by order and number, what is owned crossed off.
-_Left = dict[tuple[int, int], "bytes | bytearray | memoryview"]
 #: So many runs of blocks without an owner are listed; the others are counted.
 MAX_UNKNOWN = 1 << 14
 
@@ -154,26 +152,20 @@ def turnover(before: Account, after: Account) -> Turnover:
 
 def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
     """Cross off what is owned from what the tracker marks."""
-    left: _Left = dict(preserved.leaves)
+    left = _Left(preserved)
     owned, twice = [], PfnSet()
     for claim in sorted(claims, key=attrgetter("weak")):
         first, last = array("Q"), array("Q")
         for pfn, order, count in claim.each():
-            if claim.weak and not _is_left(left, preserved.bits, pfn >> order, order):
+            if claim.weak and not left.has(pfn, order):
                 continue
             first.append(pfn)
             last.append(pfn + (count << order) - 1)
-            _cross_off(left, preserved.bits, pfn >> order, order, count)
+            left.cross_off(pfn, order, count)
         for low, high in claim.areas:
             first.append(low)
             last.append(high)
-            for order, number in [*left]:
-                # An area may be as large as its numbers: the bitmaps that there are bound the work.
-                start = number * preserved.bits
-                begin = max(-(-low >> order), start)
-                end = min(high + 1 >> order, start + preserved.bits)
-                if begin < end:
-                    _cross_off(left, preserved.bits, begin, order, end - begin)
+            left.cross_area(low, high)
         if first:
             pages = pfn_set(Listing(first, last))
             if pages.pages() != sum(last) - sum(first) + len(first):
@@ -181,7 +173,7 @@ def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
             whose = claim.kind, claim.name, pages, claim.session, claim.token
             owned.append(Owned(*whose, known_by=claim.known_by))
     twice |= in_at_least(2, [x.pages for x in owned])
-    if unknown := _unknown(left, preserved):
+    if unknown := left.unknown():
         owned.append(unknown)
     return Account(tuple(owned), twice, unknown)
 
@@ -198,44 +190,85 @@ def _repeated(first: array[int], last: array[int]) -> PfnSet:
     return pfn_set(Listing(found_first, found_last))
 
 
-def _is_left(left: _Left, bits: int, block: int, order: int) -> bool:
-    leaf = left.get((order, block // bits))
-    return leaf is not None and bool(leaf[block % bits >> 3] >> (block & 7) & 1)
+class _Left:
+    """What the tracker marks, what is owned crossed off."""
 
+    def __init__(self, preserved: Preserved) -> None:
+        self._bits, self._shift = preserved.bits, preserved.page_shift
+        self._leaves: dict[tuple[int, int], bytes | bytearray | memoryview] = {**preserved.leaves}
+        # Of blocks that are not aligned to their order the first PFNs.
+        self._shifted = {
+            order: {phys >> self._shift for phys in starts}
+            for order, starts in preserved.shifted.items()
+        }
 
-def _cross_off(left: _Left, bits: int, block: int, order: int, count: int) -> None:
-    end = block + count
-    while block < end:
-        number, bit = divmod(block, bits)
-        here = min(end - block, bits - bit)
-        block += here
-        held = left.get((order, number))
-        if held is None:
-            continue
-        # The tracker's own bitmap stays as it is.
-        leaf = held if isinstance(held, bytearray) else bytearray(held)
-        left[order, number] = leaf
-        if here == 1:  # of a guest's memory there are millions, most of them single
-            leaf[bit >> 3] &= ~(1 << (bit & 7))
-            continue
-        low, high = bit >> 3, (bit + here + 7) >> 3
-        mask = int.from_bytes(leaf[low:high], "little") & ~((1 << here) - 1 << (bit & 7))
-        leaf[low:high] = mask.to_bytes(high - low, "little")
+    def has(self, pfn: int, order: int) -> bool:
+        """Tell whether the block of ``order`` at ``pfn`` is marked, and nobody's yet."""
+        if pfn & (1 << order) - 1:
+            return pfn in self._shifted.get(order, ())
+        number, bit = divmod(pfn >> order, self._bits)
+        leaf = self._leaves.get((order, number))
+        return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
 
+    def cross_off(self, pfn: int, order: int, count: int) -> None:
+        """Cross off ``count`` blocks of ``order`` from ``pfn`` on, one after the other."""
+        if pfn & (1 << order) - 1:
+            if order in self._shifted:
+                starts = range(pfn, pfn + (count << order), 1 << order)
+                self._shifted[order].difference_update(starts)
+            return
+        bits, block = self._bits, pfn >> order
+        end = block + count
+        while block < end:
+            number, bit = divmod(block, bits)
+            here = min(end - block, bits - bit)
+            block += here
+            held = self._leaves.get((order, number))
+            if held is None:
+                continue
+            # The tracker's own bitmap stays as it is.
+            leaf = held if isinstance(held, bytearray) else bytearray(held)
+            self._leaves[order, number] = leaf
+            if here == 1:  # of a guest's memory there are millions, most of them single
+                leaf[bit >> 3] &= ~(1 << (bit & 7))
+                continue
+            low, high = bit >> 3, (bit + here + 7) >> 3
+            mask = int.from_bytes(leaf[low:high], "little") & ~((1 << here) - 1 << (bit & 7))
+            leaf[low:high] = mask.to_bytes(high - low, "little")
 
-def _unknown(left: _Left, preserved: Preserved) -> Owned | None:
-    first, last, pages = array("Q"), array("Q"), 0
-    for (order, number), leaf in sorted(left.items(), key=itemgetter(0)):
-        mask = int.from_bytes(leaf, "little")
-        pages += mask.bit_count() << order
-        base = number * preserved.bits
-        for start, end in islice(_runs(mask), MAX_UNKNOWN - len(first)):
-            first.append(base + start << order)
-            last.append((base + end << order) - 1)
-    if not first:
-        return None
-    listed = sum(last) - sum(first) + len(first)
-    return Owned("unknown", "nobody known", pfn_set(Listing(first, last)), more=pages - listed)
+    def cross_area(self, low: int, high: int) -> None:
+        """Cross off all blocks between two frames, inclusive."""
+        bits = self._bits
+        for order, number in [*self._leaves]:
+            # An area may be as large as its numbers: the bitmaps that there are bound the work.
+            start = number * bits
+            begin = max(-(-low >> order), start)
+            end = min(high + 1 >> order, start + bits)
+            if begin < end:
+                self.cross_off(begin << order, order, end - begin)
+        for order, starts in self._shifted.items():
+            last = high + 1 - (1 << order)
+            starts.difference_update([pfn for pfn in starts if low <= pfn <= last])
+
+    def unknown(self) -> Owned | None:
+        """Return what is nobody's."""
+        first, last, pages = array("Q"), array("Q"), 0
+        for (order, number), leaf in sorted(self._leaves.items(), key=itemgetter(0)):
+            mask = int.from_bytes(leaf, "little")
+            pages += mask.bit_count() << order
+            base = number * self._bits
+            for start, end in islice(_runs(mask), MAX_UNKNOWN - len(first)):
+                first.append(base + start << order)
+                last.append((base + end << order) - 1)
+        for order, starts in sorted(self._shifted.items()):
+            pages += len(starts) << order
+            for pfn in islice(sorted(starts), MAX_UNKNOWN - len(first)):
+                first.append(pfn)
+                last.append(pfn + (1 << order) - 1)
+        if not first:
+            return None
+        listed = sum(last) - sum(first) + len(first)
+        return Owned("unknown", "nobody known", pfn_set(Listing(first, last)), more=pages - listed)
 
 
 def _runs(mask: int) -> Iterator[tuple[int, int]]:

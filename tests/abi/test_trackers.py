@@ -162,6 +162,7 @@ def test_an_order_that_no_block_has(order: int) -> None:
         (0, [(SPAN + 0x801, BITMAP)], [SPAN, 2 * SPAN - PAGE]),
         (0, [(SPAN, BITMAP + 8)], [SPAN, 2 * SPAN - PAGE]),
         (2, [(SPAN + 4 * PAGE, BITMAP)], [SPAN + 4 * PAGE, 5 * SPAN]),
+        (2, [(SPAN + PAGE, BITMAP)], [SPAN + PAGE, 5 * SPAN - 3 * PAGE]),
     ],
 )  # fmt: skip
 def test_elements_that_no_kernel_makes_are_taken_as_they_are(order, elements, marked) -> None:
@@ -173,10 +174,59 @@ def test_elements_that_no_kernel_makes_are_taken_as_they_are(order, elements, ma
     assert walk.nodes[1:] == sorted({b for _, b in elements})
 
 
+def test_blocks_that_are_not_aligned_to_their_order() -> None:
+    """The kernel reserves them as they are, and restores one where it starts."""
+    walk = chunk_of(2, (SPAN + PAGE, BITMAP), (4 * SPAN, BITMAP + PAGE))
+    held, first, last = walk.preserved, SPAN + PAGE, 5 * SPAN - 3 * PAGE
+    assert (walk.damaged, held.count, held.pages, held.orders) == ([], 4, 16, [2])
+    assert held.shifted == {2: [first, last]}
+    assert held.has(first, 2)
+    assert (held.block_at(first), held.block_at(first + PAGE)) == (2, None)
+    assert [held.block_around(first + n * PAGE) for n in (-1, 0, 3, 4)] == [
+        None, (first, 2), (first, 2), None,
+    ]  # fmt: skip
+    order_at = held.order_at_frame()
+    assert [order_at(phys >> 12) for phys in (first, first + PAGE, 4 * SPAN)] == [2, None, 2]
+    around = [first - PAGE, first, first + 3 * PAGE, first + 4 * PAGE]
+    assert [*held.without_blocks(around, PAGE)] == [around[0], around[3]]
+    assert [*held.spans()][1:] == [(at, at + 4 * PAGE, 2) for at in (first, last)]
+    assert held.outside(first, 2, [(first >> 12, first >> 12)]) is None
+    assert held.outside(first, 2, [(0, 1)]) == (first, first)
+    empty = chunk_of(2, (SPAN + PAGE, BITMAP), empty=True)
+    assert (empty.damaged, empty.preserved.shifted) == ([], {})
+
+
+def test_owners_of_blocks_that_are_not_aligned() -> None:
+    held, pfn = chunk_of(2, (SPAN + PAGE, BITMAP)).preserved, SPAN + PAGE >> 12
+    last = 5 * SPAN - 3 * PAGE >> 12
+    (nobody,) = owners.account((), held).owned
+    assert [*nobody.pages] == [(pfn, pfn + 3), (last, last + 3)]
+    one = owners.Claim("x", "x", [(pfn, 2, 1), (pfn + 5, 2, 1), (pfn, 3, 1)])
+    assert [*owners.account([one], held).owned[1].pages] == [(last, last + 3)]
+    part = owners.Claim("x", "x", areas=[(pfn, pfn + 2), (last, last + 3)])
+    assert [*owners.account([part], held).owned[1].pages] == [(pfn, pfn + 3)]
+    weak = [owners.Claim("x", "x", [(pfn + n, 2, 1)], weak=True) for n in (0, 1)]
+    assert [x.name for x in owners.account(weak, held).owned] == ["x", "nobody known"]
+
+
+def test_blocks_that_are_not_aligned_are_bounded() -> None:
+    full = [(0x9000_0000 + n * PAGE, n) for n in range(3)]
+    elements = [(SPAN + (1 + n) * PAGE, at) for at, n in full]
+    memory = Memory()
+    at = memory.allocate()
+    memory.pages = {where: b"\xff" * PAGE for where, _ in full}
+    for null in ([], [(0, 0)]):
+        chunk = bitmap.Chunk(0, 2, (*null, *elements), len(null) + 3)
+        memory.pages[at] = chunk.build(PAGE)
+        if null:
+            assert len(bitmap.walk(memory, at, PAGE).preserved.shifted[2]) == (1 << 16) + 1
+            continue
+        what = r"more than 65536 blocks of the tracker at 0x.* are not aligned to their order$"
+        with pytest.raises(InputError, match=what):
+            bitmap.walk(memory, at, PAGE)
+
+
 def test_elements_that_cannot_be_read() -> None:
-    (defect,) = chunk_of(2, (SPAN + PAGE, BITMAP)).damaged
-    assert "of order 2 makes no sense" in defect.message
-    assert chunk_of(2, (SPAN + PAGE, BITMAP), empty=True).damaged == []
     (defect,) = chunk_of(0, (SPAN, 0)).damaged
     assert "null pointer" in defect.message
 
@@ -237,10 +287,67 @@ def chunks_of(
         ([(SPAN // 8, BITMAP)], 512),
         ([(SPAN, BITMAP), (2 * SPAN, BITMAP + 512)], 512),
         ([(SPAN // 8, BITMAP), (SPAN // 4, BITMAP + 512), (SPAN + PAGE, BITMAP + 8)], 512),
+        ([*((n * SPAN, BITMAP + n * PAGE) for n in range(4)), (4 * SPAN, BITMAP - 512)], 512),
+        ([*((n * SPAN, BITMAP + n * PAGE) for n in range(5)), (5 * SPAN, BITMAP - 512)], PAGE),
     ],
 )
 def test_an_odd_element_does_not_change_the_size_of_the_bitmaps(elements, size) -> None:
     assert chunks_of(elements).preserved.bits == size * 8
+
+
+class Bytes(Memory):
+    """Pages by address, read from anywhere in them."""
+
+    def look(self, phys: int, size: int) -> memoryview | None:
+        start = phys - phys % PAGE
+        parts = [self.pages.get(at) for at in range(start, phys + size, PAGE)]
+        if None in parts:
+            return None
+        data = b"".join(part for part in parts if part is not None)
+        return memoryview(data)[phys - start :][:size]
+
+
+@pytest.mark.parametrize(
+    ("at", "second", "read"),
+    [(0x1008, True, True), (0x1001, True, True), (0x1fe0, False, True), (0x1fe1, False, False),
+     (0x1ff8, False, False)],
+)  # fmt: skip
+def test_a_chunk_at_an_odd_address(at: int, second: bool, read: bool) -> None:
+    """Normal memory is read unaligned, as far as the chunk has elements."""
+    memory = Bytes()
+    chunk = bitmap.Chunk(0, 0, ((SPAN, BITMAP),), 1).build(PAGE)
+    pages = (bytes(at - 0x1000) + chunk).ljust(2 * PAGE, b"\0")[: 2 * PAGE]
+    memory.pages = {0x1000: pages[:PAGE], BITMAP: b"\x01".ljust(PAGE, b"\0")}
+    if second:
+        memory.pages[0x2000] = pages[PAGE:]
+    walk = bitmap.walk(memory, at, PAGE)
+    assert (walk.damaged, walk.absent) == ([], [] if read else [at])
+    assert starts(walk, 0) == [SPAN] * read
+    assert [d.message for d in walk.odd] == [
+        f"chunk address 0x{at:x} is not page aligned: 0x{at:x} is read"
+    ]
+
+
+def test_chunks_that_overlap_are_bounded() -> None:
+    memory = Bytes()
+    words = [0x1000 + 16 * (n // 2 + 1) if n % 2 == 0 else 0 for n in range(1024)]
+    memory.pages = dict(zip((0x1000, 0x2000), (struct.pack("<512Q", *words[i : i + 512])
+                                               for i in (0, 512)), strict=True))  # fmt: skip
+    with pytest.raises(InputError, match=r"more than 256 chunks of the tracker at 0x1000 overlap$"):
+        bitmap.walk(memory, 0x1000, PAGE)
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64", None])
+def test_chunks_and_bitmaps_above_all_memory(arch: str | None) -> None:
+    """An arm64 kernel forgets the upper bits, as it does of nodes of the tree."""
+    memory, high = Memory(), 1 << 60
+    memory.arch = arch
+    chunk = bitmap.Chunk(0, 0, ((SPAN, high | BITMAP),), 1)
+    memory.pages = {0x1000: chunk.build(PAGE), BITMAP: b"\x01".ljust(PAGE, b"\0")}
+    walk = bitmap.walk(memory, high | 0x1000, PAGE)
+    assert (starts(walk, 0), len(walk.odd), len(walk.damaged)) == (
+        ([SPAN], 2, 0) if arch == "arm64" else ([], 0, 1)
+    )
 
 
 @pytest.mark.parametrize(

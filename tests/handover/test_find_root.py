@@ -534,7 +534,7 @@ def test_bitmap_tracker_with_small_bitmaps(tmp_path):
 
 def test_bitmap_tracker_damage(tmp_path):
     for layout, offset, value, word in (
-        ("<Q", 0, 0x1001, "no page address"),
+        ("<Q", 0, 0x1001, "is not page aligned"),
         ("<I", 8, 64, "order 64"),
         ("<I", 12, 4096, "announces"),
         ("<Q", 16, 4096, "is none that a kernel makes"),

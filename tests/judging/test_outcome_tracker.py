@@ -74,7 +74,8 @@ def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):
     ("change", "expected"),
     [("none", "replay"), ("twice", "replay"), ("shifted", "replay"), ("null", "crash"),
      ("order", "crash"), ("order of nothing", "replay"), ("66 shifted", "replay"),
-     ("off the grid", "replay"), ("beyond 2^64", "crash")],
+     ("off the grid", "replay"), ("beyond 2^64", "crash"), ("not aligned", "replay"),
+     ("odd chunk", "replay"), ("odd chunk outside RAM", "crash")],
 )  # fmt: skip
 def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, cli):
     """deserialize_bitmap() of 6.18 takes phys_start and bitmap as they are, and the order with a
@@ -95,18 +96,23 @@ def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, 
         "order of nothing": (60, []),
         "66 shifted": (0, [(0x4800_1000, m.put(b"\x01")) for _ in range(66)]),
         "off the grid": (0, [(0x4900_0000, m.put(b"\x01"))]),
+        "not aligned": (2, [(0x4800_1000, m.put(b"\x01"))]),
+        "odd chunk": (0, []),
+        "odd chunk outside RAM": (0, []),
         "beyond 2^64": (51, [(0, m.put(b"\x80".rjust(m.page_size, b"\0")))]),
     }[change]
     assert start % span == 0
     if change == "shifted":
         m.memory[bitmap] = bytes(m.page_size)
-    following = m.put()
+    following = m.put(pages=2)
+    odd_at = {"odd chunk": following + 0x801, "odd chunk outside RAM": 0x8000_0001}
+    next_chunk = odd_at.get(change, following)
     for at, next_, order_, elements in (
-        (following, 0, order, more), (made.tracker, following, 0, [(start, bitmap)])
+        (following, 0, order, more), (made.tracker, next_chunk, 0, [(start, bitmap)])
     ):  # fmt: skip
         head = struct.pack("<QII", next_, order_, len(elements))
         body = b"".join(struct.pack("<QQ", *e) for e in elements)
-        m.memory[at] = (head + body).ljust(m.page_size, b"\0")
+        m.memory[at] = (head + body).ljust(len(m.memory[at]), b"\0")
     (tmp_path / "iomem").write_text(RAM)
     array = m.put(struct.pack("<QQ", *SCRATCH))
     got = cli("validate", "--json", m.save(tmp_path), "--memmap", tmp_path / "iomem",
@@ -115,3 +121,26 @@ def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, 
     assert got.json["outcome"] == expected, got.json["findings"]
     odd = any(f["code"] == "HP402" for f in got.json["findings"])
     assert odd == (change not in ("none", "order of nothing"))
+
+
+@pytest.mark.parametrize(("at", "expected"), [(0, "replay"), (1, "dropped")])
+def test_an_array_page_in_a_block_of_kho_v1_that_is_not_aligned(at, expected, m, tmp_path, cli):
+    """kho_restore_page() finds the order where the block starts, and nothing behind it."""
+    made = m.handover(PFNS, kho=1, revision="fdt-v1")
+    (page,) = made.pages
+    (start, bitmap) = struct.unpack_from("<QQ", m.memory[made.tracker], 16)
+    number = page - start >> 12
+    m.memory[bitmap] = (int.from_bytes(m.memory[bitmap], "little") & ~(1 << number)).to_bytes(
+        m.page_size, "little"
+    )
+    block = page - 0x1000 * at
+    order = 1 if block & 0x1000 else 2 if block & 0x2000 else 3
+    chunk = struct.pack("<QII", 0, order, 1) + struct.pack("<QQ", block, m.put(b"\x01"))
+    m.write(made.tracker, struct.pack("<Q", m.put(chunk)))
+    (tmp_path / "iomem").write_text(RAM)
+    array = m.put(struct.pack("<QQ", *SCRATCH))
+    got = cli("validate", "--json", m.save(tmp_path), "--memmap", tmp_path / "iomem",
+              "--consumer-kho", "v1", "--page-size", 4096,
+              "--kho-scratch", f"0x{array:x}:16")  # fmt: skip
+    assert block % (4096 << order)
+    assert got.json["outcome"] == expected, got.json["findings"]

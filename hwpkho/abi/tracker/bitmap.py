@@ -3,19 +3,24 @@
 Source: kernel/kexec_handover.c of Linux 6.18 and 6.19 (struct khoser_mem_chunk). A chunk is a page:
 a 16-byte head, then elements ``{u64 phys_start, u64 bitmap}``, all of the head's order. The kernel
 checks none of it (deserialize_bitmap()): it looks at the order where a bit is set, and takes an
-element that no producer writes as it is.
+element that no producer writes as it is. It reads words of its linear map, so that chunks and
+bitmaps may lie at any address: x86-64 and arm64 read normal memory unaligned, whatever the
+configuration (HAVE_EFFICIENT_UNALIGNED_ACCESS). A block need not be aligned to its order:
+memblock_reserve() and page->private ask for no alignment, and kho_restore_page() knows only the
+page at which a block starts.
 """
 
 from __future__ import annotations
 
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, TrackerWalk
-from hwpkho.base.addresses import page_shift
-from hwpkho.base.arch import phys_bits
+from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.arch import linear, phys_bits
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,9 +34,14 @@ ELEMENT = 16
 #: Bytes of a bitmap before 6.18.
 SMALL_BITMAP = 512
 
-#: So many elements that no kernel makes are followed, more than a chunk of 4 KiB holds: each is a
-#: page of work that costs the input 16 bytes.
+#: So many elements and chunks that no kernel makes are followed, more than a chunk of 4 KiB has
+#: elements: each is a page of work that costs the input 16 bytes.
 _MAX_ODD = 1 << 8
+#: So many blocks that are not aligned to their order are listed; no kernel marks one.
+_MAX_SHIFTED = 1 << 16
+#: One bitmap of 512 bytes in eight begins a page by chance; what stands in the chunk of a damaged
+#: one of a page is anything. Such chance is taken for this many bitmaps for each that begins none.
+_BY_CHANCE = 4
 
 
 class Chunk(NamedTuple):
@@ -114,53 +124,90 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
     chunks: list[tuple[int, Chunk]] = []
     found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
     visited: set[int] = set()
+    touched: set[int] = set()  # the pages in which chunks begin
     bitmaps: set[int] = set()
     elements = 0
-    at, bits = start, phys_bits(memory.arch)
-    while at and len(found.damaged) < MAX_DEFECTS:
-        if at % page_size or at >> bits or at in visited:
-            why = "is reached twice" if at in visited else "is no page address"
+    following, bits = start, phys_bits(memory.arch)
+    while following and len(found.damaged) < MAX_DEFECTS:
+        written, at = following, linear(following, memory.arch)
+        if at >> bits or at in visited:
+            why = "is reached twice" if at in visited else "is not a physical address"
             found.damaged.append(Defect(f"chunk 0x{at:x} {why}", at))
             break
         visited.add(at)
-        page = memory.look(at, page_size)
-        if page is None:
+        touched.add(align_down(at, page_size))
+        if written != at or at % page_size:
+            what = "page aligned" if at % page_size else "a physical address"
+            found.note_odd(f"chunk address 0x{written:x} is not {what}: 0x{at:x} is read", at)
+        chunk = _chunk(memory, at, page_size, found)
+        if chunk is None:
             found.absent.append(at)
             break
         found.nodes.append(at)
-        found.looks.append((at, page_size))
         found.places[at] = 1, 0
-        chunk = Chunk.parse(page)
         if chunk.announced != len(chunk.elements):
             found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
         chunks.append((at, chunk))
         elements += len(chunk.elements)
         bitmaps.update(bitmap for _, bitmap in chunk.elements)
         if elements - len(bitmaps) > _MAX_ODD:
-            _too_many(memory, found, start, "name a bitmap again")
+            _too_many(memory, found, start, "elements", "name a bitmap again")
             break
-        at = chunk.next
+        if len(visited) - len(touched) > _MAX_ODD:
+            _too_many(memory, found, start, "chunks", "overlap")
+            break
+        following = chunk.next
     size = _bitmap_size(chunks, page_size)
     found.preserved.bits = size * 8
     odd = 0
     for at, chunk in chunks:
         for phys_start, bitmap in chunk.elements:
             if found.enough:
-                return found
+                return _in_order(found)
             if odd > _MAX_ODD:
-                _too_many(memory, found, start, "are none that a kernel makes")
-                return found
+                _too_many(memory, found, start, "elements", "are none that a kernel makes")
+                return _in_order(found)
             odd += _take_element(
                 memory, found, visited, (at, chunk.order, size), phys_start, bitmap
             )
+            if sum(map(len, found.preserved.shifted.values())) > _MAX_SHIFTED:
+                what = "are not aligned to their order"
+                _too_many(memory, found, start, "blocks", what, _MAX_SHIFTED)
+                return _in_order(found)
+    return _in_order(found)
+
+
+def _chunk(memory: Memory, at: int, page_size: int, found: TrackerWalk) -> Chunk | None:
+    """Read a chunk; of one that lies across two pages, the image may lack the second.
+
+    The kernel reads no more than the elements that there are.
+    """
+    page = memory.look(at, page_size)
+    part = page_size - at % page_size
+    if page is None and HEAD <= part < page_size and (page := memory.look(at, part)) is not None:
+        announced = Chunk.parse(page).announced
+        page = page if HEAD + announced * ELEMENT <= part else None
+    if page is None:
+        return None
+    found.looks.append((at, len(page)))
+    return Chunk.parse(page)
+
+
+def _in_order(found: TrackerWalk) -> TrackerWalk:
+    """Put the blocks that are not aligned in order, each once."""
+    shifted = found.preserved.shifted
+    for order, starts in shifted.items():
+        shifted[order] = sorted(set(starts))
     return found
 
 
-def _too_many(memory: Memory, found: TrackerWalk, start: int, what: str) -> None:
+def _too_many(
+    memory: Memory, found: TrackerWalk, start: int, parts: str, what: str, limit: int = _MAX_ODD
+) -> None:
     """Give up, unless it is known already that the next kernel crashes."""
     if not found.damaged:
         raise InputError(
-            f"{memory.name}: more than {_MAX_ODD} elements of the tracker at 0x{start:x} {what}"
+            f"{memory.name}: more than {limit} {parts} of the tracker at 0x{start:x} {what}"
         )
 
 
@@ -175,7 +222,8 @@ def _take_element(
     """File what an element marks; return whether it is work that no kernel makes."""
     at, order, size = chunk
     named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
-    if not bitmap:
+    written, bitmap = bitmap, linear(bitmap, memory.arch)
+    if not written:
         found.damaged.append(Defect(f"{named}: it is read at a null pointer", at))
         return False
     page = memory.look(bitmap, size)
@@ -183,23 +231,29 @@ def _take_element(
         found.absent.append(bitmap)
         return False
     shift, bits, leaves = found.preserved.page_shift, size * 8, found.preserved.leaves
-    # A block that is not aligned to its order has no place among the others.
-    first, rest = divmod(phys_start >> shift, 1 << order) if order <= 64 - shift else (0, 1)
-    marks = int.from_bytes(page, "little")
-    if marks and (rest or first + marks.bit_length() << shift + order > 1 << 64):
+    start, marks = phys_start >> shift, int.from_bytes(page, "little")
+    orders = order <= 64 - shift
+    if marks and not (orders and start + (marks.bit_length() << order) << shift <= 1 << 64):
         found.damaged.append(Defect(f"{named} of order {order} makes no sense", at))
         return False
+    first, rest = divmod(start, 1 << order) if orders else (0, 1)
     number, skip = divmod(first, bits)
     odd = bool(bitmap in visited or bitmap % size or skip or phys_start % (1 << shift) or rest)
-    odd = odd or (order, number) in leaves
+    odd = odd or written != bitmap or (order, number) in leaves
     if odd:
         found.note_odd(f"{named} of order {order} is none that a kernel makes", at)
-    if rest:
+    if rest and not marks:
         return True
     if bitmap not in visited:
         visited.add(bitmap)
         found.nodes.append(bitmap)
         found.looks.append((bitmap, size))
+    if rest:
+        blocks = (start + (bit << order) << shift for bit in _set_bits(page))
+        held = sum(map(len, found.preserved.shifted.values()))
+        shifted = found.preserved.shifted.setdefault(order, [])
+        shifted += islice(blocks, _MAX_SHIFTED + 1 - held)
+        return True
     if not skip and (order, number) not in leaves:
         leaves[order, number] = page
         return odd
@@ -214,25 +268,36 @@ def _take_element(
     return odd
 
 
+def _set_bits(page: memoryview) -> Iterator[int]:
+    for at, byte in enumerate(page):
+        for bit in range(8) if byte else ():
+            if byte >> bit & 1:
+                yield at * 8 + bit
+
+
 def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
     """Return the bytes of a bitmap: a page since 6.18, 512 before.
 
-    Their addresses tell. Small ones may all be page aligned by chance, few as they are: then most
-    of them tell by what they are for, and an element that no kernel makes has no say.
+    A kernel is built for one of them (PRESERVE_BITS) and reads every bitmap so: that is no matter
+    of single elements. Their addresses tell. Small bitmaps may begin a page by chance, and what is
+    damaged begins none: so the many tell. Where all begin one, most of them tell by what they are
+    for, and an element that no kernel makes has no say.
     """
     shift = page_shift(page_size)
-    small = large = 0
+    small = large = within = 0
     for _, chunk in chunks:
         unit = shift + min(chunk.order, 64 - shift)
         for start, bitmap in chunk.elements:
             if bitmap % SMALL_BITMAP or start & (SMALL_BITMAP * 8 << unit) - 1:
                 continue  # of neither size
             if bitmap % page_size:
-                return SMALL_BITMAP
-            if start & (page_size * 8 << unit) - 1:
+                within += 1
+            elif start & (page_size * 8 << unit) - 1:
                 small += 1
             else:
                 large += 1
+    if within:
+        return SMALL_BITMAP if large <= small + _BY_CHANCE * within else page_size
     return SMALL_BITMAP if small > large else page_size
 
 

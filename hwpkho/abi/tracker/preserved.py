@@ -1,18 +1,20 @@
 """Which blocks of memory are marked preserved, whatever form the tracker has.
 
 A block is ``1 << order`` pages, naturally aligned. Blocks are kept as the tracker's own bitmaps,
-never listed one by one: a tracker may mark millions.
+never listed one by one: a tracker may mark millions. Few are not aligned: no kernel marks such.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from heapq import merge
 from typing import TYPE_CHECKING
 
 from hwpkho.base.ranges import touches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.base.ranges import Range
 
@@ -25,29 +27,34 @@ class Preserved:
         page_shift: log2 of the page size.
         bits: Bits per leaf bitmap; bit *b* of leaf *n* of an order is its block ``n * bits + b``.
         leaves: ``{(order, n): bitmap}``.
+        shifted: By order the physical addresses (bytes, ascending) of blocks that are not aligned
+            to their order.
     """
 
     page_shift: int
     bits: int
     leaves: dict[tuple[int, int], bytes | memoryview] = field(default_factory=dict)
+    shifted: dict[int, list[int]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """Number of preserved blocks of any order."""
-        return sum(int.from_bytes(b, "little").bit_count() for b in self.leaves.values())
+        aligned = sum(int.from_bytes(b, "little").bit_count() for b in self.leaves.values())
+        return aligned + sum(map(len, self.shifted.values()))
 
     @property
     def pages(self) -> int:
         """Number of pages in all blocks; what lies in several counts for each."""
-        return sum(
+        aligned = sum(
             int.from_bytes(leaf, "little").bit_count() << order
             for (order, _), leaf in self.leaves.items()
         )
+        return aligned + sum(len(starts) << order for order, starts in self.shifted.items())
 
     @property
     def orders(self) -> list[int]:
-        """The orders of which there are leaves, ascending."""
-        return sorted({order for order, _ in self.leaves})
+        """The orders of which there are blocks, ascending."""
+        return sorted({order for order, _ in self.leaves} | self.shifted.keys())
 
     def mark(self, phys: int, order: int) -> None:
         """Mark the block of ``order`` that starts at ``phys`` (bytes)."""
@@ -59,11 +66,51 @@ class Preserved:
     def has(self, phys: int, order: int) -> bool:
         """Tell whether a block of ``order`` starts at physical address ``phys`` (bytes)."""
         block, rest = divmod(phys, 1 << (self.page_shift + order))
+        if rest:
+            starts = self.shifted.get(order, ())
+            i = bisect_left(starts, phys)
+            return i < len(starts) and starts[i] == phys
         leaf = self.leaves.get((order, block // self.bits))
-        if rest or leaf is None:
+        if leaf is None:
             return False
         bit = block % self.bits
         return bool(leaf[bit >> 3] >> (bit & 7) & 1)
+
+    def order_at_frame(self) -> Callable[[int], int | None]:
+        """Return what :meth:`block_at` says, by PFN, and faster: of millions of frames.
+
+        No block must be added meanwhile.
+        """
+        bits, by_order = self.bits, dict[int, dict[int, bytes | memoryview]]()
+        for (order, number), leaf in self.leaves.items():
+            by_order.setdefault(order, {})[number] = leaf
+        ascending = sorted(by_order.items())
+
+        def aligned(pfn: int) -> int | None:
+            for order, leaves in ascending:
+                block = pfn >> order
+                if block << order != pfn:
+                    return None
+                leaf = leaves.get(block // bits)
+                if leaf is not None:
+                    bit = block % bits
+                    if leaf[bit >> 3] >> (bit & 7) & 1:
+                        return order
+            return None
+
+        if not self.shifted:
+            return aligned
+        odd = {
+            phys >> self.page_shift: order
+            for order, starts in sorted(self.shifted.items(), reverse=True)
+            for phys in starts
+        }
+
+        def smallest(pfn: int) -> int | None:
+            found = [order for order in (aligned(pfn), odd.get(pfn)) if order is not None]
+            return min(found, default=None)
+
+        return smallest
 
     def block_at(self, phys: int) -> int | None:
         """Return the order of the smallest block that starts at ``phys``, None if none does."""
@@ -75,11 +122,15 @@ class Preserved:
             start = phys >> (self.page_shift + order) << (self.page_shift + order)
             if self.has(start, order):
                 return start, order
+            starts = self.shifted.get(order, ())
+            before = bisect_right(starts, phys) - 1
+            if before >= 0 and phys < starts[before] + (1 << (self.page_shift + order)):
+                return starts[before], order
         return None
 
     def without_blocks(self, starts: Iterable[int], size: int) -> Iterator[int]:
         """Yield those of ``starts`` (bytes) of whose ``size`` bytes no block has a part."""
-        orders = {order for order, _ in self.leaves}
+        orders = self.orders
         for start in starts:
             if not any(self._any_of(order, start, start + size) for order in orders):
                 yield start
@@ -87,6 +138,10 @@ class Preserved:
     def _any_of(self, order: int, start: int, end: int) -> bool:
         """Tell whether a block of ``order`` has a part in the bytes ``start`` to before ``end``."""
         shift = self.page_shift + order
+        shifted = self.shifted.get(order, ())
+        before = bisect_left(shifted, end) - 1
+        if before >= 0 and shifted[before] + (1 << shift) > start:
+            return True
         first, last = start >> shift, (end - 1) >> shift
         for number in range(first // self.bits, last // self.bits + 1):
             leaf = self.leaves.get((order, number))
@@ -101,7 +156,7 @@ class Preserved:
         return False
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield ``(first, last, order)`` of each leaf that marks anything.
+        """Yield ``(first, last, order)`` of each leaf that marks anything, and of shifted blocks.
 
         First and last are the physical addresses (bytes, last exclusive) between which its
         lowest and highest marked block lie; there may be gaps between them.
@@ -113,6 +168,9 @@ class Preserved:
                 base = number * self.bits
                 low = (mask & -mask).bit_length() - 1
                 yield (base + low) << shift, (base + mask.bit_length()) << shift, order
+        for order, starts in self.shifted.items():
+            for start in starts:
+                yield start, start + (1 << (self.page_shift + order)), order
 
     def starts(self, order: int, within: Sequence[Range] | None = None, /) -> Iterator[int]:
         """Yield the physical addresses (bytes) of the blocks of ``order``, ascending.
@@ -120,6 +178,9 @@ class Preserved:
         With ``within``, ascending and disjoint, those of leaves that have nothing there are left
         out.
         """
+        return merge(self._aligned(order, within), self.shifted.get(order, ()))
+
+    def _aligned(self, order: int, within: Sequence[Range] | None) -> Iterator[int]:
         shift = self.page_shift + order
         for (of, number), leaf in sorted(self.leaves.items()):
             if of != order:
@@ -138,8 +199,12 @@ class Preserved:
         """Return the first and the last block of one leaf that begin in none of ``held``.
 
         None where all do. ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held``
-        are frames, inclusive. The answer are the blocks' physical addresses.
+        are frames, inclusive. The answer are the blocks' physical addresses. Of a shifted block
+        ``phys`` is its start, and the answer is for it alone.
         """
+        if phys % (1 << (self.page_shift + order)):
+            pfn = phys >> self.page_shift
+            return None if any(low <= pfn <= high for low, high in held) else (phys, phys)
         number = (phys >> (self.page_shift + order)) // self.bits
         mask = int.from_bytes(self.leaves[order, number], "little")
         base = number * self.bits

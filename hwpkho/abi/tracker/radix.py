@@ -169,6 +169,10 @@ class UnlistedPreserved(Preserved):
         bit = key % self.bits
         return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
 
+    def order_at_frame(self) -> Callable[[int], int | None]:
+        """See :meth:`Preserved.order_at_frame`: each order is asked for."""
+        return lambda pfn: self.block_at(pfn << self.page_shift)
+
     def spans(self) -> Iterator[tuple[int, int, int]]:
         """Yield nothing: where the blocks are is not told."""
         return iter(())

@@ -105,7 +105,7 @@ def _folios(
     Whatever is wrong with one, the kernel goes on to the next. None for the page where so much is
     wrong that the rest is not read.
     """
-    found, orders = Folios(), memory.orders
+    found, order_at = Folios(), memory.order_at
     unmarked, odd = dict[int, int](), dict[int, int]()  # entry: PFN
     # Where the folio before ends in the file, -1 where that is not known; where all of them end.
     before, end, last, stopped = 0, 0, 0, None
@@ -125,7 +125,7 @@ def _folios(
         if index < end:
             odd.setdefault(n, pfn)
             memory.amiss -= 1
-        order = orders.at(pfn) if orders else None
+        order = order_at(pfn) if order_at else None
         if order is not None:
             before = index + (1 << order)
         else:

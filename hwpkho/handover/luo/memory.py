@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hwpkho.abi.spans import Span
-    from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Code, Problem
     from hwpkho.handover.reach import Reach
@@ -41,6 +40,8 @@ class LuoMemory:
         report: Where problems go.
         tracked: Whether what the tracker does not mark is not preserved; see :class:`Reach`.
         pages: What was read.
+        order_at: Returns the order of the smallest preserved block that starts at a PFN, None where
+            none does; None without a tracker.
         amiss: How many entries of arrays may still be none, or odd ones, before no more are read.
     """
 
@@ -54,7 +55,7 @@ class LuoMemory:
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
         self.tracked = reach.tracked
-        self.orders = Orders(self._preserved) if self._preserved else None
+        self.order_at = self._preserved.order_at_frame() if self._preserved else None
 
     def trial(self, source: Source) -> LuoMemory:
         """Return what rests on the same, and takes and reports for itself: something is tried.
@@ -137,27 +138,3 @@ class LuoMemory:
     def block(self, phys: int) -> tuple[int, int] | None:
         """Return address and order of the smallest preserved block around ``phys``, else None."""
         return self._preserved.block_around(phys) if self._preserved else None
-
-
-class Orders:
-    """Of which order the preserved block is that starts at a frame."""
-
-    def __init__(self, preserved: Preserved) -> None:
-        self._bits = preserved.bits
-        leaves: dict[int, dict[int, bytes | memoryview]] = {}
-        for (order, number), leaf in preserved.leaves.items():
-            leaves.setdefault(order, {})[number] = leaf
-        self._leaves = sorted(leaves.items())
-
-    def at(self, pfn: int) -> int | None:
-        """Return the order of the smallest block that starts at ``pfn``, None where none does."""
-        for order, leaves in self._leaves:
-            block = pfn >> order
-            if block << order != pfn:
-                return None
-            leaf = leaves.get(block // self._bits)
-            if leaf is not None:
-                bit = block % self._bits
-                if leaf[bit >> 3] >> (bit & 7) & 1:
-                    return order
-        return None

@@ -17,7 +17,6 @@ from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import align_down
 from hwpkho.codes.preserved import FOLIO_ODD, FOLIO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo import model
-from hwpkho.handover.luo.memory import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -116,7 +115,7 @@ class _Arrays:
 
     def __init__(self, h: Handover, tree: LuoTree, page_size: int) -> None:
         preserved = h.walk.preserved if h.walk and h.walk.nodes and h.tracker != "gone" else None
-        self._orders = Orders(preserved) if preserved else None
+        self._order_at = preserved.order_at_frame() if preserved else None
         self._twice = h.account.twice if h.account else None
         # Of each page of an array: the file's folios, its first entry, and how many it has.
         self._at: dict[int, tuple[Folios | None, int, int]] = {}
@@ -165,7 +164,7 @@ class _Arrays:
                 wrong[n] = f"{wrong.get(n, '')}  <- {code.id} {code.name}"
         for n, (word, page) in enumerate(chain.from_iterable(map(memfd.folios, pieces)), first):
             pfn, flags = memfd.split_word(word)
-            order = self._orders.at(pfn) if self._orders else -1
+            order = self._order_at(pfn) if self._order_at else -1
             mistakes = wrong.get(n, "")
             last = pfn + (1 << max(order or 0, 0)) - 1
             if pfn and self._twice and self._twice.pages(pfn, last):

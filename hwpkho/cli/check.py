@@ -34,7 +34,9 @@ could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown.""
     help="Write today's bad pages to FILE, for --since after the kexec.",
 )
 @options.since
-@click.option("-f", "--force", is_flag=True, help="Let --save overwrite what no check wrote.")
+@click.option(
+    "-f", "--force", is_flag=True, help="Let --save overwrite a file that check did not write."
+)
 @options.page_size
 @options.arch
 @options.next_kernel

@@ -38,7 +38,7 @@ def command(shell: str, name: str | None) -> None:
     from hwpkho.cli.main import main
 
     if name is not None and not _fits(name):
-        raise UsageError("--name: a name of a program has letters, digits and . _ + - only")
+        raise UsageError("--name: a program's name has only letters, digits and . _ + -")
     click.echo(SHELLS[shell].script(tree.read(main), name or _called()), nl=False)
 
 

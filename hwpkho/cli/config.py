@@ -20,7 +20,7 @@ Examples:
   hwpkho config --schema > hwpkho.schema.json
   HWPKHO_FAIL_ON=warning hwpkho validate vmcore
 
-Exit codes: 0 fine; 2 wrong usage, or a setting that is none."""
+Exit codes: 0 fine; 2 wrong usage, or an unknown or invalid setting."""
 
 
 @click.command(epilog=EPILOG)

@@ -43,7 +43,7 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
     "--from",
     "form",
     type=click.Choice(["efi-table"]),
-    help="The INPUTs are files that each hold an EFI table of poisoned memory.",
+    help="Read each INPUT as a file that holds an EFI table of poisoned memory.",
 )
 @options.json_flag
 @click.option("--pfns", is_flag=True, help="Print only the list's PFNs, one 0x… a line.")

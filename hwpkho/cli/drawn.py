@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
         places = [self.path, *(file.path for file in self.beside)]
         for i, place in enumerate(places):
             if place == output.STDOUT and place in places[:i]:
-                raise UsageError("--format: two reports go to standard output")
+                raise UsageError("--format: only one report can go to standard output")
             output.check_apart(place, *places[:i])
             if i or writes:
                 output.check_input(place, *inputs)
@@ -112,7 +112,8 @@ def format_option(command: str) -> Callable[[Callable[..., Any]], Callable[..., 
         "formats",
         type=values.OneOfPlaced(REPORTS[command]),
         multiple=True,
-        help="Draw it, instead of text. With =FILE beside that, in a file of its own (repeatable).",
+        help="Draw the result instead of printing text; with =FILE, also draw it to FILE "
+        "(repeatable).",
     )
 
 
@@ -146,8 +147,8 @@ def read(
         plain = []
     if len({*plain}) + others > 1:
         raise UsageError(
-            "one --format, and what else says how the result is printed, exclude each other: give "
-            f"a file (--format {plain[0]}=FILE)"
+            "standard output takes one form of the result: give --format a file (--format "
+            f"{plain[0]}=FILE)"
         )
     own = registry[plain[0]] if plain else None
     beside = [

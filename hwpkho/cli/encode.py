@@ -53,7 +53,9 @@ class _Damage(values.OneOf):
         if value != LIST and value not in DAMAGES:
             close = get_close_matches(str(value), DAMAGES.names(), n=2, cutoff=0.6)
             meant = f"did you mean {' or '.join(close)}? " if close else ""
-            self.fail(f"'{value}' is no damage; {meant}--damage list prints them", param, ctx)
+            self.fail(
+                f"'{value}' is not a known damage; {meant}--damage list prints them", param, ctx
+            )
         return str(value)
 
 
@@ -67,8 +69,7 @@ class _Damage(values.OneOf):
     "--damage",
     type=_Damage(_Names()),
     metavar="NAME|list",
-    help="Break the handover on purpose, in this way, to test what reads it; 'list' prints the "
-    "ways there are.",
+    help="Break the handover in this way, to test what reads it; 'list' prints all ways.",
 )
 @case_options.case
 @options.json_flag
@@ -115,7 +116,7 @@ def command(
 def _list_damages(*, as_json: bool) -> None:
     others = options.given() - {"damage", "as_json"}
     if others:
-        raise UsageError("--damage list makes nothing: it goes with --json alone")
+        raise UsageError("--damage list only prints the damages: besides it, give only --json")
     from hwpkho.report.encode import damages
     from hwpkho.report.parts import jsondoc
 

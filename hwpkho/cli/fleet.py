@@ -38,7 +38,7 @@ Examples:
   hwpkho fleet add fleet/ captures/host17 --memmap iomem.txt --names 'captures/{host}'
   hwpkho fleet add fleet/ --names '{host}-{taken_at}.txt' lists/*.txt
 
-Exit codes: 0 added, also where cases could not be judged: they are rows, too; 2 wrong usage;
+Exit codes: 0 added, even if some cases could not be judged (they become rows); 2 wrong usage;
 3 no data set, one of another version, or a manifest that cannot be read."""
 
 
@@ -52,7 +52,7 @@ Examples:
   hwpkho fleet ask fleet/ policy --max-pages 64 --csv > refused.csv
   hwpkho fleet ask fleet/ --sql "SELECT release, max(pages) FROM hosts GROUP BY release"
 
-Exit codes: 0 answered, also where nothing was found; 2 wrong usage; 3 no data set, one of another
+Exit codes: 0 answered, even if nothing was found; 2 wrong usage; 3 no data set, one of another
 version, or a file in it that is damaged or not hwpkho's."""
 
 ASK_EPILOG = f"\b\nQuestions:\n{_LISTED}\n\n{_ASK_EXAMPLES}"
@@ -80,13 +80,13 @@ def command() -> None:
 @click.option(
     "--batch",
     metavar="DIR|MANIFEST",
-    help="A folder with one folder a case, or a file with one JSON line a case.",
+    help="A folder with one folder per case, or a file with one JSON line per case.",
 )
 @click.option(
     "--names",
     "pattern",
     metavar="PATTERN",
-    help="How cases are named: '{host}/{taken_at}.txt'; * is anything.",
+    help="How cases are named, such as '{host}/{taken_at}.txt'; * matches anything.",
 )
 @click.option(
     "--outside",
@@ -147,17 +147,18 @@ def add(
 @click.option(
     "--since",
     metavar="TIME",
-    help="Only captures from this time on; of two that are compared, the later: 2026-11-28.",
+    help="Only captures from this time on (2026-11-28); of two compared captures, the later "
+    "counts.",
 )
 @click.option("--host", metavar="NAME", help="Only this host.")
 @click.option(
     "--max-pages",
     type=values.Count(0, (1 << 63) - 1),
     metavar="N",
-    help="The limit that policy asks about: distinct pages.",
+    help="Limit on distinct pages, for the question policy.",
 )
 @click.option("--sql", metavar="QUERY", help="A query of your own, instead of QUESTION.")
-@click.option("--limit", type=values.Count(0), metavar="N", help="Show N rows at most.")
+@click.option("--limit", type=values.Count(0), metavar="N", help="Show at most N rows.")
 @options.json_flag
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write a Parquet file.")

@@ -54,7 +54,7 @@ class Group(click.Group):
             )
             if name is None:
                 raise
-            said = f"{error.option_name} is an option of {name}; give it behind the command"
+            said = f"{error.option_name} is an option of {name}; give it after the command"
             raise click.UsageError(f"{said}: {ctx.command_path} {name} ...", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

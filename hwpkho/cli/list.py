@@ -38,9 +38,9 @@ Examples:
   hwpkho list --dimms bad.txt ras-mc_event.db dmidecode.txt
   hwpkho list --dimms ras-mc_event.db dmidecode.txt --format html -o bad-dimms.html
 
-Exit codes: 0 fine, also where an input names no bad page; 1 written without some of the pages, for
-which there was no room; 2 wrong usage, or the form cannot say it; 3 not readable, or an input says
-that memory is bad and names no page."""
+Exit codes: 0 fine, even if an input names no bad page; 1 written without some of the pages, for
+which there was no room; 2 wrong usage, or the form cannot express the list; 3 not readable, or an
+input says that memory is bad and names no page."""
 
 
 class _Forms:
@@ -76,7 +76,8 @@ class _Forms:
 @click.option(
     "--dimms",
     is_flag=True,
-    help="Say which DIMM each page is on, by INPUTs of one machine; dmidecode's output may be one.",
+    help="Show the DIMM of each page, from INPUTs of one machine, which may include dmidecode's "
+    "output.",
 )
 @click.option("--pfns", "as_pfns", is_flag=True, help="Print only the PFNs, one 0x… a line.")
 @drawn.format_option("list")
@@ -133,7 +134,9 @@ def command(
     if dimms and (to or as_pfns):
         raise UsageError(f"--dimms and {'--to' if to else '--pfns'} exclude each other")
     if dimms and "-" in inputs:
-        raise UsageError("--dimms reads its inputs twice, standard input can be read only once")
+        raise UsageError(
+            "--dimms reads its inputs twice, but standard input can be read only once: give a file"
+        )
     if (*inputs, *memmap).count("-") > 1:
         raise UsageError("standard input can be read only once")
     path = outputs.STDOUT if output is None else output

@@ -53,7 +53,7 @@ def table(command: Callable[..., Any]) -> Callable[..., Any]:
             "--phys-base",
             type=values.Number(),
             metavar="PHYS",
-            help="Address of the first unit of an EFI table. Default: as the EFI stub has it.",
+            help="Address of the first unit of an EFI table. Default: as the EFI stub chooses it.",
         ),
     )
 
@@ -83,7 +83,7 @@ def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
             "--budget",
             type=values.Count(min=1),
             metavar="N",
-            help="The most that may be written: bytes of memmap or bcdedit, entries of others. "
+            help="Limit on what is written: bytes for memmap and bcdedit, entries for other forms. "
             "Default: 2048 for memmap, 128 for e820.",
         ),
     )

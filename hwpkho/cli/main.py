@@ -136,7 +136,8 @@ def _everywhere(command: click.Command) -> None:
 @click.option(
     "--config",
     metavar="FILE",
-    help="Settings: FILE instead of the nearest hwpkho.toml, or none. See hwpkho config.",
+    help="Read settings from FILE, not the nearest hwpkho.toml; 'none' reads none. See hwpkho "
+    "config.",
 )
 def main(config: str | None) -> None:
     """Decode, make and judge the list of poisoned pages that Linux hands over a kexec."""

@@ -30,8 +30,8 @@ Examples:
   hwpkho memmap --to e820 efi-memory-map.bin
   hwpkho memmap dmesg.txt --format html -o memory.html
 
-Exit codes: 0 fine, also with lost lines, which are named; 2 wrong usage, no such --boot or --map;
-3 no memory map, unreadable or ambiguous."""
+Exit codes: 0 fine, even with lost lines, which are reported; 2 wrong usage, no such --boot or
+--map; 3 no memory map, unreadable or ambiguous."""
 
 
 class _Targets:

@@ -24,7 +24,7 @@ or FILE cannot be written."""
     "-o",
     "--output",
     metavar="FILE",
-    help="Write to FILE, whole or not at all; one that metrics wrote is replaced.",
+    help="Write to FILE, atomically; a FILE that metrics wrote is replaced.",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite whatever FILE is.")
 @options.root

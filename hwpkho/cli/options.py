@@ -217,8 +217,7 @@ def root(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--root",
         metavar="DIR",
-        help="Look at a copied tree of /proc and /sys in DIR, as a sosreport has, not at this "
-        "machine.",
+        help="Look at the copy of /proc and /sys in DIR, such as a sosreport, not at this machine.",
     )(command)
 
 

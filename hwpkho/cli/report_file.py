@@ -88,7 +88,7 @@ class Reports:
                 )
             beside = [other.path for other in self.files[:i]]
             if to.path == output.STDOUT in beside:
-                raise UsageError("--format: two reports go to standard output")
+                raise UsageError("--format: only one report can go to standard output")
             output.check_apart(to.path, *beside, *filter(None, [write_baseline]))
             output.check_input(to.path, *inputs)
             if not to.append:

@@ -112,7 +112,7 @@ OPTIONS = (
         is_flag=True,
         expose_value=False,
         callback=_detail(1),
-        help="Print notes that stand in nearly every report, too.",
+        help="Also print the notes that nearly every report has.",
     ),
     click.Option(
         ["-V", "--version"],

@@ -42,14 +42,15 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     "--against",
     multiple=True,
     metavar="LIST",
-    help="Bad pages of the same machine that its EFI table should have a bit for (repeatable).",
+    help="Known bad pages of the same machine: its EFI table should have a bit for each "
+    "(repeatable).",
 )
 @click.option(
     "--no-kho",
     type=click.Choice(get_args(NoKho)),
     default="warn",
     show_default=True,
-    help="How bad it is that a dump is of a kernel without KHO.",
+    help="What a dump of a kernel without KHO counts as.",
 )
 @click.option(
     "--select",
@@ -77,7 +78,8 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @click.option(
     "--batch",
     metavar="DIR|MANIFEST",
-    help="Judge many cases: a folder with one folder a case, or a file with one JSON line a case.",
+    help="Judge many cases: a folder with one folder per case, or a file with one JSON line per "
+    "case.",
 )
 @click.option(
     "--outside",
@@ -95,7 +97,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     "formats",
     type=values.OneOfPlaced(REPORTS),
     multiple=True,
-    help="Form of the report. Default: text. With =FILE one more, in a file of its own "
+    help="Form of the report. Default: text. With =FILE, also write this form to FILE "
     "(repeatable).",
 )
 @options.json_flag
@@ -103,7 +105,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     "--all",
     "everything",
     is_flag=True,
-    help="Show all runs and findings, and all cases of a batch, also those that are fine.",
+    help="Show all runs and findings, and all cases of a batch, including those that are fine.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE instead of standard output."

@@ -38,7 +38,11 @@ class Number(click.ParamType[int]):
             found = unsigned(match[1])
             number = -1 if found is None else found << _SUFFIX[match[2].upper()]
         if not 0 <= number < 1 << 64:
-            self.fail(f"'{value}' is no address or size below 2^64 (0x1000, 4096, 16M)", param, ctx)
+            self.fail(
+                f"'{value}' is not an address or size below 2^64, such as 0x1000, 4096 or 16M",
+                param,
+                ctx,
+            )
         return number
 
 
@@ -59,7 +63,7 @@ class Fraction(click.FloatRange):
         """Return the number."""
         found: float = super().convert(value, param, ctx)
         if found != found:
-            self.fail(f"'{value}' is no number", param, ctx)
+            self.fail(f"'{value}' is not a number", param, ctx)
         return found
 
 
@@ -102,7 +106,9 @@ class PageSize(Number):
         """Return the number of bytes."""
         size = super().convert(value, param, ctx)
         if size not in page_sizes():
-            self.fail(f"{size} is no page size ({', '.join(map(str, page_sizes()))})", param, ctx)
+            self.fail(
+                f"{size} is not a page size ({', '.join(map(str, page_sizes()))})", param, ctx
+            )
         return size
 
     def shell_complete(

@@ -15,7 +15,7 @@ Examples:
   hwpkho version --verbose
   hwpkho version --json | jq -r '.parts[] | select(.usable | not).module'
 
-Exit codes: 0 fine, also where a part is missing; 2 wrong usage."""
+Exit codes: 0 fine, even if an optional part is missing; 2 wrong usage."""
 
 
 @click.command(epilog=EPILOG)

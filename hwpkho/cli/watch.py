@@ -30,7 +30,7 @@ or there is no such tree."""
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Look at the counters so often, and at the whole machine after a change no more often.",
+    help="Time between looks at the counters, and least time between looks at the whole machine.",
 )
 @options.root
 @options.page_size

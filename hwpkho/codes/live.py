@@ -88,7 +88,7 @@ MOVED_OUT = Code(
     "excluded-since",
     "note",
     "policy",
-    "Pages that were bad before the kexec are no memory of this kernel any more: its map excludes "
+    "Pages that were bad before the kexec are no longer memory of this kernel: its map excludes "
     "them.",
     "This kernel never uses them.",
     "None needed.",

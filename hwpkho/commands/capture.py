@@ -91,15 +91,20 @@ def crop(
         elif isinstance(found, list):
             copies += found
         else:
-            raise InputError(f"{found.name}: a list of PFNs is no memory image")
+            raise InputError(f"{found.name}: this is a list of PFNs; capture needs a memory image")
     if not images:
-        raise InputError(f"{copies[0].name}: a copy of debugfs holds no memory to capture")
+        raise InputError(
+            f"{copies[0].name}: a copy of debugfs holds no memory to capture; give the memory "
+            "image, too"
+        )
     source = images[0].source if len(images) == 1 else CombinedSource([m.source for m in images])
     recorded = next((m.page_size for m in images if m.page_size), source.page_size_hint)
     source.page_size_hint = recorded
     boot = [m.boot for m in images if m.boot]
     if len(boot) > 1:
-        raise InputError(f"{source.name}: two of the images record what a boot loader passed on")
+        raise InputError(
+            f"{source.name}: two of the images record a boot loader's data; capture them one by one"
+        )
     output.check_input(path, *specs)
     machine = _Machine(source, copies, boot, options.page_size or recorded, noted=noted(images))
     return _capture(machine, path, options, scrub=scrub, force=force)

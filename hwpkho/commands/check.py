@@ -116,7 +116,7 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> Judged | None:
         return None
     out = [h for h in case.handovers if h.role != "in"]
     if case.handovers and not out:
-        facts.miss(f"{case.name}: only the incoming handover is there", check_handover.OPEN)
+        facts.miss(f"{case.name}: it has only the incoming handover", check_handover.OPEN)
         return None
     judging = replace(judging, role="out" if out else None)
     try:
@@ -128,7 +128,7 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> Judged | None:
     checked.findings += validation.findings
     if out and validation.outcome is None and not facts.unseen:
         why = "what the next kernel does with it is not known (see the findings)"
-        facts.miss(f"{case.name}: not all of it could be read", why)
+        facts.miss(f"{case.name}: it could not be read in full", why)
     handover = which_handover(case.handovers, "out") if out else None
     used = regions if validation.basis.memmap == "used" else None
     kernel = _kernel(facts, judging, used, validation.page_size)
@@ -163,7 +163,7 @@ def _taken(checked: Checked, validation: Validation, handover: Handover | None) 
         if efi.outcome != "accepted" and _told(efi):
             checked.because = f"the next kernel and the EFI table: {efi.reason}"
     elif validation.basis.kho_off:
-        checked.because = "the next kernel is told kho=off"
+        checked.because = "the next kernel's command line has kho=off"
     elif outcome == "absent" and listed is not None:
         checked.because = f"the next kernel does not take the list{why}"
     elif not checked.hands_over:
@@ -213,7 +213,7 @@ def _which_are_bad(checked: Checked) -> None:
         checked.tell(live.LIST_HAS_MORE, f"{message}: {_span(surplus)}", surplus)
     if counted is not None and counted != known:
         message = f"HardwareCorrupted counts {counted} pages, the page flags show {known}" + (
-            f": the place of {counted - known} is not known" if counted > known else ""
+            f": where the other {counted - known} are is not known" if counted > known else ""
         )
         checked.tell(live.COUNT_DIFFERS, message)
     if facts.flags_end is not None:
@@ -323,7 +323,7 @@ def _say(checked: Checked) -> None:
     bad, lost = checked.bad_pages, checked.lost
     if checked.hands_over is False:
         pages = f"{bad} bad page{_s(bad)}" if bad is not None else "bad pages"
-        message = f"this kernel hands no list of bad pages over: {checked.because}"
+        message = f"this kernel hands over no list of bad pages: {checked.because}"
         if bad == 0:
             checked.tell(live.NO_HANDOVER, message, severity="note")
         else:

@@ -40,7 +40,7 @@ def read(facts: Facts, page_size: int | None) -> None:
     case = facts.case
     if facts.kho.absent and not facts.kho.sure and case and case.handovers:
         shown = printable(facts.tree.path("sys/kernel/debug"))
-        facts.miss(f"{shown}: no kho is in it, but {case.name} has a handover", OPEN)
+        facts.miss(f"{shown}: it has no folder kho, but {case.name} has a handover", OPEN)
         facts.kho = Kho()
     if facts.kho.unseen and not (case and any(h.role == "out" for h in case.handovers)):
         facts.miss(facts.kho.unseen, OPEN, denied=facts.kho.denied)
@@ -74,7 +74,7 @@ def _read_copied(facts: Facts, options: CaseOptions) -> None:
         break
     if facts.case is not None and not memories:
         shown = printable(str(tree.root))
-        facts.miss(f"{shown}: neither proc/kcore nor proc/vmcore is there", _OPEN_LIST)
+        facts.miss(f"{shown}: it has neither proc/kcore nor proc/vmcore", _OPEN_LIST)
     no_memory = facts.case is not None and facts.case.source is None
     for reason in reasons.values():
         facts.miss(reason, _OPEN_LIST if no_memory else OPEN)

@@ -31,7 +31,7 @@ def gather(tree: Tree, page_size: int | None = None, arch: str | None = None) ->
             check_pages.page_size_by_count(facts)
         if facts.page_size is None:
             facts.miss(
-                f"{printable(str(tree.root))}: nothing tells the page size",
+                f"{printable(str(tree.root))}: nothing there shows the page size",
                 "where the bad pages are is not known; give --page-size",
             )
         check_handover.nothing_in_memory(facts)
@@ -53,6 +53,6 @@ def _count(facts: Facts) -> None:
         return
     if counters.is_meminfo(text):
         why = "no HardwareCorrupted: this kernel has no CONFIG_MEMORY_FAILURE"
-        facts.miss(f"{shown}: {why}", "it takes no bad page out of use, so none is known")
+        facts.miss(f"{shown}: {why}", "it does not take bad pages out of use, so none is known")
     else:
-        facts.miss(f"{shown}: not what the kernel shows there", open_)
+        facts.miss(f"{shown}: this is not what the kernel writes there", open_)

@@ -48,7 +48,7 @@ def read_map(facts: Facts) -> None:
         break
     open_ = "what becomes of each page is not known: there is no memory map"
     if facts.regions is not None:
-        open_ = f"{printable(facts.map_path or '')} is taken for the memory map"
+        open_ = f"{printable(facts.map_path or '')} is used as the memory map"
     for reason in reasons:
         facts.miss(reason, open_)
     regions = facts.regions

@@ -66,7 +66,7 @@ class Since:
         before: That boot.
         pages: Its bad pages, in frames of this kernel.
         lost: Those that are in use again; None where the page flags cannot be read.
-        excluded: Those that are no memory of this kernel any more.
+        excluded: Those that are no longer memory of this kernel.
     """
 
     before: Before

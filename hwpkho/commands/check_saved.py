@@ -102,7 +102,7 @@ def read_before(path: str, page_size: int | None = None) -> Before:
             None if foreseen is None else pfn_set(of_runs((a, b) for a, b in foreseen)),
         )
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{name}: the field check is not as check --save writes it") from error
+        raise InputError(f"{name}: this is not what check --save writes (field check)") from error
 
 
 def _said(path: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def compare(checked: Checked, before: Before) -> Since:
     if excluded:
         n = excluded.pages()
         pages_are = "page is" if n == 1 else "pages are"
-        message = f"{n} {pages_are} no memory of this kernel any more"
+        message = f"{n} {pages_are} no longer memory of this kernel"
         checked.tell(live.MOVED_OUT, message, excluded)
     if lost:
         n = lost.pages()
@@ -145,7 +145,7 @@ def compare(checked: Checked, before: Before) -> Since:
         told = f", {foreseen} of them as foreseen" if foreseen else ""
         runs = ", ".join(f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b in _some(lost))
         are = "is" if n == 1 else "are"
-        message = f"{n} of {pages.pages()} bad pages of before {are} in use again{told}: {runs}"
+        message = f"{n} of {pages.pages()} earlier bad pages {are} in use again{told}: {runs}"
         checked.tell(live.PAGES_LOST, message, lost)
     return since
 

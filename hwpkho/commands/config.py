@@ -131,7 +131,7 @@ def _of(path: Path) -> File | None:
     except InputError as error:
         raise UsageError(str(error)) from error
     if len(raw) > _MAX_SIZE:
-        raise UsageError(f"{shown}: more than {_MAX_SIZE} bytes are no configuration")
+        raise UsageError(f"{shown}: more than {_MAX_SIZE} bytes, too long for a configuration file")
     table = path.name == PYPROJECT
     if table and not (b"hwpkho" in raw and _MAY_HAVE_TABLE.search(raw)):
         return None
@@ -145,7 +145,7 @@ def _of(path: Path) -> File | None:
         if values is None:
             return None
         if not isinstance(values, dict):
-            raise UsageError(f"{shown}: [tool.hwpkho] is no table")
+            raise UsageError(f"{shown}: [tool.hwpkho] is not a table")
         shown += " [tool.hwpkho]"
     return File(shown, values)
 
@@ -175,7 +175,7 @@ def unknown_variables(offers: Iterable[Offer], environ: Mapping[str, str]) -> li
     """Return a line for each variable of ours that sets nothing."""
     known = {name for offer in offers for name in _variables(offer)} | _OTHERS
     return [
-        f"{printable(name)}: sets nothing{_meant(name, known)}"
+        f"{printable(name)}: no such setting{_meant(name, known)}"
         for name in variables(environ)
         if name not in known
     ]
@@ -252,7 +252,7 @@ def _of_file(offers: Sequence[Offer], file: File) -> dict[tuple[str, str], Setti
             others = {o.command.partition(".")[0] for o in offers} if not table else set()
             where = f" of {table}" if table else ""
             if key in others:
-                raise UsageError(f"{at}: is a table, [{key}], and no setting")
+                raise UsageError(f"{at}: this is a table, [{key}], not a setting")
             raise UsageError(f"{at}: no such setting{where}{_meant(key, known | others)}")
         why = ""
         for offer in mine:
@@ -314,7 +314,7 @@ def _checked(offer: Offer, value: Any) -> Any:
         values = value if isinstance(value, list) else [value]
         return [_one(offer, each) for each in values]
     if isinstance(value, list):
-        raise ValueError("takes one value, no list")
+        raise ValueError("takes one value, not a list")
     return _one(offer, value)
 
 

@@ -171,9 +171,12 @@ def _dtb_path(options: EncodeOptions, path: str) -> str | None:
         raise UsageError("standard output takes one document; give --dtb-out FILE")
     if output.clash(dtb_out, path):
         raise UsageError(
-            f"{saving.shown(dtb_out)}: that is where the {targets.target(options.to).title} goes; "
+            f"{saving.shown(dtb_out)}: the {targets.target(options.to).title} is written there; "
             "give another --dtb-out FILE"
         )
     if saving.same_file(dtb_out, options.dtb):
-        raise UsageError(f"{saving.shown(dtb_out)}: the device tree is not overwritten by its copy")
+        raise UsageError(
+            f"{saving.shown(dtb_out)}: this is the device tree that is read; give "
+            "another --dtb-out FILE"
+        )
     return dtb_out

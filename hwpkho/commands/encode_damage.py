@@ -44,7 +44,7 @@ def build(request: Request, name: str | None, target: Target) -> Layout:
     layout = breaking.build(request, DAMAGES[name])
     if layout.broken is not None and not (target.bootable or layout.broken.in_blob):
         raise UsageError(
-            f"{option('damage', name)}: a {target.title} does not show it, since nothing in the "
-            "blob is broken; a whole handover does"
+            f"{option('damage', name)}: a {target.title} does not show this damage, which is "
+            "outside the blob; write a whole handover"
         )
     return layout

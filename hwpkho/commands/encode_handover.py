@@ -45,7 +45,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in options.subtrees]
     if options.keep_subtrees:
         if case.handover is None or case.source is None:
-            raise UsageError(f"--keep-subtrees: {case.name} is no handover with its memory")
+            raise UsageError(f"--keep-subtrees: {case.name} is not a handover with its memory")
         kept, left_out = keep(case.handover, case.source, numbered(options.kho))
         replaced = {name for name, _ in subtrees}
         if options.says_metadata or not options.metadata:
@@ -56,7 +56,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
         pointing = [printable(name) for name, _ in kept if name != KEXEC_METADATA]
         if pointing:
             result.notes.append(
-                "of kept subtrees only the blobs are copied, not the memory they point to: "
+                "of the kept subtrees, only the blobs are copied, not the memory they point to: "
                 + ", ".join(pointing)
             )
     metadata = None
@@ -72,7 +72,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
         runs = verdicts.judge_pfns(pfn_set(case.pfns), kernel, None)
         if all(r.verdict == "not-ram" for r in runs.rulings):
             revision = options.revision or numbered(options.kho).revision
-            result.notes.append(remarks.empty("no PFN of the list is RAM of the map", revision))
+            result.notes.append(remarks.empty("no PFN of the list is in RAM of the map", revision))
     return Request(
         case.pfns, page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,

@@ -106,14 +106,14 @@ def written(report: MemmapReport, writer: MapWriter) -> bytes:
     if found:
         gap = found[0].problem
         raise InputError(
-            f"{printable(report.memmap.source)}: written as {writer.name} the map would look "
-            f"whole, and it is not: {gap.message}"
+            f"{printable(report.memmap.source)}: the map has lost lines, which {writer.name} "
+            f"cannot show: {gap.message}"
         )
     if report.next_cmdline is not None:
-        raise UsageError(f"--to {writer.name} writes the map as it is; --next-cmdline changes none")
+        raise UsageError(f"--to {writer.name} writes the map unchanged: leave out --next-cmdline")
     if why := names.of(shown.name).no_ram:
         raise UsageError(
-            f"--to {writer.name}: {shown.name}: {why}; written so it would look like the machine's "
+            f"--to {writer.name}: {shown.name}: {why}; the output would look like the machine's "
             "own map"
         )
     if beside and writer.reserves and report.regions and report.map_name is None:

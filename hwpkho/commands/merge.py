@@ -196,7 +196,8 @@ def _arch(merged: Merged, writing: EncodeOptions) -> str | None:
         named = " and ".join(merged.arches)
         if form is None:
             raise UsageError(
-                f"the cases are of {named}: no handover is of both; merge them into a list"
+                f"the cases are of {named}: a handover is of one architecture; merge them into a "
+                "list"
             )
         if "arch" in form.takes and "architecture" not in form.carries:
             raise UsageError(f"{option('to', form.name)}: the cases are of {named}")

@@ -91,7 +91,7 @@ def _located(facts: Facts) -> bool | None:
 
 
 _NO_MAP = "there is no {memmap}"
-_LIST = "a list is written, no handover"
+_LIST = "a list is written, not a handover"
 _NO_TABLE = "no EFI table of poisoned memory is written"
 _PART = "no whole handover is written"
 
@@ -113,14 +113,14 @@ READERS: dict[str, Reader] = {
     ),
     "unit": Reader(_takes("unit"), _NO_TABLE),
     "phys_base": Reader(_takes("phys_base"), _NO_TABLE),
-    "base": Reader(lambda f: f.text, "no input is a list as text"),
+    "base": Reader(lambda f: f.text, "no input is a text list"),
     "form": Reader(lambda f: f.plain, "every input is a memory image or a copy of debugfs"),
     "arch": Reader(lambda f: f.machine, "nothing depends on the architecture"),
     "map_name": Reader(lambda f: f.memmap, _NO_MAP),
     "boot": Reader(_booted, "there is no {memmap}, and no input is a log"),
     "iomem_of": Reader(
         lambda f: False if f.memmap is False else f.iomem,
-        "no /proc/iomem is among the memory maps that count",
+        "none of the memory maps used is a /proc/iomem",
     ),
     "next_cmdline": Reader(lambda f: f.cmdline or f.memmap, _NO_MAP),
     "keep_all": Reader(lambda f: f.memmap, _NO_MAP),

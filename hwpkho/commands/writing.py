@@ -123,8 +123,8 @@ def reading(writer: ListWriter | None) -> Iterator[None]:
         if writer is None or "layout" not in writer.takes:
             raise
         raise InputError(
-            f"{error.said}; {option('layout')} is that of the table written: make a list of this "
-            "one first (hwpkho list --json)"
+            f"{error.said}; {option('layout')} is for the table that is written: save the input as "
+            "a list first (hwpkho list --json)"
         ) from error
 
 
@@ -144,7 +144,7 @@ def prepared(
     """
     takes, to = wanted.form.takes, option("to", wanted.to)
     if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
-        raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}")
+        raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}; give {option('arch')}")
     if "memory" in takes and regions is not None:
         return replace(wanted, how=wanted.how._replace(memory=_memory(regions)))
     if "table" not in takes:
@@ -152,9 +152,7 @@ def prepared(
     if regions is None or regions.memmap is None:
         raise UsageError(f"{to} writes the machine's memory map: give {option('memmap')}")
     if how.next_cmdline is not None:
-        raise UsageError(
-            f"{to} writes the machine's own map; {option('next_cmdline')} changes none"
-        )
+        raise UsageError(f"{to} writes the machine's own map: leave out {option('next_cmdline')}")
     from hwpkho.memmap.writers import e820
 
     found = e820.table(regions.memmap, how.map_name)
@@ -166,8 +164,8 @@ def prepared(
     map_, slots = found
     if map_.gaps:
         raise InputError(
-            f"{printable(regions.memmap.source)}: written as {wanted.to} the map would look whole, "
-            f"and it is not: {map_.gaps[0].problem.message}"
+            f"{printable(regions.memmap.source)}: the map has lost lines, which {wanted.to} cannot "
+            f"show: {map_.gaps[0].problem.message}"
         )
     table = tuple((s.start, s.size, s.type) for s in slots)
     return replace(wanted, how=wanted.how._replace(table=table))
@@ -193,8 +191,9 @@ def places(to: str, pages: BadPages, how: Writing) -> Iterator[str]:
     found, room = bad.run_count(), rules.room(known(pages.arch))
     if found > room:
         yield (
-            f"{to}: {found} separate places; a kernel of generation a or b dies in early boot of "
-            f"more than some {room} ({efi_kernel.PLACES.id}), c and d take them"
+            f"{to}: {found} separate places; kernels of generations a and b die in early boot with "
+            f"more than about {room} ({efi_kernel.PLACES.id}), those of c and "
+            "d take them"
         )
 
 
@@ -216,9 +215,12 @@ def arch_of(pages: BadPages, how: ValidateOptions, regions: Regions | None) -> s
 def losses(loss: Loss | None, to: str) -> Iterator[str]:
     """Yield a note for each kind of loss."""
     if loss is not None and loss.good_pages:
-        yield f"warning: {_pages(loss.good_pages, 'good')} excluded too: {to} cannot say it exactly"
+        yield (
+            f"warning: {_pages(loss.good_pages, 'good')} excluded, too: {to} cannot express the "
+            "list exactly"
+        )
     if loss is not None and loss.bad_pages_left:
-        yield f"warning: {_pages(loss.bad_pages_left, 'bad')} left out: {to} has no place for that"
+        yield f"warning: {_pages(loss.bad_pages_left, 'bad')} left out: {to} has no room for them"
 
 
 def _pages(count: int, kind: str) -> str:

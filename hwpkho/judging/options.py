@@ -37,7 +37,7 @@ class ValidateOptions:
             name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
         against: Lists of bad pages that an EFI table of poisoned memory is held against.
-        no_kho: How bad it is that a dump is of a kernel without KHO.
+        no_kho: What a dump of a kernel without KHO counts as.
         given: Names of the options that the user gave: one that nothing reads is refused.
     """
 

@@ -330,7 +330,7 @@ def test_what_is_lost_is_said_and_counted(command: str, cli: Cli, tmp_path: Path
     left, good = len(listed - taken), len(taken - listed)
     assert 0 < good <= 30
     assert f"{left} bad pages are left out" in got.err
-    assert f"{good} good pages are excluded too" in got.err
+    assert f"{good} good pages are excluded, too" in got.err
     told = cli(*args, "--json", "-o", tmp_path / "out")
     assert told.code == 1
     assert (tmp_path / "out").read_text() == got.out

@@ -118,12 +118,12 @@ WRONG = {
     "[validate]\nfail = 'error'": "hwpkho.toml: validate.fail: no such setting of "
         "validate; did you mean fail-on?",
     "output = 'x'": "hwpkho.toml: output: no such setting",
-    "validate = 1": "hwpkho.toml: validate: is a table, [validate], and no setting",
+    "validate = 1": "hwpkho.toml: validate: this is a table, [validate], not a setting",
     "max-pages = 'many'": "hwpkho.toml: max-pages: 'many' is not a valid whole number",
     "max-pages = -1": "hwpkho.toml: max-pages: -1 is not in the range x>=0",
-    "max-pages = [1]": "hwpkho.toml: max-pages: takes one value, no list",
+    "max-pages = [1]": "hwpkho.toml: max-pages: takes one value, not a list",
     "max-pages = true": "hwpkho.toml: max-pages: takes text or a number",
-    "page-size = 1000": "hwpkho.toml: page-size: 1000 is no page size (4096, 16384, 65536)",
+    "page-size = 1000": "hwpkho.toml: page-size: 1000 is not a page size (4096, 16384, 65536)",
     "fail-on = 'fatal'": "hwpkho.toml: fail-on: 'fatal' is not one of 'error', 'warning', "
          "'note', 'never'",
     "[diff]\nfail-on = 'error'": "hwpkho.toml: diff.fail-on: 'error' is not one of 'removed', "
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     assert got.err == "hwpkho: nothing.toml: No such file or directory\n"
     assert got.code == 2
     (here / "hwpkho.toml").write_bytes(b"# x\n" * 300_000)
-    assert "more than 1048576 bytes are no configuration" in run_cli("validate", "list").err
+    assert "more than 1048576 bytes, too long for a" in run_cli("validate", "list").err
     (here / "hwpkho.toml").write_bytes(b"\xff\xfe\0")
     assert "hwpkho.toml: no TOML: no UTF-8 at offset 0x0\n" in run_cli("validate", "list").err
     (here / "hwpkho.toml").unlink()
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     assert run_cli("validate", "list").code == 0
     monkeypatch.chdir(here)
     (here / "pyproject.toml").write_text("[tool]\nhwpkho = 3\n")
-    assert "[tool.hwpkho] is no table" in run_cli("validate", "list").err
+    assert "[tool.hwpkho] is not a table" in run_cli("validate", "list").err
 
 
 def test_a_project_of_that_name_has_no_settings(here) -> None:
@@ -205,7 +205,7 @@ def test_what_is_wrong_in_the_environment(monkeypatch) -> None:
     assert effective("fail-on", "diff")[1] == "environment"
     monkeypatch.setenv("HWPKHO_MAXPAGES", "1")
     got = run_cli("config")
-    assert got.err == "hwpkho: HWPKHO_MAXPAGES: sets nothing; did you mean HWPKHO_MAX_PAGES?\n"
+    assert got.err == "hwpkho: HWPKHO_MAXPAGES: no such setting; did you mean HWPKHO_MAX_PAGES?\n"
     monkeypatch.setenv("HWPKHO_SELECT", "HP6, HP7,")
     assert effective("select")[0] == ["HP6", "HP7"]
 

@@ -216,7 +216,7 @@ def test_keep_subtrees(cli, capture, tmp_path):
 def test_keep_subtrees_of_a_list(cli, lst, tmp_path):
     result = cli("encode", lst, *PLACED, "-o", tmp_path / "out", "--keep-subtrees")
     assert result.code == 2
-    assert "is no handover" in result.err
+    assert "is not a handover" in result.err
 
 
 def test_subtrees_from_files(cli, lst, tmp_path):
@@ -341,7 +341,7 @@ def test_cases_of_two_architectures_make_no_handover(cli, tmp_path):
     out = tmp_path / "out"
     result = cli("merge", *cores, *PLACED, "--to", "elf", "-o", out)
     assert (result.code, out.exists()) == (2, False)
-    assert "arm64 and x86_64: no handover is of both" in result.err
+    assert "arm64 and x86_64: a handover is of one architecture" in result.err
     assert cli("merge", *cores).out == "0x60010\n"
     assert cli("merge", *cores, "--json").json["arch"] is None
     made = cli("merge", *cores, *PLACED, "--to", "elf", "-o", out, "--arch", "arm64")
@@ -377,7 +377,7 @@ def test_an_elf_core_that_contradicts_its_note_is_refused(cli, lst, tmp_path):
         ((*PLACED, "--previous-release", "7.3.4-über", "-o", "OUT"), "64 ASCII"),
         ((*PLACED, "--previous-release", "x" * 65, "-o", "OUT"), "64 ASCII"),
         ((*PLACED, "--page-size", "64K", "--arch", "x86_64", "-o", "OUT"), "pages of 4096"),
-        ((*PLACED, "--page-size", "8192", "-o", "OUT"), "no page size"),
+        ((*PLACED, "--page-size", "8192", "-o", "OUT"), "not a page size"),
         ((*PLACED, "--kho", "v5", "-o", "OUT"), "v5"),
         ((*PLACED, "--dtb-out", "x", "-o", "OUT"), "needs --dtb"),
         (
@@ -519,7 +519,7 @@ def test_a_device_tree_has_a_place_of_its_own(place, to, cli, tmp_path):
     got = cli("encode", lst, *how, f"{tmp_path}/{place}", "-f")
     assert (got.code, (tmp_path / "out").exists()) == (2, False), got.err
     title = "ELF core" if to == "elf" else "folder of segments"
-    assert f"that is where the {title} goes; give another --dtb-out FILE" in got.err
+    assert f"the {title} is written there; give another --dtb-out FILE" in got.err
     assert cli("encode", lst, *how, tmp_path / "out.dtb").code == 0
 
 

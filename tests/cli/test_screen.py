@@ -297,11 +297,11 @@ def test_help(cli):
         (("zzz",), "hwpkho: No such command 'zzz'. hwpkho --help lists them."),
         (
             ("--to", "memmap", "list", "x"),
-            "hwpkho: --to is an option of list; give it behind the command: hwpkho list ...",
+            "hwpkho: --to is an option of list; give it after the command: hwpkho list ...",
         ),
         (
             ("fleet", "--batch", "x", "add", "y"),
-            "hwpkho: --batch is an option of add; give it behind the command: hwpkho fleet add ...",
+            "hwpkho: --batch is an option of add; give it after the command: hwpkho fleet add ...",
         ),
         (("--tu", "memmap", "list", "x"), "hwpkho: No such option '--tu'."),
         (("/",), "hwpkho: No such command '/'. It is a file: give a command before it."),

@@ -172,7 +172,7 @@ def test_refusals(tmp_path: Path, cli: Any, capture: Any) -> None:
     listed.write_text("1\n")
     out = tmp_path / "small.elf"
     for args, code, word in (
-        ([listed, "-o", out], 3, "no memory image"),
+        ([listed, "-o", out], 3, "needs a memory image"),
         ([FIXTURES / "captures/x86-empty/debugfs-kho", "-o", out], 3, "holds no memory"),
         ([capture("x86-empty")], 2, "-o OUT"),
         ([capture("x86-empty"), "-o", listed], 2, "exists"),

@@ -320,7 +320,7 @@ def test_the_page_size_that_makes_the_counter_right(tmp_path, look):
     tree.count(len(bad) + 1, 16384)
     document = look(tree)
     assert (document["page_size"], document["will_replay"]) == (None, None)
-    assert any("nothing tells the page size" in line for line in document["not_seen"])
+    assert any("nothing there shows the page size" in line for line in document["not_seen"])
 
 
 # --- What cannot be looked at ---------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_the_list_as_a_document(cli):
 def test_the_list_makes_nothing(cli, more):
     result = cli("encode", "--damage", "list", *more)
     assert (result.code, result.out) == (2, "")
-    assert "it goes with --json alone" in result.err
+    assert "besides it, give only --json" in result.err
 
 
 def test_names_are_completed():
@@ -110,8 +110,8 @@ def test_the_device_tree_hands_it_over(cli, lst, tmp_path):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--damage", "count-hug"), "'count-hug' is no damage; did you mean count-huge"),
-        (("--damage", "root-magic", "--to", "blob"), "a hwpoison blob does not show it"),
+        (("--damage", "count-hug"), "'count-hug' is not a known damage; did you mean count-huge"),
+        (("--damage", "root-magic", "--to", "blob"), "a hwpoison blob does not show this damage"),
         (("--damage", "root-magic", "--to", "list"), "--to text writes no handover"),
         (("--damage", "entry-twice"), "needs an array of 2 pages or more: give --capacity 513"),
         (("--damage", "count-huge", "--revision", "fdt-v1"), "give --revision struct-v1"),

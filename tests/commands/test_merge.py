@@ -339,7 +339,7 @@ def test_tables_of_every_layout_become_one(cli, tmp_path):
         "bitmap-base", "bitmap", "bitmap-base", "list",
     ]  # fmt: skip
     assert got.json["loss"] == {"good_pages": 1021, "bad_pages_left": 0}
-    assert "1021 good pages are excluded too" in got.err
+    assert "1021 good pages are excluded, too" in got.err
     found = _ranges(cli, "--from", "efi-table", out)
     starts = [n * MIB2 for n in (5, 77, 145, 300, 513, 522, 640)]
     assert [a for a, _ in found["ranges"]] == starts
@@ -356,7 +356,7 @@ def test_the_coarser_unit_wins_unless_the_user_says_otherwise(cli, tmp_path):
     got = cli(*args, "-o", tmp_path / "t")
     assert got.code == 0
     assert f"{fine}: units of 2 MiB become units of 1 GiB; --unit 2097152 keeps them" in got.err
-    assert f"{(1 << 18) - 512} good pages are excluded too" in got.err
+    assert f"{(1 << 18) - 512} good pages are excluded, too" in got.err
     assert "2 units of 1 GiB set, of 128 from 0x40000000 on (16 bytes)" in got.told
     found = _ranges(cli, "--from", "efi-table", tmp_path / "t", "--layout", "bitmap-base")
     # The base of the fine one is no multiple of 1 GiB: it is rounded down.
@@ -448,10 +448,12 @@ def test_a_table_that_kernels_of_some_generations_die_of(command, cli, tmp_path)
     for count, dies in ((110, False), (120, True)):
         (tmp_path / "list").write_text("".join(f"{n << 10:#x}\n" for n in range(1, count + 1)))
         args = [command, tmp_path / "list", "--to", "efi-table", "-f", "-o", tmp_path / "t"]
-        assert (f"{count} separate places; a kernel of generation a or b" in cli(*args).err) == dies
-        assert ("of generation a or b" in cli(*args, "--layout", "list").err) == dies
+        assert (
+            f"{count} separate places; kernels of generations a and b" in cli(*args).err
+        ) == dies
+        assert ("of generations a and b" in cli(*args, "--layout", "list").err) == dies
     (tmp_path / "list").write_text("".join(f"{n << 9:#x}\n" for n in range(1, 200)))
-    assert "of generation a or b" not in cli(*args).err
+    assert "of generations a and b" not in cli(*args).err
 
 
 def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path):

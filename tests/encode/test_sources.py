@@ -37,7 +37,7 @@ def keep(cli, tmp_path):
 def test_a_subtree_is_kept(keep):
     assert keep(lambda s: s) == (
         ["hwpoison", "other", "kexec-metadata"],
-        "of kept subtrees only the blobs are copied, not the memory they point to: other",
+        "of the kept subtrees, only the blobs are copied, not the memory they point to: other",
     )
 
 

@@ -293,7 +293,7 @@ class _Screen:
         match = _NUMBER.fullmatch(word.strip())
         if match is None:
             shown = printable(word.strip()[:40])
-            raise self._damaged(f"'{shown}' is no number (0x…)", where)
+            raise self._damaged(f"'{shown}' is not a number (0x…)", where)
         return int(match[1], 16)
 
     def _damaged(self, what: str, where: str) -> InputError:

@@ -129,7 +129,7 @@ def test_what_is_not_known_has_no_sample(tree, measured):
         "hwpkho_list_missing_pages", "hwpkho_kexec_loaded", "hw_status",
     ):  # fmt: skip
         assert name not in names
-    assert samples["hwpkho_check_not_seen",] == 4  # nothing tells the page size, either
+    assert samples["hwpkho_check_not_seen",] == 4  # nothing there shows the page size, either
     assert _labelled(samples, "hwpkho_check_status", "state")["unknown",] == 1
 
 

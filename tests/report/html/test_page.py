@@ -152,7 +152,7 @@ def test_a_report_beside_changes_nothing_else(command, name, inputs, tmp_path, c
 def test_what_is_asked_for_twice(command, inputs, tmp_path, cli):
     got = cli(*command.split(), *inputs[command], "--json", "--format", "html")
     assert (got.code, got.out) == (2, "")
-    assert got.err.endswith("exclude each other: give a file (--format html=FILE)\n")
+    assert got.err.endswith("give --format a file (--format html=FILE)\n")
     out = tmp_path / "out"
     got = cli(*command.split(), *inputs[command], "-o", out, "--format", f"html={out}")
     assert (got.code, got.err) == (2, f"hwpkho: {out}: two outputs would lie there\n")

@@ -554,7 +554,7 @@ def test_several_reports_are_those_of_several_runs(batch, single, tmp_path):
         (["--format", "json=a", "--format", "ktap=a"], "a: two outputs would lie there"),
         (["--format", "json=a", "-o", "./a"], "a: two outputs would lie there"),
         (["--format", "json=a/b", "-o", "a"], "a/b: two outputs would lie in one another"),
-        (["--format", "json=-"], "two reports go to standard output"),
+        (["--format", "json=-"], "only one report can go to standard output"),
         (["--format", "json="], "'json=' names no file"),
         (["--format", "jsn=a"], "'jsn' is not one of"),
         (["--format", "json=l"], "l: is an input; give another output"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hwpkho.abi.spans import Span
-from hwpkho.abi.tracker import TRACKERS, bitmap, radix
+from hwpkho.abi.tracker import TRACKERS, bitmap, radix, walked
 from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.radix import UnlistedPreserved
 from hwpkho.abi.tracker.walked import TrackerWalk
@@ -38,7 +38,7 @@ class Memory:
         return None if page is None else memoryview(page)[:size]
 
 
-def walked(name: str, blocks: Any = BLOCKS, page_size: int = PAGE) -> tuple[Memory, TrackerWalk]:
+def walk_of(name: str, blocks: Any = BLOCKS, page_size: int = PAGE) -> tuple[Memory, TrackerWalk]:
     memory, tracker = Memory(page_size), TRACKERS[name]
     start, memory.pages = tracker.build(blocks, page_size, memory.allocate)
     return memory, tracker.walk(memory, start, page_size)
@@ -55,7 +55,7 @@ def described(name: str, memory: Memory, walk: TrackerWalk) -> list[tuple[str, l
 
 
 def test_chunks_tell_all_of_themselves() -> None:
-    memory, walk = walked("bitmap")
+    memory, walk = walk_of("bitmap")
     (first, one), (second, two) = described("bitmap", memory, walk)
     assert first == second == "tracker chunk"
     assert [s.meaning for s in one[1:3]] == ["order 0", "num_elms 1"]
@@ -66,7 +66,7 @@ def test_chunks_tell_all_of_themselves() -> None:
 
 
 def test_tables_and_bitmaps_of_the_tree() -> None:
-    memory, walk = walked("radix")
+    memory, walk = walk_of("radix")
     parts = described("radix", memory, walk)
     assert parts[0][0] == "tracker level 5 table"
     blocks = [s.meaning for title, spans in parts if title == "tracker bitmap" for s in spans]
@@ -78,7 +78,7 @@ def test_tables_and_bitmaps_of_the_tree() -> None:
 
 def test_keys_that_lost_their_order_are_shown_as_they_are() -> None:
     blocks = [(0x4000_0000, 0), (0x8000_0000, 9)]
-    memory, walk = walked("radix-7.0", blocks, 16384)
+    memory, walk = walk_of("radix-7.0", blocks, 16384)
     assert not walk.listed
     preserved = walk.preserved
     assert isinstance(preserved, UnlistedPreserved)
@@ -99,7 +99,7 @@ def test_a_key_without_an_order() -> None:
 @pytest.mark.parametrize("empty", [False, True])
 def test_keys_above_every_order(empty: bool) -> None:
     """A bitmap far to the right in the root: its keys have more bits than any block's."""
-    memory, walk = walked("radix", [(0x4000_0000, 0)])
+    memory, walk = walk_of("radix", [(0x4000_0000, 0)])
     root, (leaf, _) = walk.nodes[0], [*walk.places.items()][-1]
     (child,) = (n for n, (level, _) in walk.places.items() if level == 4)
     memory.pages[root] = bytes(8 * 511) + struct.pack("<Q", child)
@@ -227,8 +227,23 @@ def test_blocks_that_are_not_aligned_are_bounded() -> None:
 
 
 def test_elements_that_cannot_be_read() -> None:
-    (defect,) = chunk_of(0, (SPAN, 0)).damaged
-    assert "null pointer" in defect.message
+    for where, why in ((0, "null pointer"), (1 << 60, "no physical address")):
+        (defect,) = chunk_of(0, (SPAN, where)).damaged
+        assert why in defect.message
+
+
+@pytest.mark.parametrize("name", TRACKERS.names())
+def test_nodes_of_a_hole_are_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost the image nothing; they mark nothing, and are not kept."""
+    memory, tracker = Memory(), TRACKERS[name]
+    start, memory.pages = tracker.build([(n * SPAN, 0) for n in range(9)], PAGE, memory.allocate)
+    leaves = [at for at, page in memory.pages.items() if page == b"\x01".ljust(PAGE, b"\0")]
+    memory.pages |= dict.fromkeys(leaves, bytes(PAGE))
+    walk = tracker.walk(memory, start, PAGE)
+    assert (walk.preserved.leaves, walk.intact) == ({}, True)
+    monkeypatch.setattr(walked, "MAX_EMPTY", len(leaves) - 1)
+    with pytest.raises(InputError, match=r"^memory: more than \d nodes of the tracker at 0x"):
+        tracker.walk(memory, start, PAGE)
 
 
 def test_odd_elements_are_bounded() -> None:

@@ -160,20 +160,19 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
     size = _bitmap_size(chunks, page_size)
     found.preserved.bits = size * 8
     odd = 0
-    for at, chunk in chunks:
-        for phys_start, bitmap in chunk.elements:
-            if found.enough:
-                return _in_order(found)
-            if odd > _MAX_ODD:
-                _too_many(memory, found, start, "elements", "are none that a kernel makes")
-                return _in_order(found)
-            odd += _take_element(
-                memory, found, visited, (at, chunk.order, size), phys_start, bitmap
-            )
-            if sum(map(len, found.preserved.shifted.values())) > _MAX_SHIFTED:
-                what = "are not aligned to their order"
-                _too_many(memory, found, start, "blocks", what, _MAX_SHIFTED)
-                return _in_order(found)
+    of_all = ((at, chunk.order, *element) for at, chunk in chunks for element in chunk.elements)
+    for at, order, phys_start, bitmap in of_all:
+        if found.enough:
+            break
+        if odd > _MAX_ODD:
+            _too_many(memory, found, start, "elements", "are none that a kernel makes")
+            break
+        odd += _take_element(memory, found, visited, (at, order, size), phys_start, bitmap)
+        if sum(map(len, found.preserved.shifted.values())) > _MAX_SHIFTED:
+            what = "are not aligned to their order"
+            _too_many(memory, found, start, "blocks", what, _MAX_SHIFTED)
+            break
+    found.check(memory, start)
     return _in_order(found)
 
 
@@ -223,8 +222,9 @@ def _take_element(
     at, order, size = chunk
     named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
     written, bitmap = bitmap, linear(bitmap, memory.arch)
-    if not written:
-        found.damaged.append(Defect(f"{named}: it is read at a null pointer", at))
+    if not written or bitmap >> phys_bits(memory.arch):
+        why = "it is no physical address" if written else "it is read at a null pointer"
+        found.damaged.append(Defect(f"{named}: {why}", at))
         return False
     page = memory.look(bitmap, size)
     if page is None:
@@ -248,6 +248,9 @@ def _take_element(
         visited.add(bitmap)
         found.nodes.append(bitmap)
         found.looks.append((bitmap, size))
+    if not marks:
+        found.empty += 1
+        return odd
     if rest:
         blocks = (start + (bit << order) << shift for bit in _set_bits(page))
         held = sum(map(len, found.preserved.shifted.values()))

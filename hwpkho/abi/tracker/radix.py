@@ -222,6 +222,9 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
                     f"0x{start:x} overlap: no kernel made it"
                 )
             found.places[node] = level, prefix
+        if not int.from_bytes(page, "little"):
+            found.empty += 1
+            continue
         if level == 0:
             _take_bitmap(found, page, prefix, shape, node)
             continue
@@ -231,6 +234,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
             for index in compress(range(len(table)), table)
         ]
         stack.extend(reversed(children))
+    found.check(memory, start)
     return found
 
 
@@ -271,8 +275,7 @@ def _take_bitmap(
     if prefix:
         order = 64 - shift - (prefix.bit_length() - 1 + bits)
         if order < 0:
-            if any(page):
-                found.damaged.append(Defect(f"bitmap 0x{node:x} has keys above every order", node))
+            found.damaged.append(Defect(f"bitmap 0x{node:x} has keys above every order", node))
             return
         leaves[order, prefix ^ 1 << (prefix.bit_length() - 1)] = page
         return

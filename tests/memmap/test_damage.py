@@ -380,7 +380,7 @@ def test_a_line_of_blanks_between_two_others_costs_no_time(row: str, tmp_path: P
     (line,) = rows_of(row, 0x1000)
     heading = FREEBSD.partition("\n")[0] + "\n" if row == FREEBSD_ROW else ""
     text = heading + (line + " " * 4000 + "x\n") * 3 + line
-    text += (line[:35] + " " * 4000 + "x\n" + line) * 3
+    text += (line[:35] + " " * 4000 + "x\n" + line + "0-" + " " * 4000 + "x\n") * 3
     start = time.process_time()
     read_text(tmp_path / "log", text)
     assert time.process_time() - start < 1

@@ -73,7 +73,7 @@ _ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
 _END = late(r"^(?!.*\be820: ).*\]\s+" + _TYPE)
 _SAID = late(rf"^{_WHO}:\s*")
 _TAIL = late(
-    r"^[\s>|]*+(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*)?(?:0?x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
+    r"^[\s>|]*+(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*+)?(?:0?x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
     + _TYPE
 )
 #: Another message about a range.

@@ -9,17 +9,16 @@ one past its last byte and the type stands in parentheses; from 3.5 on the end i
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, OUT_OF_ORDER
 from hwpkho.errors import InputError
 from hwpkho.logs.boot_marks import LINUX_STARTS
 from hwpkho.memmap import e820_names, gaps
+from hwpkho.memmap.formats import e820_lines as rows
 from hwpkho.memmap.formats.base import (
     LONG_RANGE,
     SPACED_RANGE,
@@ -36,58 +35,8 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.model import Entry
 
-#: Prefix of a line → map.
-_MAPS = {
-    "user": "e820_user",
-    "modified": "e820_modified",
-    "reserve setup_data": "e820_setup_data",
-    "setup_data": "e820_setup_data",  # below a line that a mail program broke
-    "extended": "extended",  # e820_setup_data, too, unless that of "reserve setup_data" follows
-    "Xen": "xen_dom0",
-}
 _EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
-_ALL_MAPS = ("e820_firmware", *_MAPS.values())
-_WHO = r"(?P<who>BIOS-(?:e820|e801|88)|user|modified|(?:reserve )?setup_data|extended|Xen)"
-
-#: ``who: [mem A-B] ...``, ``who: A - B (...)``; the oldest kernels: ``who: size @ start (...)``.
-_LINE = late(
-    rf"(?<![\w.-]){_WHO}:\s*"
-    r"(?:\[(?P<what>mem|gap)\s+0x(?P<a>[0-9A-Fa-f]{1,16})\s*-\s*0x(?P<b>[0-9A-Fa-f]{1,16})\]"
-    r"|(?P<c>[0-9A-Fa-f]{8,16})\s+(?P<sign>[-@])\s+(?P<d>[0-9A-Fa-f]{8,16})(?![0-9A-Fa-f]))"
-    r"\s*(?P<rest>.{0,120})"
-)
-#: The beginning of such a line, broken off at a blank by a mail program, or by the log's end.
-_BEGUN = late(
-    rf"(?<![\w.-]){_WHO}:\s*"
-    r"(?:\[(?:mem|gap|$)[\s0-9A-Fa-fx-]*|[0-9A-Fa-f]{1,16}\s*+[-@]?\s*+[0-9A-Fa-f]*)?$"
-)
-#: A line that begins like one of a table; the rest may be damaged.
-_LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|\[\S{{0,4}} 0x|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
-#: A prefix that nothing else prints; another message may stand in front of it.
-_SPOKEN = late(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
-_TYPE = (
-    r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
-    r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
-)
-_ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
-_END = late(r"^(?!.*\be820: ).*\]\s+" + _TYPE)
-_SAID = late(rf"^{_WHO}:\s*")
-_TAIL = late(
-    r"^[\s>|]*+(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*+)?(?:0?x)?(?P<digits>[0-9A-Fa-f]*)\]?\s*"
-    + _TYPE
-)
-#: Another message about a range.
-_OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
-#: The word in front of a range, which may be a damaged prefix.
-_SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
-#: A whole range and its type behind any word; e820: tells of changes so.
-_BODY = late(
-    r"(?<!\be820):\s+(?:\[\S{1,4} ?0x[0-9A-Fa-f]{16}-0x[0-9A-Fa-f]{16}\]"
-    r"|[0-9A-Fa-f]{16} - [0-9A-Fa-f]{16}(?= \())\s+" + _TYPE
-)
-#: In front of a line of a table: the start of another line.
-_TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
-_HEADER = late(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+_ALL_MAPS = ("e820_firmware", *rows.MAPS.values())
 _HEADED = {
     "BIOS-provided": ("e820_firmware", "xen_dom0"),
     "user-defined": ("e820_user",),
@@ -103,15 +52,8 @@ _PATIENCE = 3
 
 #: Digits of an address since 3.5.
 _DIGITS = 16
-#: Similarity of two words that differ in one or two letters.
-_ALIKE = 0.75
 
 _EXPECTED = "[mem 0x...-0x...] and a type of memory"
-
-
-def map_of(who: str) -> str:
-    """Return the map that lines with this prefix belong to."""
-    return _MAPS.get(who, "e820_firmware")
 
 
 class DmesgE820(TableForm):
@@ -150,9 +92,9 @@ class DmesgE820(TableForm):
             pass
         elif not (self._patience or any(word in line for word in _MAYBE)):
             return False
-        elif match := _LINE.search(line):
+        elif match := rows.LINE.search(line):
             self._entries(number, line, match)
-        elif "RAM map:" in line and (header := _HEADER.search(line)):
+        elif "RAM map:" in line and (header := rows.HEADER.search(line)):
             for name in _HEADED[header[1]]:
                 self._tables.begin(name)
                 self._headed.add(name)
@@ -162,9 +104,9 @@ class DmesgE820(TableForm):
             for name in _ALL_MAPS:
                 if self._tables.open(name) is not None:
                     self._tables.begin(name)
-        elif begun := _BEGUN.search(line):
-            self._break(number, map_of(begun["who"]), line)
-        elif _LIKE.search(line) or (self._patience and _like_a_speaker(line)):
+        elif begun := rows.BEGUN.search(line):
+            self._break(number, rows.map_of(begun["who"]), line)
+        elif rows.LIKE.search(line) or (self._patience and rows.has_damaged_prefix(line)):
             self._damaged(number, line)
         elif self._patience:
             self._beside(number, line)
@@ -172,8 +114,8 @@ class DmesgE820(TableForm):
 
     def _damaged(self, number: int, line: str) -> None:
         """Record a line that begins like one of a table and cannot be read."""
-        like = _LIKE.search(line)
-        name = map_of(like["who"]) if like else self._name
+        like = rows.LIKE.search(line)
+        name = rows.map_of(like["who"]) if like else self._name
         if self._begun_table(name) or (like and like["who"].startswith("BIOS-")):
             self._tables.damaged(name, number, line, _EXPECTED)
             self._patience = _PATIENCE
@@ -187,11 +129,15 @@ class DmesgE820(TableForm):
         self._patience -= 1
         if not self._begun_table(self._name):
             return
-        tail = _TAIL.match(without_stamps(line))
-        if _SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
+        tail = rows.TAIL.match(without_stamps(line))
+        if rows.SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
             self._tables.damaged(self._name, number, line, _EXPECTED)
             self._patience = _PATIENCE
-        elif tail or _is_scrap(line, self._row) or (is_remnant(line) and not _OTHER.search(line)):
+        elif (
+            tail
+            or rows.is_scrap(line, self._row)
+            or (is_remnant(line) and not rows.OTHER.search(line))
+        ):
             self._tables.suspect(self._name, number, line, _EXPECTED)
 
     def cut_off(self, number: int, line: str) -> None:
@@ -215,10 +161,10 @@ class DmesgE820(TableForm):
         rest = re.sub(r"^[>|\s]+", "", line)
         if not rest.strip():
             return True  # a blank line: CR CR LF, or double spacing
-        if _LINE.search(line) or _HEADER.search(line):
+        if rows.LINE.search(line) or rows.HEADER.search(line):
             self._give_up()
             return False
-        match = _LINE.search(f"{text} {rest}")
+        match = rows.LINE.search(f"{text} {rest}")
         if match is None:
             self._give_up()
             return False
@@ -239,32 +185,32 @@ class DmesgE820(TableForm):
         at = 0
         while match:
             torn = line[at : match.start()]
-            if _TORN.search(torn) and self._begun_table(self._name):
+            if rows.TORN.search(torn) and self._begun_table(self._name):
                 self._tables.damaged(self._name, number, torn, _EXPECTED)
             self._entry(number, line, match)
             at = match.start("rest")
-            match = None if self._broken else _LINE.search(line, at)
+            match = None if self._broken else rows.LINE.search(line, at)
 
     def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
         self._broken = None
         if match["what"] == "gap":
             self._patience = _PATIENCE
-            table = self._tables.open(map_of(match["who"]))
+            table = self._tables.open(rows.map_of(match["who"]))
             if table is not None and table.entries:
                 self._told.setdefault(id(table), []).append(
                     (int(match["a"], 16), int(match["b"], 16))
                 )
             return
-        name = self._name = map_of(match["who"])
+        name = self._name = rows.map_of(match["who"])
         rest = match["rest"].strip()
         type_ = e820_names.type_of(rest)
         if type_ is None:
             if any(word.startswith(rest.lower().lstrip("(")) for word in e820_names.STARTS):
                 self._break(number, name, line)
             else:
-                self._tables.damaged(name, number, line, _EXPECTED, named=_bounds(match))
+                self._tables.damaged(name, number, line, _EXPECTED, named=rows.bounds(match))
             return
-        start, end = _bounds(match)
+        start, end = rows.bounds(match)
         if match["sign"] != "@" and self._digits_lost(name, number, match):
             self._tables.damaged(name, number, line, "16 digits as in the lines before")
             self._patience = _PATIENCE
@@ -356,28 +302,6 @@ def _begins(entries: Sequence[Entry], at: int) -> bool:
     return entries[at].start <= max(gaps.LOWEST, entries[0].start)
 
 
-def _like_a_speaker(line: str) -> bool:
-    """Tell whether range and type stand in a line, or a range behind a damaged ``BIOS-e820:``."""
-    if _BODY.search(line):
-        return True
-    speaker = _SPEAKER.search(line)
-    if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
-        return False
-    return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
-
-
-def _is_scrap(line: str, row: str) -> bool:
-    """Tell whether only the beginning of a line like ``row`` is left, or the end of its type."""
-    text = without_stamps(line).strip("> |\t")
-    end = _SAID.sub("", text).rstrip(")")
-    return (
-        is_cut(line, row)
-        or text.startswith("BIOS")
-        or bool(_END.search(text))
-        or (bool(end) and any(word.endswith(end) for word in _ENDS))
-    )
-
-
 def _split(table: Table, descents: Sequence[tuple[int, int]]) -> list[Table]:
     """Split lists of several boots whose headers are missing, as after grep.
 
@@ -390,15 +314,3 @@ def _split(table: Table, descents: Sequence[tuple[int, int]]) -> list[Table]:
     ]
     parts[0].problems = table.problems
     return parts
-
-
-def _bounds(match: re.Match[str]) -> tuple[int, int]:
-    """Return first and last byte of a matched line."""
-    if match["what"]:
-        return int(match["a"], 16), int(match["b"], 16)
-    left, right = int(match["c"], 16), int(match["d"], 16)
-    if match["sign"] == "@":
-        return right, right + left - 1
-    if not right and left:
-        right = PHYS_END  # the kernel's sum has wrapped around
-    return left, right - 1

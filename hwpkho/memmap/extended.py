@@ -79,19 +79,25 @@ def whole(map_: Map, maps: Iterable[Map]) -> Map:
 
     The kernel appends all of SETUP_E820_EXT to the table, however long that is, and prints both as
     the extended map; what stands in ``map_`` already is not repeated. Lines that the extended map
-    lost count where ``map_`` had no room for them; what the command line changed, only there.
+    lost count where ``map_`` had no room for them. Where the command line changed it, it counts
+    only behind a ``map_`` that is full: below, it may be what memmap= made of the same memory.
     """
     by_name = {m.name: m for m in maps}
     more = by_name.get(NAME)
-    full = map_.name == "zero_page" or len(map_.entries) >= _MOST
-    if more is None or map_.name not in CONTINUED or (CHANGED in by_name and not full):
+    if more is None or map_.name not in CONTINUED:
         return map_
+    changed = CHANGED in by_name
+    full = len(map_.entries) >= _MOST or (map_.name == "zero_page" and not changed)
+    if changed and not full:
+        return map_
+    behind = max(e.end for e in map_.entries) if changed else -1
     by_type: dict[str, list[Range]] = {}
     for e in map_.entries:
         by_type.setdefault(e.type, []).append((e.start, e.end + 1))
     said = {type_: union(ranges) for type_, ranges in by_type.items()}
     anything = union((e.start, e.end + 1) for e in map_.entries)
-    added = [e for e in more.entries if not _holds(said.get(e.type, []), e.start, e.end)]
+    there = [e._replace(start=max(e.start, behind + 1)) for e in more.entries if e.end > behind]
+    added = [e for e in there if not _holds(said.get(e.type, []), e.start, e.end)]
     lost = [g for g in more.gaps if full and not _holds(anything, g.start, g.end)]
     return replace(map_, entries=(*map_.entries, *added), gaps=(*map_.gaps, *lost))
 

@@ -117,11 +117,16 @@ def test_a_line_that_only_the_extended_map_had(count, at, kind) -> None:
     assert bool(found[0].gaps) == (kind == "unknown")
 
 
+@pytest.mark.parametrize("name", ["e820_firmware", "zero_page"])
 @pytest.mark.parametrize(("count", "last"), [(100, 100), (128, 131)])
 def test_of_what_the_command_line_changed_a_map_with_room_for_all_needs_nothing(
-    count: int, last: int
+    name: str, count: int, last: int
 ) -> None:
-    changed = [*_many(131)[:5], *entries((5 * MIB, 6 * MIB, "acpi_nvs")), *_many(131)[6:]]
-    memmap = machine(e820_firmware=_many(count), e820_setup_data=changed, e820_user=changed)
+    """memmap= made ACPI's memory of a part that the boot loader calls usable, RAM of the last."""
+    more = _many(131)[:5] + entries((5 * MIB, 6 * MIB, "acpi_nvs")) + _many(131)[6:127]
+    changed = more + entries((127 * MIB, 129 * MIB, "usable")) + _many(131)[129:]
+    memmap = machine(**{name: _many(count), NAME: changed, "e820_user": changed})
     found = whole(memmap.maps[0], memmap.maps)
-    assert max(e.end for e in found.entries) == last * MIB - 1
+    expected = _many(last)
+    expected[128:129] = entries((128 * MIB, 129 * MIB, "usable")) if last > 128 else []
+    assert _spans(found.entries) == _spans(expected)

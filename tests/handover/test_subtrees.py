@@ -151,6 +151,18 @@ def test_kho_test_stops_at_a_folio_that_it_cannot_restore(word, cli, tmp_path: P
     assert owned["unknown"] == [[0x60800, 0x609FF]]
 
 
+def test_kho_test_stops_behind_a_folio_of_another_order(cli, tmp_path: Path) -> None:
+    """It is restored as the tracker has it; kho_test_restore_data() compares the orders then."""
+    m = Machine()
+    blob, blocks = kho_test(m, [(0x6000_0000, 0), (0x6040_0000, 3), (0x6080_0000, 9)])
+    blocks[-2] = 0x6040_0000, 2
+    m.handover(subtrees=[("kho_test", blob)], mark=lambda marked: marked + blocks)
+    (h,) = cli("decode", "--json", m.save(tmp_path)).json["handovers"]
+    owned = {x["kind"]: x["ranges"] for x in h["preserved"]}
+    assert owned["kho-test"] == [[0x60000, 0x60000], [0x60400, 0x60403]]
+    assert owned["unknown"] == [[0x60800, 0x609FF]]
+
+
 def test_the_blob_of_kho_test_is_a_larger_folio(cli, tmp_path: Path) -> None:
     """As a real kernel makes it: a page, and room for its folios' addresses."""
     m = Machine()

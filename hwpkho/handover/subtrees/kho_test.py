@@ -100,18 +100,21 @@ def _folios(
     """Return the folios of an array up to the first that the kernel cannot restore.
 
     That is one without an address, one for the second time, or one at which no ``preserved`` block
-    starts: there it stops. ``preserved`` is None where the image lacks a part of the tracker.
+    starts: there it stops. So it does behind one whose block is of another order than the array
+    says, which it has restored by then. ``preserved`` is None where the image lacks a part of the
+    tracker.
     """
     shift, orders = page_shift(page_size), page_size - 1
     found: dict[int, Block] = {}
-    known = preserved.orders if preserved else []
+    order_at = preserved.order_at_frame() if preserved else None
     for word in chain.from_iterable(pieces):
-        pfn = word >> shift
-        if not pfn or pfn in found:
+        pfn, order = word >> shift, min(word & orders, 63)
+        held = order_at(pfn) if order_at else order
+        if not pfn or pfn in found or held is None:
             break
-        if preserved and not any(preserved.has(pfn << shift, order) for order in known):
+        found[pfn] = pfn, held, 1
+        if held != order:
             break
-        found[pfn] = pfn, min(word & orders, 63), 1
     return list(found.values())
 
 

@@ -25,7 +25,7 @@ _DENSE = 32
 _PART, _BLOCK = 1 << 13, 1 << 16
 #: Runs handed out together.
 _RUNS = 1 << 10
-#: Ranges of several lists that are gathered before they are sorted: lists that ascend are merged.
+#: Ranges of several lists that are gathered before they are sorted.
 _GATHERED = 1 << 21
 
 
@@ -161,15 +161,33 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
 
 def union(listings: Iterable[Listing]) -> PfnSet:
     """Return the PFNs that are in any of ``listings``."""
-    whole, first, last = PfnSet(), array("Q"), array("Q")
+    whole = PfnSet()
+    for part in _gathered(listings):
+        whole |= part
+    return whole
+
+
+def _gathered(listings: Iterable[Listing]) -> Iterator[PfnSet]:
+    """Yield sets of many PFNs each that are all of ``listings`` together.
+
+    Sorting lists that ascend, one behind the other, merges them. Of others a set first drops what
+    several of them have.
+    """
+    first, last, mixed = array("Q"), array("Q"), set[int]()
     for listing in listings:
+        ascends = listing.last is not listing.first or _rises(listing.first)
         for at in range(0, len(listing.first), _GATHERED):
-            first += listing.first[at : at + _GATHERED]
-            last += listing.last[at : at + _GATHERED]
-            if len(first) > _GATHERED:
-                whole |= _between(first, last)
-                first, last = array("Q"), array("Q")
-    return whole | _between(first, last)
+            if ascends:
+                first += listing.first[at : at + _GATHERED]
+                last += listing.last[at : at + _GATHERED]
+            else:
+                mixed.update(listing.first[at : at + _GATHERED])
+            if len(first) + len(mixed) > _GATHERED:
+                yield _between(first, last)
+                yield pfn_set(array("Q", sorted(mixed)))
+                first, last, mixed = array("Q"), array("Q"), set()
+    yield _between(first, last)
+    yield pfn_set(array("Q", sorted(mixed)))
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:

@@ -205,9 +205,15 @@ def page_size_of(
     }
     if not proven and len(registered) == 1:
         return registered.pop()  # only the FDT revision registers a whole page
+    if not proven:
+        # A tracker that is damaged elsewhere tells by what is left of it.
+        left = [s for s in sizes if any(_marks_all(trackers, c, s) for c in candidates)]
+        if len(left) == 1:
+            return left[0]
     fits = ", ".join(map(str, proven or aligned)) or "none"
     raise InputError(
-        f"{source.name}: the page size is unknown ({fits} fit); give {option('page_size', 'BYTES')}"
+        f"{source.name}: the page size is unknown: no tracker proves one, the addresses suit "
+        f"{fits}; give {option('page_size', 'BYTES')}, what getconf PAGESIZE says on that machine"
     )
 
 
@@ -229,6 +235,20 @@ def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
     return walk.intact and walk.preserved.block_around(candidate.phys) is not None
+
+
+def _marks_all(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
+    """Tell whether the tracker, damaged as it is, marks its own root FDT and each of its blobs.
+
+    Read with another page size it marks one page by accident, and not all of several.
+    """
+    root = candidate.root
+    if not root.memory_map or root.version is None or candidate.phys % page_size:
+        return False
+    preserved = trackers.walk(root.memory_map, page_size, root.version).preserved
+    blobs = [s.phys for s in root.subtrees if s.phys is not None]
+    pages = (candidate.phys, *blobs)
+    return bool(blobs) and all(preserved.block_around(phys) is not None for phys in pages)
 
 
 def _fits_copy(trackers: Trackers, root: roots.RootFdt, page_size: int) -> bool:

@@ -56,6 +56,29 @@ def test_page_size_where_all_addresses_suit_the_largest(page_size, tmp_path):
     assert (h.page_size, h.tracker) == (page_size, "complete")
 
 
+@pytest.mark.parametrize("page_size", page_sizes())
+@pytest.mark.parametrize("kho", [1, 4])
+def test_what_is_left_of_a_damaged_tracker_tells_the_page_size(page_size, kho, tmp_path):
+    """A part that marks other memory is damaged; nothing else tells."""
+    m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
+    made = m.handover(PFNS, kho=kho, mark=lambda own: [*own, (1 << 38, 9)])
+    if kho == 1:  # the last chunk, of order 9: its bitmap
+        m.poke(made.nodes[-2] + 24, "<Q", 0)
+    else:
+        leaf = struct.pack("<Q", made.nodes[1])
+        (table,) = (node for node in made.nodes if leaf in m.memory[node])
+        m.swap(table, leaf, struct.pack("<Q", 1 << 62))
+    (h,) = _decode(tmp_path, m)
+    assert (h.page_size, h.tracker) == (page_size, "partial")
+    assert h.hwpoison.pfns.tolist() == PFNS
+    for node in made.nodes:
+        m.memory[node] = b"\xff" * page_size
+    with pytest.raises(InputError, match=r"the page size is unknown: no tracker proves one, the "
+                       r"addresses suit 4096, 16384, 65536; give --page-size BYTES, what getconf "
+                       r"PAGESIZE says on that machine$"):  # fmt: skip
+        _decode(tmp_path, m)
+
+
 def test_two_page_sizes_that_fit_are_refused(tmp_path):
     m = Machine(65536)
     h = m.handover(None, kexec_count=None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from array import array
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hwpkho.handover.subtrees import kho_test as kho_test_reader
 from hwpkho.handover.subtrees.registry import SUBTREES, reader_of
 from tests.support.handovers import Blocks, Machine
 from tests.support.provoking_luo import kho_test
@@ -202,3 +205,31 @@ def test_a_blob_that_cannot_be_read_is_told(name, cli, tmp_path: Path) -> None:
     assert "\n" not in found["message"]
     (shown,) = [s for s in h["root"]["subtrees"] if s["name"] == name]
     assert found["phys"] == shown["phys"]
+
+
+def test_folios_of_kho_test_cost_what_their_words_do() -> None:
+    """Those that follow each other are one block; each word was a tuple of its own."""
+    words = array("Q", range(0x6000_0000, 0x6000_0000 + (1 << 28), 4096))
+    tracemalloc.start()
+    pfns, orders = kho_test_reader._folios([words], 4096, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 8 * len(words)
+    (claim,) = kho_test_reader.TestFolios([], pfns, orders).claims(12)
+    assert [*claim.each()] == [(0x60000, 0, 1 << 16)]
+    pfns, orders = array("Q", [8, 9, 11, 16, 20, 24]), array("B", [0, 0, 0, 2, 2, 1])
+    mixed = kho_test_reader.TestFolios([], pfns, orders)
+    (claim,) = mixed.claims(12)
+    assert [*claim.each()] == [(8, 0, 2), (11, 0, 1), (16, 2, 2), (24, 1, 1)]
+
+
+def test_words_of_kho_test_that_come_again_are_not_read_to_their_end() -> None:
+    words, read = array("Q", range(0x6000_0000, 0x6000_4000, 4096)), []
+
+    def pieces() -> Iterator[array[int]]:
+        for n in range(100):
+            read.append(n)
+            yield words
+
+    pfns, _ = kho_test_reader._folios(pieces(), 4096, None)
+    assert (pfns.tolist(), len(read)) == ([0x60000, 0x60001, 0x60002, 0x60003], 2)

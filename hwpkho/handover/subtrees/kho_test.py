@@ -7,12 +7,14 @@ Source: lib/test_kho.c (Linux 7.3.4).
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi import fdt
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.preserved import SUBTREE_UNREAD
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc
@@ -21,8 +23,7 @@ from hwpkho.handover.problems import Report
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hwpkho.abi.tracker.preserved import Preserved
     from hwpkho.handover.reach import Reach
@@ -31,16 +32,19 @@ if TYPE_CHECKING:
 _LIMITS = (4, 64)
 
 
-class TestFolios(NamedTuple):
+@dataclass(slots=True)
+class TestFolios:
     """What it preserves.
 
     Attributes:
         own: The pages of the array and of its chunks, as blocks.
-        folios: The folios, as blocks.
+        pfns: First PFN of each folio, in the array's order.
+        orders: Order of each, up to 63.
     """
 
     own: Sequence[Block]
-    folios: Sequence[Block]
+    pfns: array[int]
+    orders: array[int]
 
     def blocks(self, _page_shift: int) -> Sequence[Block]:
         """Return the pages of the array."""
@@ -48,7 +52,20 @@ class TestFolios(NamedTuple):
 
     def claims(self, _page_shift: int) -> Iterator[Claim]:
         """Yield the folios."""
-        yield Claim("kho-test", "folios of kho_test", self.folios)
+        yield Claim("kho-test", "folios of kho_test", self._folios)
+
+    def _folios(self) -> Iterator[Block]:
+        """Yield the folios, those of one order that follow each other as one block."""
+        first, order, count = 0, 0, 0
+        for pfn, of in zip(self.pfns, self.orders, strict=True):
+            if of == order and pfn == first + (count << order) and count:
+                count += 1
+                continue
+            if count:
+                yield first, order, count
+            first, order, count = pfn, of, 1
+        if count:
+            yield first, order, count
 
 
 class KhoTestReader(SubtreeReader):
@@ -76,7 +93,7 @@ class KhoTestReader(SubtreeReader):
                 raise InputError(walk.problem.message if walk.problem else "its array is broken")
             if count > area.capacity(page_size):
                 raise InputError(f"it has {count} folios, and its array room for fewer")
-            folios = _folios(
+            pfns, orders = _folios(
                 vmalloc.read_pieces(reach.source, walk, walk.order, count, page_size),
                 page_size,
                 reach.walk.preserved if reach.walk and reach.tracked else None,
@@ -87,7 +104,7 @@ class KhoTestReader(SubtreeReader):
         shift = page_shift(page_size)
         own = [(chunk >> shift, 0, 1) for chunk in walk.chunks]
         own += [(page >> shift, walk.order, 1) for page in walk.pages]
-        return TestFolios(own, folios)
+        return TestFolios(own, pfns, orders)
 
     def shown(self, details: Mapping[str, Any]) -> str:
         """Return how many folios there are."""
@@ -96,26 +113,57 @@ class KhoTestReader(SubtreeReader):
 
 def _folios(
     pieces: Iterable[array[int]], page_size: int, preserved: Preserved | None
-) -> list[Block]:
-    """Return the folios of an array up to the first that the kernel cannot restore.
+) -> tuple[array[int], array[int]]:
+    """Return PFNs and orders of an array up to the first folio that the kernel cannot restore.
 
     That is one without an address, one for the second time, or one at which no ``preserved`` block
     starts: there it stops. So it does behind one whose block is of another order than the array
     says, which it has restored by then. ``preserved`` is None where the image lacks a part of the
     tracker.
     """
-    shift, orders = page_shift(page_size), page_size - 1
-    found: dict[int, Block] = {}
+    pfns, orders, checked = array("Q"), array("B"), 0
     order_at = preserved.order_at_frame() if preserved else None
-    for word in chain.from_iterable(pieces):
-        pfn, order = word >> shift, min(word & orders, 63)
+    for piece in pieces:
+        more = _take(piece, page_size, order_at, pfns, orders)
+        # Segments that show the same bytes repeat the same words, any number of times.
+        if not more or len(pfns) >= 2 * checked:
+            checked = len(pfns)
+            if pfn_set(pfns).pages() < checked or not more:
+                break
+    first = _first_again(pfns)
+    return pfns[:first], orders[:first]
+
+
+def _take(
+    piece: array[int],
+    page_size: int,
+    order_at: Callable[[int], int | None] | None,
+    pfns: array[int],
+    orders: array[int],
+) -> bool:
+    """Take the folios of a piece of the array; tell whether the kernel gets to its end."""
+    shift, low = page_shift(page_size), page_size - 1
+    for word in piece:
+        pfn, order = word >> shift, min(word & low, 63)
         held = order_at(pfn) if order_at else order
-        if not pfn or pfn in found or held is None:
-            break
-        found[pfn] = pfn, held, 1
+        if not pfn or held is None:
+            return False
+        pfns.append(pfn)
+        orders.append(held)
         if held != order:
-            break
-    return list(found.values())
+            return False
+    return True
+
+
+def _first_again(pfns: array[int]) -> int:
+    """Return the index of the first PFN that was there before, else how many there are."""
+    if pfn_set(pfns).pages() < len(pfns):
+        seen = set[int]()
+        for n, pfn in enumerate(pfns):
+            if pfn in seen:
+                return n
+            seen.add(pfn)
+    return len(pfns)
 
 
 def _data(raw: bytes) -> tuple[int, KhoVmalloc]:

@@ -258,16 +258,13 @@ def _take_element(
         shifted += islice(blocks, _MAX_SHIFTED + 1 - held)
         return True
     if not skip and (order, number) not in leaves:
-        leaves[order, number] = page
+        found.preserved.add(order, number, page)
         return odd
     marks <<= skip
-    for key, part in (
-        ((order, number), marks & (1 << bits) - 1),
-        ((order, number + 1), marks >> bits),
-    ):
+    for where, part in ((number, marks & (1 << bits) - 1), (number + 1, marks >> bits)):
         if part:
-            part |= int.from_bytes(leaves.get(key, b""), "little")
-            leaves[key] = part.to_bytes(size, "little")
+            part |= int.from_bytes(leaves.get((order, where), b""), "little")
+            found.preserved.add(order, where, part.to_bytes(size, "little"))
     return odd
 
 

@@ -26,7 +26,7 @@ class Preserved:
     Attributes:
         page_shift: log2 of the page size.
         bits: Bits per leaf bitmap; bit *b* of leaf *n* of an order is its block ``n * bits + b``.
-        leaves: ``{(order, n): bitmap}``.
+        leaves: ``{(order, n): bitmap}``, filled by :meth:`add`.
         shifted: By order the physical addresses (bytes, ascending) of blocks that are not aligned
             to their order.
     """
@@ -35,6 +35,16 @@ class Preserved:
     bits: int
     leaves: dict[tuple[int, int], bytes | memoryview] = field(default_factory=dict)
     shifted: dict[int, list[int]] = field(default_factory=dict)
+    _of_leaves: set[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the orders of the leaves."""
+        self._of_leaves = {order for order, _ in self.leaves}
+
+    def add(self, order: int, number: int, bitmap: bytes | memoryview) -> None:
+        """Add a leaf, in the place of any other of its order and number."""
+        self.leaves[order, number] = bitmap
+        self._of_leaves.add(order)
 
     @property
     def count(self) -> int:
@@ -54,14 +64,14 @@ class Preserved:
     @property
     def orders(self) -> list[int]:
         """The orders of which there are blocks, ascending."""
-        return sorted({order for order, _ in self.leaves} | self.shifted.keys())
+        return sorted(self._of_leaves | self.shifted.keys())
 
     def mark(self, phys: int, order: int) -> None:
         """Mark the block of ``order`` that starts at ``phys`` (bytes)."""
         number, bit = divmod(phys >> (self.page_shift + order), self.bits)
         leaf = bytearray(self.leaves.get((order, number)) or bytes(self.bits // 8))
         leaf[bit >> 3] |= 1 << (bit & 7)
-        self.leaves[order, number] = bytes(leaf)
+        self.add(order, number, bytes(leaf))
 
     def has(self, phys: int, order: int) -> bool:
         """Tell whether a block of ``order`` starts at physical address ``phys`` (bytes)."""

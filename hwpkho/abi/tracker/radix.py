@@ -267,17 +267,17 @@ def _take_bitmap(
     Keys of one bitmap share their order unless the order bit itself lies inside the bitmap, which
     happens at prefix 0 only: those few orders are cut apart.
     """
-    bits, shift, leaves = shape.bitmap_bits, shape.shift, found.preserved.leaves
+    bits, shift, preserved = shape.bitmap_bits, shape.shift, found.preserved
     if not shape.lists:
         # The order bit was lost on the way down: file it under the key itself, order 0.
-        leaves[0, prefix] = page
+        preserved.add(0, prefix, page)
         return
     if prefix:
         order = 64 - shift - (prefix.bit_length() - 1 + bits)
         if order < 0:
             found.damaged.append(Defect(f"bitmap 0x{node:x} has keys above every order", node))
             return
-        leaves[order, prefix ^ 1 << (prefix.bit_length() - 1)] = page
+        preserved.add(order, prefix ^ 1 << (prefix.bit_length() - 1), page)
         return
     mask = int.from_bytes(page, "little")
     if mask & 1:
@@ -286,7 +286,7 @@ def _take_bitmap(
         part = mask >> (1 << top) & ((1 << (1 << top)) - 1)
         if part:
             order = 64 - shift - top
-            leaves[order, 0] = part.to_bytes(shape.page_size, "little")
+            preserved.add(order, 0, part.to_bytes(shape.page_size, "little"))
 
 
 class RadixTracker:

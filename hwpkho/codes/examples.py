@@ -155,7 +155,6 @@ EXAMPLES: dict[str, str] = {
     "HP616": "Constructed: a kernel log with Memory failure: 0x5000, and EDAC's UE of page 0x5000.",
     "HP619": "Constructed: GRUB_BADRAM=0x7ddf0000,0xffffc000, as MemTest86 prints it.",
     "HP620": "Constructed: bcdedit /set badmemorylist 0xb7, which succeeds and sets nothing.",
-    "HP621": "Constructed: a row Deferred in mc_event of rasdaemon's database.",
     "HP622": "Constructed: a log server's file with lines of two hosts.",
     "HP610": "Constructed: 0x15000 beside RAM that ends at 320 MiB.",
     "HP640": "Constructed: three pages more have the flag than the list has.",

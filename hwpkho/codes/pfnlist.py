@@ -209,15 +209,6 @@ NO_BCD_OBJECT = Code(
     "Nothing: this is about the input. Windows uses these pages.",
     "bcdedit /set {badmemory} badmemorylist with all PFNs in one call; check with /enum.",
 )
-DEFERRED = Code(
-    "HP621",
-    "deferred-error",
-    "warning",
-    "policy",
-    "A memory controller reported a deferred error: data is lost, but nobody has used it yet.",
-    "x86 takes the page out of use by memory_failure(), which is an event of its own.",
-    "Look for the page in the kernel log or in memory_failure_event; if neither has it, list it.",
-)
 SEVERAL_MACHINES = Code(
     "HP622",
     "several-machines",
@@ -249,6 +240,5 @@ CODES = (
     KINDS_DIFFER,
     MASK_SHORT,
     NO_BCD_OBJECT,
-    DEFERRED,
     SEVERAL_MACHINES,
 )

@@ -255,16 +255,16 @@ STATUS {status:x} MCGSTATUS f
             ),
             {(9, "uncorrected")},
         ),
-        (  # as in a database
+        (  # EDAC prints it as UE
             "tracepoint",
             TASK + "mc_event: 1 Deferred error:x on y (mc:0 location:0:0:0 address:0x00009440 "
             "grain:8 syndrome:0x00000000)",
-            set(),
+            {(9, "uncorrected")},
         ),
         (
             "ras-mc-ctl",
             f"{ROW}1 Deferred error(s): x at y location: 0:0:0:0, addr 36864, grain 5, syndrome 0 ",
-            set(),
+            {(9, "uncorrected")},
         ),
         (
             "ras-mc-ctl",

@@ -58,6 +58,10 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
+#: A machine check that AMD calls deferred.
+_DEFERRED = f"INSERT INTO mce_record VALUES (1, '', {_signed(0x9C205 << 44)}, {{}});"
+
+
 @pytest.mark.each
 @pytest.mark.parametrize(
     ("script", "listed", "kind"),
@@ -112,14 +116,14 @@ def test_events(script, listed, kind, tmp_path, cli) -> None:
         (_MF + "INSERT INTO memory_failure_event VALUES (1, NULL, '0x', '', '')", "without a PFN"),
         (_MC + "INSERT INTO mc_event VALUES (1, '', 'Uncorrected', 0, 0)", "without an address"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xB9 << 56)}, 4096, 0, 0, '')",
-         "without an address"),
+         "without a physical address"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 0, 2, "
-         "'Unified Memory Controller (bank=17)')", "normalized"),
+         "'Unified Memory Controller (bank=17)')", "of the memory channel"),
         (_MC + "INSERT INTO mc_event VALUES (1, '', 'Uncorrected', 4096, 63)", "damaged number"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 191, 0, '')",
-         "damaged number"),
+         "without a physical address"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 76, 0, '')",
-         "linear address"),
+         "without a physical address"),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, '', 'List', 4096, {1 << 40})",
          "damaged number"),
         (_DRAM + "INSERT INTO cxl_dram_event VALUES (1, '', 1, 0, -1)", "of a device"),
@@ -351,17 +355,30 @@ def test_a_lock_is_waited_for(tmp_path, cli, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("row", "pfns"),
     [
-        _MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 4096, 0);",
-        _MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0x9C205 << 44)}, 4096, 0, 2, '');",
+        (_MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 4096, 0);", [1]),
+        (_MCE + _DEFERRED.format("4096, 0, 2, ''"), [1]),
+        (_MCE + _DEFERRED.format("4096, 0, 9, ''"), [1]),  # Hygon
+        (_MCE + _DEFERRED.format("4096, 0, 0, ''"), []),  # a count of Intel's corrected errors
     ],
 )
-def test_one_row_without_a_page_beside_others(row, tmp_path, cli) -> None:
-    script = _MF + _ONE + row
-    got = cli("list", "--json", _made(tmp_path, script))
-    assert got.json["pfns"] == [0xE53218]
-    assert [p["code"] for p in got.json["problems"]] == ["HP621"]
+def test_a_deferred_error_is_uncorrected(row, pfns, tmp_path, cli) -> None:
+    got = cli("list", "--json", _made(tmp_path, row))
+    assert (got.json["pfns"], got.json["problems"]) == (pfns, [])
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (_MC + "INSERT INTO mc_event VALUES (1, '', 'Deferred', 0, 0);", "without an address"),
+        (_MCE + _DEFERRED.format("0, 0, 2, ''"), "without a physical address"),
+        (_MCE + _DEFERRED.format("4096, 0, 2, 'Unified Memory Controller (bank=17)'"), "channel"),
+    ],
+)
+def test_a_deferred_error_without_a_page(row, why, tmp_path, cli) -> None:
+    got = cli("list", _made(tmp_path, row))
+    assert (got.code, why in got.err) == (3, True), got.err
 
 
 @given(

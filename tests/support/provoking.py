@@ -6,10 +6,8 @@ files into a folder and returns the arguments of ``hwpkho validate --json``.
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 from collections.abc import Callable
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from hwpkho.codes import (
@@ -407,18 +405,6 @@ _map_case(
         for host in ("alpha", "beta")
     ),
 )
-
-
-@provokes(pfnlist.DEFERRED)
-def _deferred(folder: Path) -> Case:
-    database = folder / "events.db"
-    with closing(sqlite3.connect(database)) as db:
-        db.execute("CREATE TABLE memory_failure_event (pfn TEXT)")
-        db.execute("INSERT INTO memory_failure_event VALUES ('0x5000')")
-        db.execute("CREATE TABLE mc_event (err_type TEXT, address INTEGER)")
-        db.execute("INSERT INTO mc_event VALUES ('Deferred', 4096)")
-        db.commit()
-    return [database, *listed(folder, E820)[1:]]
 
 
 _map_case(pfnlist.LIKE_ADDRESSES, E820, pfns="0x50000000")

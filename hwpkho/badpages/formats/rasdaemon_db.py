@@ -8,7 +8,7 @@ of an error that was not corrected, unless a machine check's code is not about m
 
 Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-extlog-handler.c
 (err_severity), ras-cxl-handler.c;
-arch/x86/include/asm/mce.h (MCI_STATUS_*, MCI_MISC_ADDR_*).
+the registers of a machine check: :mod:`hwpkho.badpages.logs.mce_status`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
-from hwpkho.badpages.logs.mce_status import NORMALIZING, of_memory
+from hwpkho.badpages.logs.mce_status import Record, assess
 from hwpkho.base import garbage
 from hwpkho.base.late import late
-from hwpkho.codes.pfnlist import DEFERRED
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,10 +51,6 @@ _PFNS = late(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIMES = late(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
-#: MCI_STATUS_UC, _MISCV, _ADDRV, and _DEFERRED of AMD.
-_UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
-#: MCI_MISC_ADDR_*, of Intel: what the address is.
-_LINEAR, _PHYSICAL = 1, 2
 #: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor, and types of errors of whoever
 #: asked: an invalid address, TE state and CKID violations.
 _UNCORRECTABLE = 1
@@ -127,6 +122,7 @@ def _controller_errors(found: Collector, database: Database) -> None:
     columns = ("id", "timestamp", "err_type", "address", "grain")
     kinds: dict[object, Kind] = {
         "Uncorrected": "uncorrected",
+        "Deferred": "uncorrected",  # EDAC logs it as UE
         "Fatal": "uncorrected",
         "Corrected": "corrected",
     }
@@ -137,10 +133,6 @@ def _controller_errors(found: Collector, database: Database) -> None:
         kind = kinds.get(type_)
         address = _number(value)
         if kind is None:
-            if type_ == "Deferred":
-                found.problem(
-                    DEFERRED, "a deferred error: its page is not listed", _row("mc_event", row)
-                )
             continue
         if not address:
             if kind == "uncorrected":
@@ -155,25 +147,17 @@ def _controller_errors(found: Collector, database: Database) -> None:
 def _machine_checks(found: Collector, database: Database) -> None:
     columns = ("id", "timestamp", "status", "addr", "misc", "cpuvendor", "bank_name")
     for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
-        bits, address = _number(status), _number(addr)
-        if bits is None or not of_memory(bits & 0xFFFF):
+        record = Record(_number(status), _number(addr), _number(misc), vendor=_number(vendor))
+        record.channel = isinstance(bank, str) and _UMC.search(bank) is not None
+        said = assess(record)
+        if said is None:
             continue
-        where = _row("mce_record", row)
-        if not bits & _UC:
-            if bits & _DEFERRED and vendor in NORMALIZING:
-                found.problem(DEFERRED, "a deferred error: its page is not listed", where)
-            continue
-        if not bits & _ADDRV or not address:
-            found.unusable("an uncorrected machine check without an address", where)
-        elif vendor in NORMALIZING and isinstance(bank, str) and _UMC.search(bank):
-            found.unusable("an address that the memory controller has normalized", where)
-        else:
-            value = _number(misc) or 0 if bits & _MISCV and vendor not in NORMALIZING else 0
-            if value >> 6 & 7 == _LINEAR:
-                found.unusable("a linear address, which is no physical one", where)
-                continue
-            low = value & 0x3F if value >> 6 & 7 == _PHYSICAL else 0
-            _around(found, address, low, "uncorrected", _when(time), "mce_record", row)
+        if said.address is not None:
+            bits = said.extent.bit_length() - 1
+            _around(found, said.address, bits, said.kind, _when(time), "mce_record", row)
+        elif said.bad:
+            message = f"an uncorrected machine check {said.why}"
+            found.unusable(message, _row("mce_record", row))
 
 
 def _extlog(found: Collector, database: Database) -> None:

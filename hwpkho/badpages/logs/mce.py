@@ -73,6 +73,8 @@ class MachineChecks(MessageReader):
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)
         self._record: Record | None = None
+        #: Of the record's address, or of its first line.
+        self._place: Place | None = None
         #: So many lines more may belong to the record.
         self._patience = 0
 
@@ -99,20 +101,22 @@ class MachineChecks(MessageReader):
             self._taken -= bool(text)  # any program may write such a line: what it begins counts
             if not (text and self._record and self._record.empty):
                 self._end()
-                self._record = Record(place)
+                self._record, self._place = Record(), place
             if begun["begins"]:
                 self._record.status = int(numbers[0], 16)
             elif begun["amd"]:
                 self._record.status, self._record.vendor = int(numbers[0], 16), AMD
                 self._record.smca = int(begun["family"] or "0", 16) >= _SMCA_FAMILY
             return True
-        record = self._record = self._record or Record(place)
+        if self._record is None:
+            self._record, self._place = Record(), place
+        record = self._record
         word = begun[0].lstrip()[:4]
         if word == "ADDR" or begun["error_addr"] or begun["mc_addr"]:
             if record.addr is not None and record.status is None:
                 self._end()
-                record = self._record = Record(place)
-            record.addr, record.place = int(numbers[0], 16), place
+                record = self._record = Record()
+            record.addr, self._place = int(numbers[0], 16), place
         elif word == "MISC":
             record.misc = int(numbers[0], 16)
         elif word == "IPID":
@@ -149,8 +153,8 @@ class MachineChecks(MessageReader):
 
     def _end(self) -> None:
         record, self._record = self._record, None
-        if record is not None:
-            settle(self.log, record)
+        if record is not None and self._place is not None:
+            settle(self.log, self._place, record)
 
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`."""

@@ -1,14 +1,19 @@
 """What a machine check's registers say about an address.
 
+An error that AMD calls deferred is uncorrected, as Intel's UCNA is: the data is lost, though nobody
+has used it yet. Where its address is usable the kernel takes the page out by memory_failure(), and
+EDAC logs it as UE.
+
 Source: Intel SDM volume 3, 17.3 (MCi_STATUS, MCi_MISC) and 17.9 (error codes); AMD PPR, MCA;
-arch/x86/kernel/cpu/mce/core.c (mce_is_memory_error, mce_usable_address),
+arch/x86/kernel/cpu/mce/core.c (mce_is_memory_error, mce_usable_address, uc_decode_notifier),
+arch/x86/kernel/cpu/mce/severity.c (mce_severity_amd),
 arch/x86/kernel/cpu/mce/amd.c (smca_get_bank_type; a UMC's address is one of the channel).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.timeline import Timeline
@@ -28,10 +33,9 @@ _UMC = 0x96
 
 @dataclass(slots=True)
 class Record:
-    """One machine check as far as its lines are read.
+    """One machine check as far as its lines are read, or a row of rasdaemon's database.
 
     Attributes:
-        place: Of the address, or of the first line.
         status: MCi_STATUS.
         addr: MCi_ADDR.
         misc: MCi_MISC.
@@ -43,7 +47,6 @@ class Record:
         time: Seconds since 1970.
     """
 
-    place: Place
     status: int | None = None
     addr: int | None = None
     misc: int | None = None
@@ -60,40 +63,62 @@ class Record:
         return self.status is None and self.addr is None and self.uncorrected is None
 
 
-def settle(log: Timeline, record: Record) -> None:
-    """Add what a machine check names to the log's list."""
-    status, place = record.status, record.place
-    bad = record.uncorrected
+class Found(NamedTuple):
+    """What a machine check of memory says.
+
+    Attributes:
+        bad: Whether it was not corrected; None where nothing tells.
+        address: In bytes; None where it tells no physical one.
+        extent: Bytes that the address is about, a power of two.
+        why: Why it tells none, printable; empty where it tells one.
+    """
+
+    bad: bool | None
+    address: int | None
+    extent: int = 1
+    why: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of bad page."""
+        return "uncorrected" if self.bad else "corrected"
+
+
+def assess(record: Record) -> Found | None:
+    """Return what a machine check says; None for one that is not about memory, or says nothing."""
+    status, bad = record.status, record.uncorrected
+    addr, misc = record.addr, record.misc
     if status is not None:
         amd = record.vendor in NORMALIZING or record.smca or record.ipid is not None
         bad = bool(status & _UC) or (amd and bool(status & _DEFERRED))
         if not of_memory(status & 0xFFFF):
-            return
-        if not status & _ADDRV:
-            record.addr = None
-        if not status & _MISCV:
-            record.misc = None
+            return None
+        addr = addr if status & _ADDRV else None
+        misc = misc if status & _MISCV else None
     elif record.empty:
-        return
+        return None
     umc = record.channel or (record.ipid or 0) >> 32 & 0xFFF == _UMC
     if umc or (record.smca and record.ipid is None):
-        if bad:
-            log.unusable(
-                place,
-                "an uncorrected machine check with an address of the memory channel, which is no "
-                "physical address",
-            )
+        what = "with an address of the memory channel, which is no physical address"
+        return Found(bad, None, why=what)
+    extent = 1 if misc is None else _extent(record, misc)
+    if not addr or extent is None:
+        return Found(bad, None, why="without a physical address")
+    return Found(bad, addr, extent)
+
+
+def settle(log: Timeline, place: Place, record: Record) -> None:
+    """Add what a machine check names to the log's list."""
+    found = assess(record)
+    if found is None:
         return
-    extent = _extent(record)
-    if not record.addr or extent is None:
-        if bad:
-            log.unusable(place, "an uncorrected machine check without a physical address")
-        return
-    if bad is None:
-        log.unsettled(place, record.addr, extent)
+    if found.address is None:
+        if found.bad:
+            log.unusable(place, f"an uncorrected machine check {found.why}")
+    elif found.bad is None:
+        log.unsettled(place, found.address, found.extent)
     else:
-        kind: Kind = "uncorrected" if bad else "corrected"
-        log.addresses(place, record.addr, kind, extent=extent, epoch=record.time)
+        log.addresses(place, found.address, found.kind, extent=found.extent, epoch=record.time)
 
 
 def of_memory(code: int) -> bool:
@@ -109,11 +134,11 @@ def of_memory(code: int) -> bool:
     return not (2 <= code <= 7 or 0x0010 <= code <= 0x001F or code & 0x0400)
 
 
-def _extent(record: Record) -> int | None:
+def _extent(record: Record, misc: int) -> int | None:
     """Return how many bytes an address is about; None where it is no physical one."""
-    if record.misc is None or record.vendor in NORMALIZING or record.ipid is not None:
+    if record.vendor in NORMALIZING or record.ipid is not None:
         return 1
-    lsb, mode = record.misc & _LSB, record.misc >> _MODE_SHIFT & _MODE
+    lsb, mode = misc & _LSB, misc >> _MODE_SHIFT & _MODE
     if mode == _LINEAR:
         return None
     if mode != _PHYSICAL:

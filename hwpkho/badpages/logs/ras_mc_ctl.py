@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.tracing import machine_check
-from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
@@ -26,9 +25,9 @@ _CONTROLLER = re.compile(
 _EXTLOG = re.compile(
     r"error: type=.{0,80}?, severity=(?P<severity>\w+), address=0x(?P<address>[0-9a-f]{1,16})\b"
 )
-_BAD = frozenset(("uncorrected", "fatal", "recoverable"))
+_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
 _SAID = re.compile(
-    r"[0-9]+ (?:Uncorrected|Fatal) error\(s\): "
+    r"[0-9]+ (?:Uncorrected|Deferred|Fatal) error\(s\): "
     r"|error: type=.{0,80}?, severity=(?:fatal|recoverable)\b"
 )
 _MAX_BITS = 30
@@ -97,8 +96,6 @@ class RasMcCtl(MessageReader):
         return True
 
     def _address(self, place: Place, severity: str, address: int, bits: int) -> None:
-        if severity.lower() == "deferred":
-            self.log.doubt(place, DEFERRED, "a deferred error: its page is not listed")
         kind: Kind = "uncorrected" if severity.lower() in _BAD else "corrected"
         if kind == "corrected" and severity.lower() != "corrected":
             return

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, NORMALIZING, Record, settle
-from hwpkho.codes.pfnlist import DEFERRED
 
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
@@ -69,7 +68,8 @@ _OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 _SEVERITIES = {0: "recoverable", 1: "fatal", 2: "corrected"}
 #: A bank of AMD, as rasdaemon names it.
 _UMC = re.compile(r"\bUnified Memory Controller\b")
-_BAD = frozenset(("uncorrected", "fatal", "recoverable"))
+#: Deferred: uncorrected, though nobody has used the data yet; EDAC logs it as UE.
+_BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
@@ -144,10 +144,6 @@ class Traced(MessageReader):
         kind: Kind | None
         if (severity := _SEVERITY.search(text)) is not None:
             word = severity[1].lower()
-            if word == "deferred":
-                self.log.doubt(
-                    place, DEFERRED, "mc_event: a deferred error: its page is not listed"
-                )
             kind = "uncorrected" if word in _BAD else "corrected" if word == "corrected" else None
         elif (raw := _ERROR_TYPE.search(text)) is not None:
             kind = _RAW.get(raw[1])
@@ -214,7 +210,6 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
     amd = "AMD" in text or (vendor is not None and int(vendor[1]) in NORMALIZING)
     if "status" in fields:
         record = Record(
-            place,
             fields["status"],
             fields.get("addr"),
             fields.get("misc"),
@@ -225,7 +220,6 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
         if _PERF_FIELDS.match(text) and ")" not in text:
             reader.log.unusable(place, "mce_record: its fields are cut off")
         record = Record(
-            place,
             _number(_STATUS.search(text)),
             _number(_ADDR.search(text)),
             _number(_MISC.search(text)),
@@ -233,7 +227,7 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
             AMD if amd else None,
         )
     record.channel = _UMC.search(text) is not None
-    settle(reader.log, record)
+    settle(reader.log, place, record)
 
 
 def _fields(text: str) -> dict[str, int]:

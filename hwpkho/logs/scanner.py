@@ -36,6 +36,11 @@ _BYTES_FOR_ONE = 256
 _VAIN = 1 << 14
 _VAIN_FOR_TAKEN = 4
 
+#: The cursor of a journal's entry, which ends its first line in the verbose form.
+_CURSOR = re.compile(rb"\[s=[0-9a-f]{0,32};i=[0-9a-f]{1,16};b=[0-9a-f]{1,32};m=")
+#: What an entry has, in whatever form: its time.
+_TIMED = re.compile(rb"__REALTIME_TIMESTAMP|;t=[0-9a-f]")
+
 #: A needle that begins with its first character and nothing else, in every match.
 _PLAIN = re.compile(rb"[\w\t #](?![?*{])[^|]*")
 
@@ -54,7 +59,8 @@ class LineReader(ABC):
             returns nothing.
         entry: Returns the text around the line being fed, at most some thousand characters each
             way: the fields of journal's export format, from blank line to blank line; around an
-            indented line those of its JSON, from brace to brace. Likewise.
+            indented line those of its JSON, from brace to brace, or of its verbose form, with the
+            line above them. Likewise.
     """
 
     needles: tuple[bytes, ...]
@@ -122,13 +128,18 @@ class Scanner:
     """Shows each reader the lines of a log that concern it.
 
     ``what`` names what the readers look for, ``name`` the log (printable; empty where the caller
-    adds it); the InputError of :meth:`feed` says both.
+    adds it); the InputError of :meth:`feed` says both. ``backwards``: the last line comes first.
     """
 
     def __init__(
-        self, readers: Iterable[LineReader], what: str = "a memory map", name: str = ""
+        self,
+        readers: Iterable[LineReader],
+        what: str = "a memory map",
+        name: str = "",
+        *,
+        backwards: bool = False,
     ) -> None:
-        self._readers, self._what = list(readers), what
+        self._readers, self._what, self._backwards = list(readers), what, backwards
         self._name = f"{name}: " if name else ""
         self._groups = _groups(tuple(reader.needles for reader in self._readers))
         #: Positions of the readers that want the next line whatever it is.
@@ -142,19 +153,23 @@ class Scanner:
         self._got = [0] * len(self._readers)
         # The line that is being shown: above() starts from it.
         self._block, self._before, self._start, self._number = b"", b"", 0, 0
+        self._below = b""
         self._parts: Sequence[str] = ()
         for reader in self._readers:
             reader.above, reader.entry = self._above, self._entry
 
-    def feed(self, block: bytes) -> None:
+    def feed(self, block: bytes, below: bytes = b"") -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
+
+        ``below`` is the beginning of the next block, as far as it is known: what it has of the
+        entries of this one (:attr:`LineReader.entry`).
 
         Raises InputError, naming the line, where too many lines have a needle and no reader can use
         them.
         """
         if not block.endswith(b"\n"):
             block += b"\n"
-        self._block = block
+        self._block, self._below = block, below
         self._bytes += len(block)
         # That a character is nowhere in a block is found out many times faster than of a needle.
         there = [group for group in self._groups if group.first in block]
@@ -255,17 +270,36 @@ class Scanner:
         return above
 
     def _entry(self) -> str:
-        """See :attr:`LineReader.entry`; what is below the block is not known yet."""
+        """See :attr:`LineReader.entry`."""
         begin, end = max(0, self._start - MAX_ENTRY), self._start + MAX_ENTRY
-        between = b"\n}" if self._block[self._start : self._start + 1] in b" \t" else b"\n\n"
-        blank = self._block.rfind(between, begin, self._start)
-        below = self._block.find(between, self._start, end)
-        entry = self._block[begin if blank < 0 else blank + 2 : end if below < 0 else below]
-        if blank < 0 and not begin:
-            rest = self._before[-MAX_ENTRY:]
-            entry = rest[rest.rfind(between) + 1 :] + entry
+        text = self._block[begin:end]
+        at = self._start - begin
+        if not begin:
+            above = self._before[-MAX_ENTRY:]
+            text, at = above + text, at + len(above)
+        if end > len(self._block):
+            text += self._below[:MAX_ENTRY]
+        entry = self._verbose(text, at) if text[at : at + 1] in b" \t>|" else b""
+        if not entry:
+            between = b"\n}" if text[at : at + 1] in b" \t" else b"\n\n"
+            blank, below = text.rfind(between, 0, at), text.find(between, at)
+            entry = text[0 if blank < 0 else blank + 2 : len(text) if below < 0 else below]
         # Most lines have no such entry around them, in a file that is made to cost much none has.
-        return entry.decode("utf-8", "replace") if b"__REALTIME_TIMESTAMP" in entry else ""
+        return entry.decode("utf-8", "replace") if _TIMED.search(entry) else ""
+
+    def _verbose(self, text: bytes, at: int) -> bytes:
+        """Return the entry around a place, of journal's verbose form; empty where it is none."""
+        cursors = [match.start() for match in _CURSOR.finditer(text)]
+        above = [place for place in cursors if place < at]
+        below = cursors[len(above) :]
+        if not (below if self._backwards else above):
+            return b""
+        if self._backwards:  # the first line of the entry comes last, that of another one before
+            begin = text.find(b"\n", above[-1]) + 1 if above else 0
+            end = text.find(b"\n", below[0])
+            return text[begin : end if end >= 0 else len(text)]
+        begin = text.rfind(b"\n", 0, above[-1]) + 1
+        return text[begin : text.rfind(b"\n", at, below[0]) if below else len(text)]
 
     def _lines_above(self) -> Iterator[str]:
         for text, end in ((self._block, self._start), (self._before, len(self._before))):

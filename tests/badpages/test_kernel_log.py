@@ -352,12 +352,22 @@ _STAMPS = {
     "precise": "Nov 28 17:20:07.0000{:02} host1 kernel: {}",
     "iso": "2026-11-28T17:20:{:02}+0000 host1 kernel: {}",
     "unix": "1764480000.0000{:02} host1 kernel: {}",
+    "unix, no host": "1764480000.0000{:02} kernel: {}",
+    "monotonic, no host": "[  300.0000{:02}] kernel: {}",
+    "delta, another boot": "[  300.0000{:02} <    0.000001*>] host1 kernel: {}",
+    "delta, first": "[  300.0000{:02}                ] host1 kernel: {}",
     "delta": "[  300.0000{:02} <    0.000001>] host1 kernel: {}",
     "pretty": '{{\n\t"MESSAGE" : "{1}",\n\t"__REALTIME_TIMESTAMP" : "17644800000000{0:02}"\n}}',
     "monotonic": "[  300.0000{:02}] host1 kernel: {}",
     "human": "[Sat Nov 28 17:20:{:02} 2026] {}",
     "json": '{{"__REALTIME_TIMESTAMP":"17644800000000{:02}","MESSAGE":"{}"}}',
     "export": "__REALTIME_TIMESTAMP=17644800000000{:02}\nPRIORITY=3\nMESSAGE={}\n",
+    "verbose": (
+        "Sat 2026-11-28 17:20:07.0000{0:02} UTC [s=c0f;i={0:x};b="
+        + "a" * 32
+        + ";m=7;t=644b9f3c00{0:02x};x=1]"
+        "\n    PRIORITY=3\n    MESSAGE={1}\n    _HOSTNAME=host1"
+    ),
     "printk": "Nov 28 17:20:03 host1 kernel: [    1.0000{:02}] {}",
 }
 _STEPS = (
@@ -441,6 +451,46 @@ def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> Non
     ]  # fmt: skip
 
 
+def test_a_journal_with_all_fields() -> None:
+    """journalctl -o verbose: time and boot stand above the fields, in the cursor."""
+    entry = (
+        "Fri 2026-01-02 04:00:{0}.000000 CET [s=0f;i=2a;b={1};m=7;t={2:x};x=1]\n"
+        "    _TRANSPORT=kernel\n    MESSAGE={3}\n    _HOSTNAME=host1\n"
+    )
+    steps = [
+        (f"{n}0", boot * 32, (1767322800 + 10 * n) * 10**6, MF.format(n))
+        for n, boot in ((1, "a"), (2, "a"), (3, "b"))
+    ]
+    entries = [entry.format(*step) for step in steps]
+    mark = f"-- Boot {'b' * 32} --\n"
+    for text in (
+        "".join(entries),
+        "".join(entries[::-1]),
+        "".join((*entries[:2], mark, entries[2])),
+    ):
+        assert [(m.first, m.when) for m in read(text, "last").mentions] == [
+            (3, "2026-01-02T03:00:30Z")
+        ]
+        assert [m.when for m in read(text, "0").mentions] == [
+            "2026-01-02T03:00:10Z", "2026-01-02T03:00:20Z",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["export", "verbose"])
+def test_entries_at_the_edges_of_what_is_read_at_once(how) -> None:
+    entries = [_STAMPS[how].format(n, MF.format(n)) + "\n" for n in range(1, 100)]
+    for order in (entries, entries[::-1]):
+        found = read(f"    X={'x' * 900}\n".join(order))
+        assert len(found.mentions) == 99
+        assert None not in {m.when for m in found.mentions}
+
+
+@pytest.mark.parametrize("field", ["_TRANSPORT=kernel\nMESSAGE=ok\n", "    _TRANSPORT=kernel\n"])
+def test_a_journal_that_says_nothing_of_memory(field, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, field)
+    assert (got.code, got.json["form"], got.json["pfns"]) == (0, "kernel-log", [])
+
+
 def test_a_journal_in_json_of_many_lines() -> None:
     entries = [
         json.dumps(
@@ -521,6 +571,8 @@ HOSTS = {
     "short-full": "Sat 2026-11-28 10:00:0{n} CET {host} kernel: {said}",
     "json": '{{"_HOSTNAME" : "{host}", "MESSAGE" : "{said}"}}',
     "export": "__REALTIME_TIMESTAMP=176448000000000{n}\nMESSAGE={said}\n_HOSTNAME={host}\n",
+    "verbose": "Sat 2026-11-28 10:00:0{n} CET [s=0;i=2;b=abc;m=7;t=644b9f3c000{n};x=1]\n"
+    "    MESSAGE={said}\n    _HOSTNAME={host}",
 }
 
 

@@ -42,6 +42,7 @@ _SIGN = Sign(
         rb"|Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-f]+ Bank \d"
         rb"|Linux version \d+\.\d+\S* ?\(|\[ {0,8}\d{1,9}\.\d{6}\][ \[]|(?m:^)<\d{1,3}>\["
         rb"|\d\d:\d\d(?::\d\d)?\S{0,20} (?:\S{1,64} )?kernel: |\"_TRANSPORT\"\s*:\s*\"kernel\""
+        rb"|(?m:^[ \t>|]{0,16}_TRANSPORT=kernel\s*$)"
     ),
 )
 

@@ -21,14 +21,14 @@ _MAX_MORE = 6
 _QUOTED = re.compile(r"^[\s>|]*")
 #: What a line of its own begins with: a stamp, a level, a date, a header of pstore, a mark.
 _FRESH = re.compile(
-    r"^(?:<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]+(?: <[ 0-9.]{1,24}>)?\]|[0-9]{10}\.[0-9]{6} "
-    r"|\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
+    r"^(?:<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]+(?: <[ 0-9.]{1,24}\*?>| {16})?\]"
+    r"|[0-9]{10}\.[0-9]{6} |\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
     r"|[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]"
     r"|\w{1,20}#[0-9]+ Part[0-9]|-- "
     r'|\{[0-9]+\}\[|\{"|[A-Z_]+=|[IWEF][0-9]{4} [0-9][0-9]:)'
 )
-#: A message of journal's export format, or of its JSON with a line for each field.
-_FIELD = re.compile(r'MESSAGE=|[ \t]{1,8}"MESSAGE"')
+#: A message of journal's export format or verbose form, or of its JSON with a line for each field.
+_FIELD = re.compile(r'[ \t>|]{0,16}MESSAGE=|[ \t]{1,8}"MESSAGE"')
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")
 

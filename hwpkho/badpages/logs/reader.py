@@ -117,8 +117,14 @@ def _scanned(
     ``backwards`` is how many it has where it is to be read from its end on.
     """
     log = Timeline(file.shown, form, asked, backwards)
-    scanner = Scanner(_readers(log), "a log of bad pages", file.shown)
-    for block in blocks(pieces(file) if backwards is None else last_lines_first(file)):
+    upside_down = backwards is not None
+    scanner = Scanner(_readers(log), "a log of bad pages", file.shown, backwards=upside_down)
+    block = b""
+    for below in blocks(last_lines_first(file) if upside_down else pieces(file)):
+        if block:
+            scanner.feed(block, below)
+        block = below
+    if block:
         scanner.feed(block)
     if scanner.cut:
         log.cut(log.number(scanner.cut[0]), MAX_LINE)

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 #: ``[ 1234.567890]``: printk's own stamp.
-#: dmesg -d and journalctl -o short-delta say behind it how long ago the last line was.
-STAMP = re.compile(r"\[ {0,8}([0-9]{1,9}\.[0-9]{3,9})(?: <[ 0-9.]{1,24}>)?\]")
+#: dmesg -d and journalctl -o short-delta say behind it how long ago the last line was; the latter
+#: has a star where another boot was between, and blanks where nothing was before.
+_AGO = r"(?: <[ 0-9.]{1,24}\*?>| {16})?"
+STAMP = re.compile(rf"\[ {{0,8}}([0-9]{{1,9}}\.[0-9]{{3,9}}){_AGO}\]")
 #: ``313.747669: mc_event:``: ftrace's stamp, in front of an event's name.
 _TRACED = re.compile(r"(?<![0-9.])([0-9]{1,9}\.[0-9]{6,9}): (?:[a-z_]+:)?$")
 _ISO = re.compile(
@@ -20,15 +22,20 @@ _HUMAN = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
     r"([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
 )
-#: journalctl -o short-monotonic: a host behind the stamp.
-_MONOTONIC = re.compile(r"\[ {0,8}[0-9]{1,9}\.[0-9]+(?: <[ 0-9.]{1,24}>)?\] \S{1,64} kernel: ")
-#: journalctl -o short-unix.
-_UNIX = re.compile(r"([0-9]{10})\.([0-9]{6}) (?=\S{1,64} kernel: )")
+#: journalctl -o short-monotonic: a host behind the stamp, but for --no-hostname.
+_MONOTONIC = re.compile(rf"\[ {{0,8}}[0-9]{{1,9}}\.[0-9]+{_AGO}\] (?:\S{{1,64}} )?kernel: ")
+#: journalctl -o short-unix, likewise.
+_UNIX = re.compile(r"([0-9]{10})\.([0-9]{6}) (?=(?:\S{1,64} )?kernel: )")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in journal's JSON.
 _JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
 #: The same in its export format.
 _EXPORT = re.compile(r"^__REALTIME_TIMESTAMP=([0-9]{10,17})$", re.MULTILINE)
+#: The cursor of an entry in its verbose form: the boot, and the same time in hex.
+_CURSOR = re.compile(
+    r"\[s=[0-9a-f]{0,32};i=[0-9a-f]{1,16};b=(?P<boot>[0-9a-f]{1,32});m=[0-9a-f]{1,16};"
+    r"t=(?P<time>[0-9a-f]{1,14});x="
+)
 _BOOT_ID = re.compile(r'"_BOOT_ID"[ :]+"([0-9a-f]{32})"')
 _EXPORT_BOOT_ID = re.compile(r"^_BOOT_ID=([0-9a-f]{32})$", re.MULTILINE)
 #: ``Nov 28 17:20:03``, as syslog and journalctl have it.
@@ -45,7 +52,7 @@ _HOST = re.compile(
     r"(\w[\w.-]{0,254}) {1,4}(?:kernel|rasdaemon|mcelog)(?:\[[0-9]{1,7}\])?: "
 )
 _JOURNAL_HOST = re.compile(r'"_HOSTNAME"\s*:\s*"([^"\\]{1,255})"')
-_EXPORT_HOST = re.compile(r"^_HOSTNAME=(.{1,255})$", re.MULTILINE)
+_EXPORT_HOST = re.compile(r"^[ \t>|]{0,16}_HOSTNAME=(\S{1,255})\s*$", re.MULTILINE)
 #: What stands at a host's place: a level, or the name of a machine that does not know its own yet.
 _NO_HOSTS = frozenset((
     "emerg", "alert", "crit", "err", "error", "warn", "warning", "notice", "info", "debug",
@@ -104,8 +111,8 @@ def when(place: Place, epoch: int | None = None) -> str | None:
     if epoch is not None:
         return of_epoch(epoch)
     line = place.line
-    if found := _journal(place):
-        return of_epoch(int(found[1]) // 1_000_000)
+    if microseconds := _journal(place):
+        return of_epoch(microseconds // 1_000_000)
     if found := _UNIX.match(line):
         return of_epoch(int(found[1]))
     date = _last(_ISO, line, max(place.at, 64))
@@ -129,6 +136,8 @@ def of_epoch(seconds: int) -> str | None:
 
 def boot_id(place: Place) -> str | None:
     """Return the boot that a journal names for a place, None where it names none."""
+    if cursor := _CURSOR.search(place.entry):
+        return cursor["boot"]
     found = _BOOT_ID.search(place.line) if '"_BOOT_ID"' in place.line else None
     if "_BOOT_ID" in place.entry and not found:
         found = _EXPORT_BOOT_ID.search(place.entry) or _BOOT_ID.search(place.entry)
@@ -150,18 +159,20 @@ def host(place: Place) -> str | None:
     return name if name and name not in _NO_HOSTS else None
 
 
-def _journal(place: Place) -> re.Match[str] | None:
-    """Return microseconds since 1970 as a journal has them, in group 1."""
+def _journal(place: Place) -> int | None:
+    """Return microseconds since 1970 as a journal has them, None where it has none."""
     found = _JOURNAL.search(place.line) if "REALTIME_" in place.line else None
     if place.entry and not found:
+        if cursor := _CURSOR.search(place.entry):
+            return int(cursor["time"], 16)
         found = _EXPORT.search(place.entry) or _JOURNAL.search(place.entry)
-    return found
+    return int(found[1]) if found else None
 
 
 def clock(place: Place) -> Clock | None:
     """Return the time of day of a place, None where its line has none."""
-    if found := _journal(place):
-        return Clock("journal", f"{found[1]:0>20}")
+    if microseconds := _journal(place):
+        return Clock("journal", f"{microseconds:020}")
     head = place.line[: place.at or _NEAR]
     if _MINUTES.search(head):
         if date := _ISO.search(head):

@@ -270,8 +270,24 @@ def test_a_damaged_name_is_shown_printable(tmp_path: Path, cli: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "damaged"),
     [("System SRAM", False), ("System DRAM", False), ("System PRAM (x)", False),
-     ("stem RAM", True), ("Sys#em RAM", True), ("Sys#em RAM (kmem)", True)],
+     ("stem RAM", True), ("Sys#em RAM", True), ("Sys#em RAM (kmem)", True),
+     ("System RAM (kmem)", False), ("System RAM (km", True), ("System RAM (", True)],
 )  # fmt: skip
 def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool, log: Path) -> None:
     text = f"00100000-3fffffff : System RAM\n50000000-5000ffff : {name}\n"
     assert bool(primary(read_text(log, text)).gaps) == damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [("Sys#tem RAM", True), ("Sys#em R\x01M", True), ("System RAM#", True), ("Re\ufffderved", True),
+     ("#Reserved", True), ("Kern\x01l c#de", True), ("ACPI Non-volatile St#rage", True),
+     ("System  RAM", True), ("ACPI Non-volatile Storage", False), ("PCI Bus 0000:00", False),
+     ("System RAM (kmem)", False), ("S#s#e# RAM", False), ("re.e.", False), ("#", False)],
+)  # fmt: skip
+def test_a_name_with_a_character_that_is_no_letter_is_damaged(
+    name: str, damaged: bool, log: Path
+) -> None:
+    text = f"00100000-3fffffff : System RAM\n50000000-5000ffff : {name}\n60000000-6fffffff : x\n"
+    gaps = [(gap.start, gap.end) for gap in primary(read_text(log, text)).gaps]
+    assert gaps == ([(0x50000000, 0x5000FFFF)] if damaged else [])

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
@@ -18,6 +16,7 @@ from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
 from hwpkho.memmap import gaps
 from hwpkho.memmap.formats.base import TableForm
+from hwpkho.memmap.iomem_names import is_end, is_part, is_spoiled
 from hwpkho.memmap.remnants import is_remnant
 from hwpkho.memmap.tables import Tables
 
@@ -63,18 +62,6 @@ _LIKE = re.compile(
 _REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
 #: No line of the tree is longer.
 _LONGEST = 400
-#: Linux's own names; a proper prefix of one is a truncated name.
-_KNOWN = (
-    "System RAM", "Reserved", "reserved", "Kernel code", "Kernel data", "Kernel bss",
-    "Kernel rodata", "Crash kernel", "ACPI Tables", "ACPI Non-volatile Storage", "Soft Reserved",
-    "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
-)  # fmt: skip
-#: Shorter prefixes may be a driver's name.
-_LEAST = 2
-#: A name that is as similar to one of these, and is not known, has lost or wrong letters.
-_WEIGHTY, _ALIKE = ("System RAM", "Crash kernel"), 0.8
-#: So many letters at one end of it are there.
-_END = 3
 #: A tree has ended after so many other lines.
 _PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
@@ -171,11 +158,12 @@ class Iomem(TableForm):
         if attributes is None:
             attributes = self._attributes[depth] = {"depth": depth}
         added = tables.add("iomem", number, start, end, name, attributes)
-        if added and _is_part(name):
-            shown = printable(name[:100])
-            tables.lose(
-                "iomem", number, DAMAGED, f'the name "{shown}" is cut off', replaced=1, depth=depth
-            )
+        if added and is_part(name):
+            message = f'the name "{printable(name[:100])}" is cut off'
+            tables.lose("iomem", number, DAMAGED, message, replaced=1, depth=depth)
+        elif added and is_spoiled(name) and (spoiled := tables.open("iomem")):
+            message = f'line {number}: the name "{printable(name[:100])}" is damaged'
+            gaps.lose(spoiled, DAMAGED, message, span=(start, end))
         table, outermost = self._outermost
         now = tables.open("iomem") if begins else before
         if table is not now:
@@ -207,7 +195,7 @@ class Iomem(TableForm):
             numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
             named = (min(numbers), max(numbers)) if numbers else None
             self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=named)
-        elif is_remnant(line) or _REST.search(line) or _is_end(line):
+        elif is_remnant(line) or _REST.search(line) or is_end(line):
             self._tables.suspect("iomem", number, line, _EXPECTED)
 
     def _depth_of(self, indent: str) -> int:
@@ -224,7 +212,7 @@ class Iomem(TableForm):
             return
         match = _LINE.match(line)
         if match is not None:
-            if not _is_part(_bare(match["name"])):
+            if not is_part(_bare(match["name"])):
                 return
             start = last.start
         elif self._like == number or (self._patience and self.unfinished.search(line)):
@@ -275,34 +263,6 @@ def _end_lost(match: re.Match[str]) -> int | None:
 def _padded(digits: str) -> bool:
     """Tell whether a number has leading zeros beyond 8 digits, which no kernel prints."""
     return len(digits) > _WIDTH and digits.startswith("0")
-
-
-@lru_cache(maxsize=256)
-def _is_part(name: str) -> bool:
-    """Tell whether a name is empty, a truncated one of Linux's own, or one that counts, damaged."""
-    if not name:
-        return True
-    if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
-        return True
-    if name in _KNOWN or name.startswith(_WEIGHTY):
-        return False
-    return any(_is_alike(name, known) for known in _WEIGHTY)
-
-
-def _is_alike(name: str, known: str) -> bool:
-    if name[len(known) : len(known) + 1] not in ("", " ", "("):
-        return False  # with a letter more it is another resource: System SRAM
-    name = name[: len(known)]
-    # What is damaged in one place keeps the other end; to compare all names takes a second.
-    if not (name.startswith(known[:_END]) or name.endswith(known[-_END:])):
-        return False
-    return SequenceMatcher(None, name, known).ratio() > _ALIKE
-
-
-def _is_end(line: str) -> bool:
-    """Tell whether ``line`` is no more than the end of one of Linux's own names."""
-    text = line.strip("> |\t")
-    return len(text) >= _LEAST and any(name.endswith(text) for name in _KNOWN)
 
 
 def _bare(name: str) -> str:

@@ -341,6 +341,41 @@ def test_half_a_row_behind_one_whose_line_end_is_lost_makes_a_gap(
     assert [(gap.start, gap.end) for gap in found.gaps] == [(0x2000, 0x3FFF)]
 
 
+@pytest.mark.parametrize("lost", [18, 20, 24, 30, 40, 46])
+@pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW])
+def test_the_end_of_a_row_behind_another_makes_a_gap(row: str, lost: int, tmp_path: Path) -> None:
+    """The line end is lost, and the beginning of the line behind it."""
+    first, second, last = rows_of(row, 0x1000, 0x2000, 0x4000)
+    heading = E820_HEADING if row == E820_ROW else ""
+    text = f"{heading}{first.rstrip()}{second[lost:]}{last}"
+    (gap,) = primary(read_text(tmp_path / "log", text)).gaps
+    assert (gap.start in (0, 0x2000), gap.end) == (True, 0x3FFF)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "e820: remove [mem 0x00000000000a0000-0x00000000000fffff] usable",
+        "found SMP MP-table at [mem 0x000f5a40-0x000f5a4f]",
+        "last_pfn = 0x240000 max_arch_pfn = 0x400000000",
+    ],
+)
+@pytest.mark.parametrize("joint", ["", "\n"])
+def test_another_message_behind_a_row_of_e820_is_none(
+    joint: str, message: str, tmp_path: Path
+) -> None:
+    *_, last = rows_of(E820_ROW, 0x1000)
+    text = f"{E820_HEADING}{last.rstrip()}{joint}[    0.000000] {message}\n"
+    assert not primary(read_text(tmp_path / "log", text)).gaps
+
+
+def test_a_whole_range_behind_a_lost_prefix_at_the_end_of_e820_makes_a_gap(tmp_path: Path) -> None:
+    (first,) = rows_of(E820_ROW, 0x1000)
+    text = f"{E820_HEADING}{first}us?? 0x0000000000002000-0x0000000000002fff] usable\n"
+    (gap,) = primary(read_text(tmp_path / "log", text)).gaps
+    assert gap.start == 0x2000
+
+
 @pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW])
 def test_a_log_that_ends_within_the_stamp_below_a_table_says_so(row: str, tmp_path: Path) -> None:
     """What it was, is not known: another line of the table, perhaps."""

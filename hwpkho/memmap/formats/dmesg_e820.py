@@ -182,16 +182,19 @@ class DmesgE820(TableForm):
     def _entries(self, number: int, line: str, first: re.Match[str]) -> None:
         """Take all entries of a line: a copy may have lost its line ends."""
         match: re.Match[str] | None = first
-        at = 0
+        at, taken = 0, False
         while match:
             torn = line[at : match.start()]
             if rows.TORN.search(torn) and self._begun_table(self._name):
                 self._tables.damaged(self._name, number, torn, _EXPECTED)
-            self._entry(number, line, match)
+            taken = self._entry(number, line, match)
             at = match.start("rest")
             match = None if self._broken else rows.LINE.search(line, at)
+        if taken and rows.AFTER.search(line[at:]):
+            self._tables.damaged(self._name, number, line[at:], _EXPECTED)
 
-    def _entry(self, number: int, line: str, match: re.Match[str]) -> None:
+    def _entry(self, number: int, line: str, match: re.Match[str]) -> bool:
+        """Take an entry; tell whether it is one that can be read."""
         self._broken = None
         if match["what"] == "gap":
             self._patience = _PATIENCE
@@ -200,7 +203,7 @@ class DmesgE820(TableForm):
                 self._told.setdefault(id(table), []).append(
                     (int(match["a"], 16), int(match["b"], 16))
                 )
-            return
+            return False
         name = self._name = rows.map_of(match["who"])
         rest = match["rest"].strip()
         type_ = e820_names.type_of(rest)
@@ -209,12 +212,12 @@ class DmesgE820(TableForm):
                 self._break(number, name, line)
             else:
                 self._tables.damaged(name, number, line, _EXPECTED, named=rows.bounds(match))
-            return
+            return False
         start, end = rows.bounds(match)
         if match["sign"] != "@" and self._digits_lost(name, number, match):
             self._tables.damaged(name, number, line, "16 digits as in the lines before")
             self._patience = _PATIENCE
-            return
+            return False
         first, last = self._tables.first(name), self._tables.last(name)
         if first and last and start == first.start < last.start:
             self._tables.begin(name)  # the list starts anew: another boot
@@ -227,6 +230,7 @@ class DmesgE820(TableForm):
             self._headed.discard(name)
             self._with_heading.add(id(self._tables.table(name, number)))
         self._patience = _PATIENCE
+        return True
 
     def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
         """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""

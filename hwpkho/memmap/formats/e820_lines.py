@@ -60,8 +60,13 @@ OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9
 _SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
 #: A whole range and its type behind any word; e820: tells of changes so.
 _BODY = late(
-    r"(?<!\be820):\s+(?:\[\S{1,4} ?0x[0-9A-Fa-f]{16}-0x[0-9A-Fa-f]{16}\]"
-    r"|[0-9A-Fa-f]{16} - [0-9A-Fa-f]{16}(?= \())\s+" + _TYPE
+    r"(?:(?<!\be820):\s+[0-9A-Fa-f]{16} - [0-9A-Fa-f]{16}(?= \()"
+    r"|^(?!.*\be820: ).*\b0x[0-9A-Fa-f]{16}-0x[0-9A-Fa-f]{16}\])\s+" + _TYPE
+)
+#: Behind an entry: the end of another line, of which the beginning is lost.
+AFTER = late(
+    r"^(?!.*\be820: (?:update|remove)).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+"
+    + _TYPE
 )
 #: In front of a line of a table: the start of another line.
 TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")

@@ -280,6 +280,7 @@ def rows_of(row: str, *starts: int) -> list[str]:
         (GRUB_ROW, "WC WT WB"),
         (MMAP_ROW, "x1000, available RAM"),
         (MMAP_ROW, "lable RAM"),
+        (MMAP_ROW, "base_a available RAM"),
         (UBOOT_ROW, "002000-0000000000003000 WB|RT"),
         (UBOOT_ROW, "WB|RT"),
         (FREEBSD_ROW, "     Conv#ntionalMemory 000000002000 000000000000 00000001 WC WT WB"),
@@ -308,6 +309,21 @@ def test_what_is_left_of_a_line_between_two_others_makes_a_gap(
         gap.start is not None and gap.end is not None and gap.start <= 0x2000 <= gap.end
         for gap in table.gaps
     )
+
+
+@pytest.mark.parametrize("first", [", available RAM", " 0x9fc00, available RAM"])
+def test_the_end_of_a_first_row_of_lsmmap_makes_a_gap(first: str, tmp_path: Path) -> None:
+    (second,) = rows_of(MMAP_ROW, 0x4000)
+    (gap,) = primary(read_text(tmp_path / "log", f"grub> lsmmap\n{first}\n{second}")).gaps
+    assert (gap.start, gap.end) == (0, 0x3FFF)
+
+
+@pytest.mark.parametrize("last", ["5000 WB", "-0000000000005000 WB|RT", "05000 WB"])
+def test_the_end_of_a_last_row_of_uboot_makes_a_gap(last: str, tmp_path: Path) -> None:
+    """No command prints a number and attributes."""
+    (first,) = rows_of(UBOOT_ROW, 0x1000)
+    (gap,) = primary(read_text(tmp_path / "log", f"{first}{last}\n=> printenv\n")).gaps
+    assert gap.start == 0x2000
 
 
 @pytest.mark.parametrize("row", [SHELL_ROW, FREEBSD_ROW, SMAP_ROW])

@@ -131,7 +131,7 @@ class Grub(TableForm):
         table = self._tables.open("grub_mmap")
         for number, text in self.above()[:1]:
             both = f"{text} {line}"
-            if table is not None and both.count("base_addr") > 1:
+            if table is not None and (both.count("base_addr") > 1 or _is_mmap_rest(text)):
                 shown = printable(both[: both.rindex("base_addr")].strip()[-80:])
                 message = f'line {number}: "{shown}": expected {_MMAP_EXPECTED}'
                 gaps.lose(table, DAMAGED, message, at=0)
@@ -215,6 +215,4 @@ class Grub(TableForm):
 def _is_mmap_rest(line: str) -> bool:
     """Tell whether ``line`` is the end of a line of lsmmap."""
     text = line.strip("> |\t")
-    return any(
-        text.endswith(f", {word}") or (len(text) > 2 and word.endswith(text)) for word in _WORDS
-    )
+    return any(text.endswith(word) or (len(text) > 2 and word.endswith(text)) for word in _WORDS)

@@ -93,7 +93,7 @@ class UBoot(TableForm):
             self._patience = _PATIENCE
         elif "U-Boot" in line and (match := _BANNER.search(line)):
             self._banks.version = match["version"]
-        elif following and self._is_like(line):
+        elif following and (self._is_like(line) or _is_row_end(line)):
             self._damaged(number, line)
         else:
             if following and line.strip(" >|\t"):
@@ -148,6 +148,13 @@ class UBoot(TableForm):
         found = self._tables.finish()
         listings.lose_overlaps(found, ("efi", "uboot_dram"))
         return found
+
+
+def _is_row_end(line: str) -> bool:
+    """Tell whether only the end of the range and the attributes are left of a line."""
+    words = line.strip("> |\t-").split()
+    number = len(words) == 2 and re.fullmatch(rf"{_HEX}{{4,16}}", words[0])
+    return bool(number and _attributes(words[1].split("|")))
 
 
 def _attributes(words: list[str]) -> int | None:

@@ -254,7 +254,7 @@ class _Reader:
             return None
         name = self.data[self.at : end].decode("latin-1")
         if self.old and "/" not in name:
-            where = f"name at offset 0x{self.at:x} is no path, as version {self.version} wants it"
+            where = f"name at offset 0x{self.at:x}: version {self.version} needs a path"
             self.odd = self.odd or f"node {where}"
         self.at = (end + 4) & ~3
         return name if not self.old else name.rpartition("/")[2] if "/" in name else "\0"

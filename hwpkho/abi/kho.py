@@ -85,7 +85,9 @@ def numbered(number: int) -> Version:
     """Return the version of this number. Raises UsageError for an unknown one."""
     name = f"v{number}"
     if name not in VERSIONS:
-        raise UsageError(f"kho-{name} is no known version; there are {', '.join(VERSIONS.names())}")
+        raise UsageError(
+            f"kho-{name} is not a known version; known are {', '.join(VERSIONS.names())}"
+        )
     return VERSIONS[name]
 
 
@@ -108,7 +110,9 @@ def named(name: str | int) -> Version:
     if number.isascii() and number.isdigit() and len(number) <= _DIGITS:
         return numbered(int(number))
     shown = printable(name if len(name) <= _NAMES else name[:_NAMES] + "…")
-    raise UsageError(f'"{shown}" is no known KHO version; there are {", ".join(VERSIONS.names())}')
+    raise UsageError(
+        f'"{shown}" is not a known KHO version; known are {", ".join(VERSIONS.names())}'
+    )
 
 
 def _of_string(compatible: str) -> Version | None:

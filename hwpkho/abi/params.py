@@ -32,7 +32,9 @@ def memparse(text: str, parameter: str) -> tuple[int, str]:
     """
     match = NUMBER.match(text)
     if match is None or match.end() > 64:
-        raise UsageError(f"{parameter}: {printable(text[:40]) or 'nothing'} is no size or address")
+        raise UsageError(
+            f"{parameter}: {printable(text[:40]) or 'an empty value'} is not a size or address"
+        )
     if match["hex"]:
         value = int(match["hex"], 16)
     else:

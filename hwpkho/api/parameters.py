@@ -95,7 +95,7 @@ def files(name: str, value: Any) -> Any:
     """Check one file or several: paths, and files open for reading bytes."""
     found = several(value)
     if not found:
-        raise UsageError(f"{name}: no input is named")
+        raise UsageError(f"{name}: no input is given")
     for each in found:
         file(name, each)
     return value

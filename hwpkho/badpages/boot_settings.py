@@ -80,8 +80,8 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         where = f"line {number}"
         if len(line) > _MOST_SETTINGS < sum(map(line.count, _SETTINGS)):
             raise InputError(
-                f"{file.shown}: {where}: more than {_MOST_SETTINGS} settings in one line, as no "
-                "boot loader has"
+                f"{file.shown}: {where}: more than {_MOST_SETTINGS} settings in one line, too many "
+                "for a boot loader"
             )
         variable = _VARIABLE.match(line)
         name = variable[1] if variable else None
@@ -159,7 +159,7 @@ def _uncommented(line: str) -> str:
 def _badram_command(found: Collector, argument: str, where: str) -> None:
     argument = argument.strip("\"'")
     if "$" in argument:
-        found.unusable("badram with a variable: its value is not here", where)
+        found.unusable("badram with a variable, whose value is not known", where)
     elif len(argument.split()) > 1:
         raise InputError(
             f"{found.name}: {where}: badram takes one argument, ADDR,MASK,… without blanks"
@@ -185,8 +185,8 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
     for word, number in zip(words, numbers, strict=True):
         if number is None:
             raise InputError(
-                f"{found.name}: {where}: badram: '{printable(word[:_SHOWN])}' is no hex number of "
-                "64 bits; expected ADDR,MASK,…"
+                f"{found.name}: {where}: badram: '{printable(word[:_SHOWN])}' is not a hex number "
+                "of up to 64 bits; expected ADDR,MASK,…"
             )
     values = [int(number[1], 16) for number in numbers if number]
     if len(values) % 2:
@@ -220,7 +220,7 @@ def _size(bits: int) -> str:
 def _cutmem(found: Collector, arguments: str, where: str) -> None:
     words = [word.strip("\"'") for word in arguments.split()]
     if any("$" in word for word in words):
-        found.unusable("cutmem with a variable: its value is not here", where)
+        found.unusable("cutmem with a variable, whose value is not known", where)
         return
     if len(words) != 2:
         raise InputError(f"{found.name}: {where}: cutmem takes two arguments, FROM TO")
@@ -228,7 +228,7 @@ def _cutmem(found: Collector, arguments: str, where: str) -> None:
     if start < end:
         found.addresses(start, end - 1, "excluded", where=where, exact=True)
     else:
-        found.unusable(f"cutmem: 0x{end:x} does not lie above 0x{start:x}: nothing is cut", where)
+        found.unusable(f"cutmem: 0x{end:x} is not above 0x{start:x}: nothing is cut", where)
 
 
 def _parsemem(found: Collector, word: str, where: str) -> int:
@@ -242,8 +242,8 @@ def _parsemem(found: Collector, word: str, where: str) -> int:
         value = PHYS_END + 1
     if match is None or value << _SUFFIXES[match[2]] > PHYS_END:
         raise InputError(
-            f"{found.name}: {where}: cutmem: '{printable(word[:_SHOWN])}' is no address; expected "
-            "a number, perhaps with K, M, G or T"
+            f"{found.name}: {where}: cutmem: '{printable(word[:_SHOWN])}' is not an address; "
+            "expected a number, optionally with K, M, G or T"
         )
     return value << _SUFFIXES[match[2]]
 
@@ -254,7 +254,9 @@ def _memmap(found: Collector, item: str, where: str) -> None:
     if item[0].isalpha():  # the kernel stops at what is no number, and takes the next item
         if "$" in item:
             shown = printable(item[:_SHOWN])
-            found.unusable(f"memmap={shown} begins with no number: it reserves nothing", where)
+            found.unusable(
+                f"memmap={shown} does not begin with a number: it reserves nothing", where
+            )
         return
     expected = "expected memmap=SIZE$ADDRESS"
     try:

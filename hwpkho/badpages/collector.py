@@ -120,8 +120,8 @@ class Collector:
         self._expanded += ranges
         if self._expanded > MAX_EXPANDED:
             raise InputError(
-                f"{self.name}: its patterns stand for more than {MAX_EXPANDED} ranges, "
-                "as no machine has"
+                f"{self.name}: its patterns expand to more than {MAX_EXPANDED} ranges, too many "
+                "for any machine"
             )
 
     def _bound(self) -> None:
@@ -135,7 +135,7 @@ class Collector:
     def refuse_more(self, entries: int, most: int = MAX_MENTIONS) -> None:
         """Raise InputError for more entries than any machine has, before they are taken."""
         if entries > most:
-            raise InputError(f"{self.name}: more than {most} entries, as no machine has")
+            raise InputError(f"{self.name}: more than {most} entries, too many for any machine")
 
     def addresses(
         self,

@@ -46,7 +46,7 @@ def _split(pages: BadPages, page_size: int, shift: int) -> Listing:
         raise InputError(f"{pages.name}: in pages of {page_size} bytes the list is too long")
     high = next((pfn for pfn in large.last if pfn >> (64 - shift)), None)
     if high is not None:
-        raise InputError(f"{pages.name}: PFN 0x{high:x} has no place below 2^64 bytes")
+        raise InputError(f"{pages.name}: PFN 0x{high:x} lies beyond 2^64 bytes")
     first = array("Q", (pfn << shift for pfn in large.first))
     last = array("Q", (((pfn + 1) << shift) - 1 for pfn in large.last))
     return Listing(first, last)

@@ -48,8 +48,8 @@ def numbered(
             begun.append(rest)
         if longest == LONGEST < max(sum(map(len, begun)), len(lines[0]) if lines else 0):
             raise InputError(
-                f"{file.shown}: line {number}: more than {LONGEST >> 20} MiB long, as no list of "
-                "bad pages is"
+                f"{file.shown}: line {number}: more than {LONGEST >> 20} MiB long, too long for a "
+                "list of bad pages"
             )
         # The first one is taken in any case.
         concerned = len(lines) > 1 and wanted.search(text) is not None

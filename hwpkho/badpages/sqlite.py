@@ -101,7 +101,7 @@ class Database:
 def opened(file: FileBytes, names: Sequence[str]) -> Iterator[Database]:
     """Yield the tables ``names`` of a database.
 
-    Raises InputError, also in the block, where the database is damaged or locked, or makes more
+    Raises InputError, also in the block, where the database is damaged or locked, or takes more
     work than its size allows.
     """
     try:
@@ -115,7 +115,7 @@ def opened(file: FileBytes, names: Sequence[str]) -> Iterator[Database]:
     except sqlite3.Error as error:
         raise InputError(f"{file.shown}: {_message(error)}") from error
     except UnicodeError as error:
-        raise InputError(f"{file.shown}: a text in the database is no UTF-8") from error
+        raise InputError(f"{file.shown}: a text in the database is not UTF-8") from error
 
 
 def _message(error: sqlite3.Error) -> str:
@@ -123,7 +123,7 @@ def _message(error: sqlite3.Error) -> str:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return f"the database is locked by another program for more than {WAIT:g} s; try again"
     if name == "SQLITE_INTERRUPT":
-        return "the database makes more work than its size allows: damaged, or made to do so"
+        return "the database takes more work than its size allows: damaged, or crafted"
     return f"the database cannot be read: {printable(str(error))[:120]}"
 
 
@@ -158,7 +158,7 @@ def _place(file: FileBytes) -> Iterator[str]:
     for name in ("-wal", "-journal") if named else ():
         beside = Path(f"{path}{name}")
         if beside.exists() and not beside.is_file():  # SQLite would wait for a pipe
-            raise InputError(f"{file.shown}: {printable(beside.name)} beside it is no file")
+            raise InputError(f"{file.shown}: {printable(beside.name)} beside it is not a file")
     log = Path(f"{path}-wal")
     if not named or (log.is_file() and log.stat().st_size):
         with _copied(file, log if named else None) as uri:
@@ -194,7 +194,7 @@ def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
     """Yield the URI of a copy of a database and of its journal or log, which is removed after."""
     size = file.size + (beside.stat().st_size if beside else 0)
     if size > _MAX_COPY:
-        raise InputError(f"{file.shown}: {size} bytes are too many to read a copy of them")
+        raise InputError(f"{file.shown}: {size} bytes, too large to read from a copy")
     with temporary.folder() as folder:
         copy = folder / "db"
         with copy.open("wb") as out:

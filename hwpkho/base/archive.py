@@ -125,7 +125,7 @@ class Archive:
 
     def notes(self) -> list[str]:
         """Return lines on what was left out, and on an archive that may be cut off."""
-        cut = f"{self.shown}: has no end as tar writes it: it may be cut off"
+        cut = f"{self.shown}: has no tar end mark: it may be cut off"
         said = [] if self._ends else [cut]
         if not self.left_out:
             return said

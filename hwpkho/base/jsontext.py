@@ -39,11 +39,15 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
         if not surrogates:
             check_text(found, where, raw)
     except RecursionError as error:
-        raise InputError(f"{where}: no JSON document: nested too deeply") from error
+        raise InputError(f"{where}: not a JSON document: nested too deeply") from error
     except UnicodeError as error:
-        raise InputError(f"{where}: no JSON document: a character that no encoding has") from error
+        raise InputError(
+            f"{where}: not a JSON document: a character that no encoding has"
+        ) from error
     except ValueError as error:
-        raise InputError(f"{where}: no JSON document: {printable(str(error))[:_SHOWN]}") from error
+        raise InputError(
+            f"{where}: not a JSON document: {printable(str(error))[:_SHOWN]}"
+        ) from error
     return found
 
 
@@ -58,7 +62,7 @@ def check_text(document: Any, where: str, raw: bytes) -> None:
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeError as error:
-        raise InputError(f"{where}: a lone surrogate, which is no character") from error
+        raise InputError(f"{where}: a lone surrogate, which is not a character") from error
 
 
 def _check_depth(document: Any) -> None:
@@ -72,7 +76,7 @@ def _check_depth(document: Any) -> None:
 
 
 def _constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _int(digits: str) -> int:

@@ -40,7 +40,7 @@ def check_file(path: str, *, force: bool) -> None:
     if kind is None or _is_stream(kind):
         return
     if not stat.S_ISREG(kind):
-        raise UsageError(f"{printable(path)}: exists and is no regular file")
+        raise UsageError(f"{printable(path)}: exists and is not a regular file")
     if not force:
         raise UsageError(f"{printable(path)}: exists; give {option('force')} to overwrite it")
 
@@ -132,7 +132,7 @@ def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None
         return
     name = printable(path)
     if not stat.S_ISDIR(kind):
-        raise UsageError(f"{name}: exists and is no folder")
+        raise UsageError(f"{name}: exists and is not a folder")
     inside = [entry.name for entry in target.iterdir()]
     foreign = next((n for n in sorted(inside) if not ours(n)), None)
     if foreign is not None:
@@ -350,7 +350,7 @@ def _opened(path: str) -> BinaryIO:
     out = os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
     if not _is_stream(os.fstat(out.fileno()).st_mode):
         out.close()
-        raise UsageError(f"{printable(path)}: is no device and no pipe any more")
+        raise UsageError(f"{printable(path)}: is no longer a device or a pipe")
     return out
 
 

@@ -103,7 +103,9 @@ class Input:
                 data += piece
         self._check_size()
         if enough is None and max(self._size, len(data)) > most:
-            raise InputError(f"{self.shown}: more than {human_bytes(most)} are no memory map")
+            raise InputError(
+                f"{self.shown}: more than {human_bytes(most)}, too large for a memory map"
+            )
         return memoryview(data)
 
     def _check_size(self) -> None:

@@ -74,7 +74,7 @@ def members(read: Read, end: int, shown: str) -> Iterator[Member]:
             return
         size = _number(head[124:136])
         if not is_tar(head) or _number(head[148:156]) != sum(head) - sum(head[148:156]) + 8 * 32:
-            raise InputError(f"{shown}: tar archive: no sound header at offset 0x{at:x}")
+            raise InputError(f"{shown}: tar archive: no valid header at offset 0x{at:x}")
         kind = head[156:157]
         if kind in (*_FILES, _SPARSE) and "size" in extended:
             size = unsigned(extended["size"])
@@ -127,7 +127,7 @@ def _old_sparse(read: Read, head: bytes, found: Member, end: int, shown: str) ->
     while more:
         block = read(at, BLOCK)
         if len(block) < BLOCK or len(pieces) > _MAX_PIECES:
-            raise InputError(f"{shown}: tar archive: no sound map of holes at offset 0x{at:x}")
+            raise InputError(f"{shown}: tar archive: no valid map of holes at offset 0x{at:x}")
         pieces += _entries(block[:504])
         more, at = block[504], at + BLOCK
     member = found._replace(kind="file", at=at, real=_number(head[483:495]) or 0)
@@ -158,7 +158,7 @@ def _new_sparse(read: Read, extended: dict[str, str], found: Member, shown: str)
             block = read(found.at + at, BLOCK) if at + BLOCK <= found.size else b""
             if not block or len(text) > BLOCK:
                 raise InputError(
-                    f"{shown}: tar archive: no sound map of holes at offset 0x{found.at:x}"
+                    f"{shown}: tar archive: no valid map of holes at offset 0x{found.at:x}"
                 )
             text, at = text + block, at + BLOCK
         line, _, text = text.partition(b"\n")
@@ -189,7 +189,7 @@ def _checked(member: Member, shown: str) -> Member:
         held = sum(size for _, size in member.pieces or ())
         if held <= member.size and end <= member.real < 1 << 63:
             return member
-    raise InputError(f"{shown}: tar archive: no sound map of holes at offset 0x{member.at:x}")
+    raise InputError(f"{shown}: tar archive: no valid map of holes at offset 0x{member.at:x}")
 
 
 def _number(field: bytes) -> int | None:

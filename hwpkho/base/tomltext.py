@@ -40,10 +40,10 @@ def load(data: bytes, where: str) -> dict[str, Any]:
         _check_keys(text, where)
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise InputError(f"{where}: no TOML: no UTF-8 at offset 0x{error.start:x}") from error
+        raise InputError(f"{where}: not TOML: not UTF-8 at offset 0x{error.start:x}") from error
     except (ValueError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{where}: no TOML: {printable(said)[:_SHOWN]}") from error
+        raise InputError(f"{where}: not TOML: {printable(said)[:_SHOWN]}") from error
 
 
 def _check_keys(text: str, where: str) -> None:

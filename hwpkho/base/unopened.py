@@ -23,7 +23,7 @@ def named(path: str) -> str:
 def failed(path: str, error: OSError | ValueError) -> InputError:
     """Return what is raised where ``path`` cannot be opened."""
     if not isinstance(error, OSError):
-        return InputError(f"{named(path)}: no path")
+        return InputError(f"{named(path)}: not a path")
     hint = ""
     if error.errno == errno.ENOENT:
         hint = _beside(path)
@@ -36,7 +36,7 @@ def _beside(path: str) -> str:
     """Return a hint at what ``path``, which is not there, may have meant."""
     before, at, base = path.rpartition("@")
     if at and os.path.lexists(before):
-        return f"; {printable(base[:20])} is no address such as 0x40000000 (FILE@0xBASE)"
+        return f"; {printable(base[:20])} is not an address such as 0x40000000 (FILE@0xBASE)"
     if path.startswith("~"):
         return "; the shell did not replace the ~ within quotes"
     place = Path(path)

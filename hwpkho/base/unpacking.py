@@ -61,7 +61,7 @@ class _Stream(Protocol):
     def decompress(self, data: bytes, /, max_length: int = ...) -> bytes: ...
 
 
-_BUILT_WITHOUT = "this Python was built without what reads it"
+_BUILT_WITHOUT = "this Python was built without support for it"
 
 
 class Method(NamedTuple):
@@ -163,7 +163,7 @@ def limit(packed: int | None = None) -> int:
         return MAX_UNPACKED if packed is None else min(MAX_UNPACKED, max(_SURE, _TIMES * packed))
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise InputError(f"{LIMIT}={printable(text[:40])}: is no size such as 64G")
+        raise InputError(f"{LIMIT}={printable(text[:40])}: is not a size such as 64G")
     return int(match[1]) << _SHIFT[match[2].upper()]
 
 

@@ -129,7 +129,7 @@ def _lines(path: str, called: str, *, distinct: bool) -> Iterator[Line]:
             if mistake is not None:
                 raise InputError(f"{shown}: {mistake}")
             if b"\0" in head:
-                raise InputError(f"{shown}: a binary file; expected a JSON object a line")
+                raise InputError(f"{shown}: a binary file; expected one JSON object per line")
             file.seek(0)
             while raw := file.readline(MAX_LINE + 1):
                 number += 1
@@ -140,7 +140,8 @@ def _lines(path: str, called: str, *, distinct: bool) -> Iterator[Line]:
                 line = _line(raw, number, base, f"{shown}: line {number}")
                 if line.error is None and distinct:
                     if line.case in seen:
-                        error = f"{shown}: line {number}: case as in line {seen[line.case]}"
+                        where, first = f"{shown}: line {number}", seen[line.case]
+                        error = f"{where}: the same case as in line {first}"
                         line = line._replace(error=error)
                     seen.setdefault(line.case, number)
                 yield line
@@ -193,7 +194,7 @@ def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
     if len(items) > MAX_PATHS:
         raise InputError(f"{where}: {key}: {len(items)} paths, more than {MAX_PATHS}")
     if "-" in items:
-        raise InputError(f"{where}: {key}: standard input belongs to no case")
+        raise InputError(f"{where}: {key}: standard input cannot be part of a case")
     if any("\0" in p for p in items):
         raise InputError(f"{where}: {key}: a path with a NUL byte")
     return tuple(str(base / p) for p in items)
@@ -284,7 +285,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("no text")
+        raise TypeError("not text")
     return value
 
 

@@ -125,7 +125,7 @@ SCRATCH_TRAILING = Code(
     "scratch-trailing",
     "note",
     "measured",
-    "The scratch array's length is no multiple of 16 bytes.",
+    "The scratch array's length is not a multiple of 16 bytes.",
     "It ignores the trailing bytes.",
     "None needed.",
 )

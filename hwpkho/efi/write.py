@@ -98,7 +98,7 @@ def geometry(wanted: TableOptions, bad: PfnSet, page_size: int) -> Header:
     if wanted.phys_base is not None:
         base = wanted.phys_base
     if base % unit:
-        raise UsageError(f"{option('phys_base', base)} is no multiple of the unit, {unit}")
+        raise UsageError(f"{option('phys_base', base)} is not a multiple of the unit, {unit}")
     if wanted.layout == "bitmap" and base:
         raise UsageError(f"{option('phys_base', base)}: layout bitmap begins at address 0")
     size = _bytes(base, end, unit)

@@ -60,8 +60,8 @@ def place(request: Request) -> tuple[Layout, Blocks]:
             wanted = error.wanted
     total = sum(end - first for first, end in free) * request.page_size
     raise UsageError(
-        f"no room: of {human_bytes(total)} outside scratch no contiguous "
-        f"{human_bytes(wanted * request.page_size)} are left that are not poisoned; "
+        f"no room: the {human_bytes(total)} outside scratch have no contiguous "
+        f"{human_bytes(wanted * request.page_size)} without a poisoned page; "
         f"the array alone takes {human_bytes(request.total_pages * request.page_size)}"
     )
 

@@ -45,7 +45,7 @@ def edit(blob: bytes, source: str, kho_fdt: tuple[int, int], kho_scratch: tuple[
     if tree.error:
         raise InputError(f"{source}: {tree.error}")
     if tree.late:
-        raise InputError(f"{source}: {tree.late} properties stand behind a subnode of their node")
+        raise InputError(f"{source}: {tree.late} properties come after a subnode of their node")
     _check_size(tree, source)
     values = {
         KHO_FDT: _cells(tree.root, kho_fdt, source),

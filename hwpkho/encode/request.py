@@ -174,9 +174,8 @@ class Request:
         limit, shown = self.phys_end, f"2^{self.machine.phys_bits}"
         if self.at is not None and (self.at % self.page_size or not 0 < self.at < limit):
             raise UsageError(
-                f"{option('at', hex(self.at))} is no address of a page of "
-                f"{self.page_size} bytes below "
-                f"{shown} (and 0 means nowhere)"
+                f"{option('at', hex(self.at))} is not the address of a page of {self.page_size} "
+                f"bytes below {shown} (0 counts as none)"
             )
         for start, size in self.ram:
             if not size or start + size > limit:
@@ -186,7 +185,7 @@ class Request:
         for start, size in sorted(self.scratch):
             area = option("scratch", f"0x{start:x}:0x{size:x}")
             if not size or start % self.page_size or size % self.page_size:
-                raise UsageError(f"{area} is no whole number of pages of {self.page_size} bytes")
+                raise UsageError(f"{area} is not a whole number of pages of {self.page_size} bytes")
             if start + size > limit:
                 raise UsageError(f"{area} reaches past {shown}")
             if start < end:
@@ -199,9 +198,9 @@ class Request:
         for name, blob in self.subtrees:
             shown = f"{called('subtrees', 'subtree')} '{printable(name[:80])}'"
             if not NODE_NAME.fullmatch(name):
-                raise UsageError(f"{shown}: is no name of a device-tree node")
+                raise UsageError(f"{shown}: is not a valid name of a device-tree node")
             if name in taken or name.split("@", 1)[0] in (HWPOISON, *taken & {KEXEC_METADATA}):
-                raise UsageError(f"{shown}: a subtree of that name is there already")
+                raise UsageError(f"{shown}: a subtree of that name exists already")
             taken.add(name)
             total += len(blob)
             if not blob or len(blob) > MAX_SUBTREE or total > MAX_SUBTREES:

@@ -44,7 +44,7 @@ def keep(
         elif ref.name in names:
             why = "a second one of that name"
         elif not NODE_NAME.fullmatch(ref.name):
-            why = "no name of a device-tree node"
+            why = "not a valid name of a device-tree node"
         elif target.fdts and blob[:4] != fdt.MAGIC:
             why = f"{target.compatible} takes FDTs only"
         else:

@@ -61,7 +61,7 @@ def _folder(found: hashlib._Hash, folder: Path, inside: str, left: list[int], de
     for entry in inner:
         left[0] -= 1
         if left[0] < 0 or depth == 0:
-            raise InputError(f"{printable(str(folder))}: more files than a capture has")
+            raise InputError(f"{printable(str(folder))}: too many files for one capture")
         name = f"{inside}/{entry.name}"
         if entry.is_dir():
             _folder(found, Path(entry.path), name, left, depth - 1)

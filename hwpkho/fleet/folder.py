@@ -40,7 +40,7 @@ class Folder(Place):
             raise InputError(f"{printable(name)}: the current folder was removed") from error
         self._own = self._path / OWN
         if "\0" in name:
-            raise UsageError(f"{printable(name)}: no path")
+            raise UsageError(f"{printable(name)}: not a path")
         try:
             str(self._path).encode()
         except UnicodeError as error:  # pyarrow and DuckDB take no other path
@@ -62,7 +62,7 @@ class Folder(Place):
         others = [e.name for e in self._path.iterdir() if e.name not in (OWN, MARKER)]
         if others:
             raise InputError(
-                f"{printable(self.name)}: a folder with other files and without {MARKER} is no "
+                f"{printable(self.name)}: a folder with other files and without {MARKER} is not a "
                 "data set; give a new or an empty folder"
             )
         with self.alone():
@@ -193,7 +193,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _file(entry: os.DirEntry[str]) -> str:
     if not entry.is_file(follow_symlinks=False):
-        raise InputError(f"{printable(entry.path)}: no file; move it out of the data set")
+        raise InputError(f"{printable(entry.path)}: not a file; move it out of the data set")
     return entry.path
 
 
@@ -203,7 +203,7 @@ def _check_folder(folder: Path) -> None:
     A link would lead whoever writes, and removes what others left half done, out of it.
     """
     if not stat.S_ISDIR(folder.lstat().st_mode):
-        what = "a link" if folder.is_symlink() else "no folder"
+        what = "a link" if folder.is_symlink() else "not a folder"
         raise InputError(f"{printable(str(folder))}: is {what}; move it out of the data set")
 
 

@@ -52,7 +52,7 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
         raise InputError(f"{shown}: {unlike}")
     wanted = arrow.schema(table)
     if (found.names, found.types) != (wanted.names, wanted.types):
-        raise InputError(f"{shown}: has not the columns of {SCHEMA} {table}; {_OUT}")
+        raise InputError(f"{shown}: does not have the columns of {SCHEMA} {table}; {_OUT}")
     return file
 
 

@@ -48,7 +48,7 @@ QUESTIONS = {
     for q in (
         Question("summary", "the fleet in a line"),
         Question("lost", "pages that a list had before a kexec, and not after"),
-        Question("new", "pages that a list has, and the one before had not"),
+        Question("new", "pages that a list has and the one before it did not"),
         Question("unsafe", "captures whose list the next kernel does not take, by cause"),
         Question("growing", "hosts and DIMMs with more bad pages than at first"),
         Question("repeat", "pages that come again, DIMMs that come to another host"),

@@ -89,8 +89,8 @@ def report(
     if unknown is not None and walk.intact and not consumed:
         pages = unknown.pages.pages() + unknown.more
         at = unknown.pages.first[0] << shift
-        message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on, are nobody's"
-        message += " that hwpkho knows"
+        message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on,"
+        message += " belong to no owner that hwpkho knows"
         trees = [s.content for s in root.subtrees if isinstance(s.content, LuoTree)]
         if any(tree.state == "not-serialized" for tree in trees):
             message += "; LUO's blocks are among them until it writes its sessions"

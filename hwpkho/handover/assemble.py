@@ -237,7 +237,9 @@ def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
         phys, why = seen.lookalikes[0]
         return NoHandoverError(f"{text}; the page at 0x{phys:x} looks like one, but: {why}")
     if source.elsewhere:
-        return NoHandoverError(f"{text}; only a part of a split dump: give all of its files")
+        return NoHandoverError(
+            f"{text}; this is only a part of a split dump: give all of its files"
+        )
     if source.problems:
         return NoHandoverError(f"{text}; {_said(source.problems[0], source)}")
     error = NoHandoverError(text)

@@ -163,7 +163,7 @@ def _side(folder: Path, role: Role | None) -> DebugfsCopy:
 
 
 def _unusable(name: str, raw: bytes) -> Problem:
-    what = "is empty" if not raw else f"is no FDT ({len(raw)} bytes)"
+    what = "is empty" if not raw else f"is not an FDT ({len(raw)} bytes)"
     return problem(UNREADABLE_FILE, f"{name} {what}")
 
 
@@ -194,7 +194,7 @@ def _numbers(path: Path) -> list[int]:
         number = unsigned(word, 16)
         if number is None:
             raise InputError(
-                f"{printable(str(path))}: line {line}: {quoted(word)} is no hex number"
+                f"{printable(str(path))}: line {line}: {quoted(word)} is not a hex number"
             )
         numbers.append(number)
     return numbers

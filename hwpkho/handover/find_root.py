@@ -130,7 +130,7 @@ def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
         return str(error)
     if roots.is_root(root):
         return Candidate(phys, root, kexec_count(source, root))
-    return root.tree.error or "its compatible is no kho-v…"
+    return root.tree.error or "its compatible is not kho-v…"
 
 
 def read_root_page(read: Read, phys: int) -> bytes:

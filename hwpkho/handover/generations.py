@@ -66,7 +66,9 @@ def set_roles(found: list[Found], booted: set[int]) -> None:
             return
         where = ", ".join(f"0x{f.phys:x}" for f in found if f.phys is not None)
         found[-1].problems.append(
-            problem(GENERATIONS, f"kexec-metadata does not order the root FDTs at {where}")
+            problem(
+                GENERATIONS, f"kexec-metadata does not show the order of the root FDTs at {where}"
+            )
         )
         return
     for f in found:

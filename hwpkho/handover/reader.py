@@ -169,7 +169,7 @@ class HandoverReader:
             message = f"totalsize is {root.totalsize}, but only {there} bytes are there"
             report.add(DAMAGED, message, at, "warning")
         if at is not None and at % fdt.ALIGNMENT:
-            message = f"address 0x{at:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
+            message = f"address 0x{at:x} is not a multiple of {fdt.ALIGNMENT}, libfdt refuses it"
             noted = report.add(DAMAGED, message, at)
             if self.unread is None:  # libfdt looks at this first
                 self.root_problem = noted

@@ -63,7 +63,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
     elif scratch.length is not None and scratch.length % 16:
         report.add(
             SCRATCH_TRAILING,
-            f"the scratch array has {scratch.length} bytes, no multiple of 16",
+            f"the scratch array has {scratch.length} bytes, not a multiple of 16",
             scratch.array,
         )
     if scratch.areas is None:

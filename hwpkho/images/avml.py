@@ -112,7 +112,7 @@ class Unpacked(FileBytes):
             if self._seen > _MANY and self.size < self._seen * _CRUMB:
                 raise InputError(
                     f"{file.shown}: {self._seen} snappy chunks of {self.size // self._seen} bytes "
-                    "each; this is no memory image"
+                    "each; this is not a memory image"
                 )
             kind = head[0]
             if kind in (_PACKED, _PLAIN):

@@ -167,18 +167,18 @@ def _text_or_none(value: object) -> bool:
 
 def _raw(text: Any) -> bytes:
     if not isinstance(text, str):
-        raise InputError("a copy is no base64")
+        raise InputError("a copy is not base64")
     if len(text) > 2 * MAX_COPY:
         raise InputError(f"a copy of {len(text)} characters")
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:  # of characters beyond ASCII as well
-        raise InputError("a copy is no base64") from error
+        raise InputError("a copy is not base64") from error
 
 
 def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 64:
-        raise InputError("an address is no integer below 2^64")
+        raise InputError("an address is not an integer below 2^64")
     return value
 
 
@@ -187,7 +187,7 @@ def _object(value: Any, what: str, *names: str) -> dict[str, Any]:
     lacking = next((n for n in names if n not in value), None) if isinstance(value, dict) else None
     if isinstance(value, dict) and lacking is None:
         return value
-    found = f"it has no {lacking}" if lacking else "it is none"
+    found = f"it has no {lacking}" if lacking else "this is not one"
     raise InputError(f"{what}: expected an object with {', '.join(names)}; {found}")
 
 
@@ -206,7 +206,9 @@ def _handed(value: Any) -> tuple[int, int, int]:
 def _words(value: Any) -> BootWords:
     _object(value, "boot", *BootWords._fields)
     if type(value["booted"]) is not bool:
-        raise InputError("a boot loader's words lack whether they were for the running kernel")
+        raise InputError(
+            "a boot loader's words do not say whether they were for the running kernel"
+        )
     size = value["fdt_size"]
     return BootWords(
         _number(value["fdt"]),
@@ -244,5 +246,5 @@ def _copy(value: Any) -> NotedCopy:
 
 def _strings(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-        raise InputError("what is said of a copy is no text")
+        raise InputError("the description of a copy is not text")
     return tuple(values)

@@ -134,7 +134,7 @@ class MappedSource(Source):
                 self._compared += 1 + len(data) // MIN_PAGE
             if self._compared > MAX_LOOKUPS:
                 raise InputError(
-                    f"{self.name}: too many segments hold 0x{phys:x}; this is no memory image"
+                    f"{self.name}: too many segments hold 0x{phys:x}; this is not a memory image"
                 )
             i -= 1
 
@@ -280,6 +280,6 @@ class MappedSource(Source):
             if budget < 0:
                 raise InputError(
                     f"{printable(file.path)}: too many segments show the same bytes at file "
-                    f"offset 0x{hit:x}; this is no memory image"
+                    f"offset 0x{hit:x}; this is not a memory image"
                 )
         return sorted(found)

@@ -78,5 +78,6 @@ def check_count(file: FileBytes, count: int, total: int) -> None:
     """Raise InputError where ``count`` records of ``total`` bytes are no memory of a machine."""
     if count > _MANY and total < count * _CRUMB:
         raise InputError(
-            f"{file.shown}: {count} records of {total // count} bytes each; this is no memory image"
+            f"{file.shown}: {count} records of {total // count} bytes each; this is not a memory "
+            "image"
         )

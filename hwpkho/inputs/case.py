@@ -102,7 +102,7 @@ def read_inputs(
     Raises InputError where one cannot be read or two of them conflict, UsageError without any.
     """
     if not specs:
-        raise UsageError("no input is named")
+        raise UsageError("no input is given")
     inputs, options, memmaps, said = expanded(specs, options or CaseOptions())
     case = _read(inputs, options, asked, plain=plain)
     # A folder of several is called what the user calls it.

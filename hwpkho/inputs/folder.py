@@ -128,12 +128,12 @@ def _read(folder: Path) -> Contents:
     except OSError as error:
         raise InputError(f"{shown}: {error.strerror or error}") from error
     if len(names) > _MAX_FILES:
-        raise InputError(f"{shown}: {len(names)} files are more than a case has")
+        raise InputError(f"{shown}: {len(names)} files are too many for one case")
     archive = places.within(folder)
     if archive is not None and archive[0].is_empty():
         raise InputError(
-            f"{archive[0].shown}: every file in this archive is empty: tar packs those of debugfs "
-            "and /proc so; copy them (cp -r) and pack the copy"
+            f"{archive[0].shown}: every file in this archive is empty, as tar packs files of "
+            "debugfs and /proc; copy them first (cp -r) and pack the copy"
         )
     found = _of_sosreport(folder) if sosreport.is_one(folder) else _sorted(folder, names)
     if archive is not None:
@@ -166,7 +166,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         place = {"input": found.inputs, "memmap": found.memmaps, "unused": found.unused}[role]
         place.append(printable(name) if role == "unused" else str(path))
     if not found.inputs:
-        _take_logs(found, logs, "the case has no handover and no other")
+        _take_logs(found, logs, "the case has neither a handover nor another list")
     if not found.inputs and sosreport.has_logs(folder):
         return _of_sosreport(folder, found)
     return found

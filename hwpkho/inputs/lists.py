@@ -148,7 +148,7 @@ def read_list(
         pages = of_handover(case.name, handover, case.handovers)
         unused = (
             f"{case.name}: the EFI table at 0x{t.phys or 0:x} is not in the list; "
-            f"{option('efi_table', hex(t.phys or 0))} takes it instead"
+            f"{option('efi_table', hex(t.phys or 0))} reads it instead"
             for t in case.tables
         )
         pages = replace(pages, notes=(*pages.notes, *doubtful, *unused))

@@ -53,12 +53,12 @@ def no_handover(file: FileBytes) -> str | None:
     for answer in recognise.of_file(file, {Kind.LIST, Kind.MEMMAP}):
         if not answer.whole:
             shown = command("list", _typed(file))
-            return f"this is a log that names bad pages, no handover; show them: {shown}"
+            return f"this is a log that names bad pages, not a handover; show them: {shown}"
         if answer.kind is Kind.LIST and not _reads(file, answer.form):
             continue
         what, form = _KINDS[answer.kind][0], f" ({answer.form})"
         return (
-            f"this is {what}{form if answer.kind is Kind.MEMMAP else ''}, no handover; "
+            f"this is {what}{form if answer.kind is Kind.MEMMAP else ''}, not a handover; "
             f"{elsewhere(answer.kind, _typed(file))}"
         )
     return None
@@ -66,7 +66,7 @@ def no_handover(file: FileBytes) -> str | None:
 
 def no_list(file: FileBytes, form: str) -> str:
     """Say that a file, a memory map of a form, was given where a list or a handover is needed."""
-    return f"this is a memory map ({form}), no list; {_as_map(_typed(file))}"
+    return f"this is a memory map ({form}), not a list; {_as_map(_typed(file))}"
 
 
 def _as_map(path: str) -> str:
@@ -92,7 +92,7 @@ def instead(
     answer = next((a for a in _answers(path, head, among) if a.whole), None)
     if answer is None:
         return None
-    return f"this is {_KINDS[answer.kind][0]}, no {needed}; {elsewhere(answer.kind, path)}"
+    return f"this is {_KINDS[answer.kind][0]}, not a {needed}; {elsewhere(answer.kind, path)}"
 
 
 def no_case(path: str) -> str | None:
@@ -101,7 +101,7 @@ def no_case(path: str) -> str | None:
     if other is not None:
         return f"this is {other}"
     if recognise.of_folder(Path(path), {Kind.MEMMAP}):
-        return f"this is a memory map (a copy of /sys/firmware/memmap), no case; {_as_map(path)}"
+        return f"this is a memory map (a copy of /sys/firmware/memmap), not a case; {_as_map(path)}"
     return None
 
 
@@ -141,13 +141,13 @@ def no_batch(path: str, head: bytes) -> str | None:
     with HeldBytes(path, memoryview(head)) as file:
         answers = recognise.of_file(file)
     if tar.is_tar(head[: tar.BLOCK]):
-        return f"this is an archive, no manifest; give it without {option('batch')}"
+        return f"this is an archive, not a manifest; give it without {option('batch')}"
     if not answers:
         return None
     kind = answers[0].kind
     if kind is Kind.MEMMAP:
-        return f"this is a memory map, no manifest; {_as_map(path)}, without {option('batch')}"
-    return f"this is {_KINDS[kind][0]}, no manifest; give it without {option('batch')}"
+        return f"this is a memory map, not a manifest; {_as_map(path)}, without {option('batch')}"
+    return f"this is {_KINDS[kind][0]}, not a manifest; give it without {option('batch')}"
 
 
 def _reads(file: FileBytes, form: str) -> bool:

@@ -165,7 +165,7 @@ def _no_handover(file: FileBytes, head: bytes) -> str:
     other = foreign.of(head)
     if other is not None:
         return f"this is {other}"
-    return mistakes.no_handover(file) or "this is a text file, no handover"
+    return mistakes.no_handover(file) or "this is a text file, not a handover"
 
 
 def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:

@@ -40,8 +40,8 @@ def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
     """Tell which FDT this is: a root, or a hwpoison blob of the FDT revision."""
     if size > MAX_SIZE:
         raise InputError(
-            f"{name}: begins with an FDT, but {size} bytes are no single page; raw memory is given "
-            "as FILE@0xBASE"
+            f"{name}: begins with an FDT, but has {size} bytes, not one page; give raw memory as "
+            "FILE@0xBASE"
         )
     copy = DebugfsCopy(name, fdt=head)
     root = copy.root()
@@ -71,7 +71,7 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
     if name.rpartition("/")[2].startswith("kpageflags") and size % 8 == 0:
         # Flags are numbers like any: nothing in them shows what they are. The name is a hint.
         said = _as_form("kpageflags")
-        raise InputError(f"{name}: page flags do not show that they are: {said} says so")
+        raise InputError(f"{name}: nothing in page flags shows what they are: {said} says so")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 

@@ -36,7 +36,7 @@ _EARLIEST = 1 << 20
 def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
     """Say why early_memremap() gives no such range, None where it does (mm/early_ioremap.c)."""
     if not 0 < size <= PHYS_END - phys:
-        return f"{size} bytes at 0x{phys:x} are no range of memory"
+        return f"{size} bytes at 0x{phys:x} are not a range of memory"
     end = align_up(phys + size, kernel.page_size)
     pages = (end - align_down(phys, kernel.page_size)) // kernel.page_size
     most = kernel.early_pages

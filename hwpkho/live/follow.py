@@ -62,7 +62,7 @@ class Follower:
             raise InputError(f"{self.name}: {error.strerror or error}") from error
         if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
             os.close(self._fd)
-            raise InputError(f"{self.name}: is no log")
+            raise InputError(f"{self.name}: is not a log")
         self._records = stat.S_ISCHR(mode) and path == KMSG
         if self._records:
             os.lseek(self._fd, 0, os.SEEK_END)

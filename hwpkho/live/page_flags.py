@@ -51,7 +51,7 @@ def read(file: FileBytes, frames: Iterable[tuple[int, int]] | None = None) -> Pa
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
     if file.size % WORD:
-        raise InputError(f"{file.shown}: {file.size} bytes are no whole words of {WORD}: cut")
+        raise InputError(f"{file.shown}: {file.size} bytes are not whole words of {WORD}: cut off")
     first, last = array("Q"), array("Q")
     huge_first, huge_last = array("Q"), array("Q")
     for at, data in _blocks(file, _ranges(file, frames)):
@@ -71,7 +71,9 @@ def read(file: FileBytes, frames: Iterable[tuple[int, int]] | None = None) -> Pa
                 starts.append(begin)
                 ends.append(pfn + run.last)
         if len(first) + len(huge_first) > MAX_RUNS:
-            raise InputError(f"{file.shown}: more than {MAX_RUNS} runs of bad pages: no page flags")
+            raise InputError(
+                f"{file.shown}: more than {MAX_RUNS} runs of bad pages: these are not page flags"
+            )
     single = pfn_set(of_runs(zip(first, last, strict=True)))
     folios = of_runs(zip(huge_first, huge_last, strict=True))
     return PageFlags(single, folios, file.size // WORD)

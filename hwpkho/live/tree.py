@@ -77,9 +77,9 @@ class Tree:
         if not any((self.root / name).is_dir() for name in ("proc", "sys")):
             from hwpkho.inputs import mistakes  # only for a mistake
 
-            what = "neither proc nor sys is in it" if self.root.is_dir() else "it is a file"
+            what = "it has neither proc nor sys" if self.root.is_dir() else "it is a file"
             other = mistakes.instead(str(root), "copied tree of /proc and /sys")
-            raise InputError(f"{shown}: {other or f'no copied tree: {what}'}")
+            raise InputError(f"{shown}: {other or f'not a copied tree of /proc and /sys: {what}'}")
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -188,7 +188,7 @@ class Tree:
                 if copies.is_debugfs(place):
                     return self._found(place)
                 if place.name == "kho" and place.is_dir():
-                    return Kho(unseen=f"{printable(str(place))}: neither in nor out is there")
+                    return Kho(unseen=f"{printable(str(place))}: it has neither in nor out")
             except PermissionError:
                 return Kho(unseen=f"{shown}: permission denied; it needs root", denied=True)
             except (InputError, OSError) as error:

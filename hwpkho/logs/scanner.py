@@ -258,7 +258,7 @@ class Scanner:
         if self._shown > self._may_show:
             raise InputError(
                 f"{self._name}line {number}: {self._shown - taken} lines look like those of "
-                f"{self._what} and are none: no log of a machine"
+                f"{self._what} but are not, too many for a log"
             )
 
     def _above(self) -> list[tuple[int, str]]:

@@ -74,7 +74,7 @@ def maps_in(folder: Path) -> list[Path]:
     """Return what in a folder is a memory map. Raises InputError where it holds too many files."""
     held = [p for p in places.inside(folder) if not p.name.startswith(".")]
     if len(held) > _MAX_FILES:
-        raise InputError(f"{printable(str(folder))}: {len(held)} files are more than a case has")
+        raise InputError(f"{printable(str(folder))}: {len(held)} files are too many for one case")
     return [path for path in held if _is_map(path)]
 
 

@@ -60,8 +60,7 @@ _BINARIES = ((b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | 
 #: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
 _HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
 _NO_ZERO_PAGE = (
-    "is a kernel image or a zero page that is not whole: /sys/kernel/boot_params/data has 4096 "
-    "bytes"
+    "is a kernel image or an incomplete zero page: /sys/kernel/boot_params/data has 4096 bytes"
 )
 
 _FORMS = (

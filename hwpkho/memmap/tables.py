@@ -164,7 +164,7 @@ class Tables:
         table = self._open.get(name)
         if table is None:
             if len(self._all) >= MAX_TABLES:
-                raise InputError(f"line {line}: more than {MAX_TABLES} tables: no log of a machine")
+                raise InputError(f"line {line}: more than {MAX_TABLES} tables, too many for a log")
             table = self._open[name] = Table(name, [], line=line)
             self._all.append(table)
             self._oddities[name] = 0
@@ -205,11 +205,13 @@ class Tables:
             self.odd(name, line, REPEATED, f"the same as the entry before (0x{start:x})", start)
             return False
         if len(entries) >= self._most:
-            raise InputError(f"line {line}: more than {self._most} entries: no map of a machine")
+            raise InputError(
+                f"line {line}: more than {self._most} entries, too many for a memory map"
+            )
         self._distinct += 1
         if self._distinct > MAX_DISTINCT:
             raise InputError(
-                f"line {line}: more than {MAX_DISTINCT} different entries: no log of a machine"
+                f"line {line}: more than {MAX_DISTINCT} different entries, too many for a log"
             )
         entries.append(entry)
         self.taken += 1
@@ -259,8 +261,8 @@ class Tables:
         self._oddities[name] += 1
         if self._oddities[name] > MAX_ODD:
             raise InputError(
-                f"line {line}: more than {MAX_ODD} repeated or damaged lines in one table: no map "
-                "of a machine"
+                f"line {line}: more than {MAX_ODD} repeated or damaged lines in one table, too "
+                "many for a memory map"
             )
 
     def damaged(

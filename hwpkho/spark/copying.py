@@ -117,7 +117,7 @@ class Copies:
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise
-            why = getattr(error, "strerror", None) or "no name of a file"
+            why = getattr(error, "strerror", None) or "not a file name"
             shown = printable(self.remote.url(key))
             raise InputError(f"{shown}: cannot be copied: {why}") from error
 

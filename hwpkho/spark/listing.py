@@ -96,7 +96,9 @@ def maps(settings: Settings) -> tuple[tuple[str, bytes], ...]:
         else:
             data = opening.small(path, _MAX_MAP)
         if len(data) > _MAX_MAP:
-            raise InputError(f"{printable(path)}: larger than {_MAX_MAP} bytes; no memory map is")
+            raise InputError(
+                f"{printable(path)}: larger than {_MAX_MAP} bytes, too large for a memory map"
+            )
         found.append((path, data))
     return tuple(found)
 

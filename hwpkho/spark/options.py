@@ -43,9 +43,9 @@ class Option(NamedTuple):
 #: Those of the source itself.
 OPTIONS = {
     "table": Option("`hosts`, `pages`, `findings`, or `all` of them at once", "`hosts`"),
-    "manifest": Option("a file with one JSON line a case, or a folder with one folder a case"),
+    "manifest": Option("a file with one JSON line per case, or a folder with one folder per case"),
     "path": Option("the same; `load(PATH)` sets it"),
-    "cases": Option("a pattern: each file or folder that it fits is a case"),
+    "cases": Option("a pattern: each file or folder that it matches is a case"),
     "names": Option("how cases are named: `{host}/{taken_at}.txt`"),
     "outside": Option("`true`: cases may lie outside the manifest's folder", "`false`"),
     "memmap": Option("a memory map for all cases; several as a JSON array of paths"),
@@ -159,7 +159,7 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 def _count(name: str, value: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", value):
-        raise _wrong(name, value, "a number from 1 on")
+        raise _wrong(name, value, "a number, at least 1")
     return int(value)
 
 

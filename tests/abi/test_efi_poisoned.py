@@ -148,8 +148,8 @@ def test_a_layout_without_a_bitmap_is_none_of_them():
         ("bitmap", Header(1, UNIT, 0, 0), "0 bytes"),
         ("bitmap", Header(1, 0, 0, 8), "unit_size 0"),
         ("bitmap", Header(1, 2048, 0, 8), "unit_size 2048"),
-        ("bitmap", Header(1, 3 << 20, 0, 8), "no power of two"),
-        ("bitmap", Header(1, UNIT, 0, 12), "no whole 64-bit words"),
+        ("bitmap", Header(1, 3 << 20, 0, 8), "not a power of two"),
+        ("bitmap", Header(1, UNIT, 0, 12), "not whole 64-bit words"),
         ("bitmap", Header(1, UNIT, 0, 1 << 61), "more than 2.64 bits"),
         ("bitmap", Header(1, UNIT, 0, 1 << 60), "reach 2.64"),
         ("bitmap-base", Header(1, UNIT, 0, 1 << 61), "more than 2.64 bits"),
@@ -212,7 +212,7 @@ def test_what_tells_the_layout(raw, length, top, layout, sure):
         (struct.pack("<iiQ", 0, UNIT, 0), None, "version 0"),  # a bitmap's unit
         (struct.pack("<IIQ", 1, UNIT, 0), 16, "its header has 24"),
         (struct.pack("<IIQQ", 1, UNIT, 0, 0), None, "0 bytes"),
-        (struct.pack("<IIQQ", 1, UNIT, 12, 2), 28, "no whole 64-bit words"),
+        (struct.pack("<IIQQ", 1, UNIT, 12, 2), 28, "not whole 64-bit words"),
         (
             struct.pack("<IIQQ", 1, UNIT, 64, 99),
             40,

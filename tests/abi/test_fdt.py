@@ -384,7 +384,7 @@ def test_names_and_values_before_version_16():
     tree = _old(15, sub)
     assert tree.root.find("sub")
     assert tree.root.find("plain") is None
-    assert "is no path" in tree.error
+    assert "needs a path" in tree.error
 
 
 def test_a_header_that_wants_a_later_version():

@@ -170,7 +170,7 @@ def test_elements_that_no_kernel_makes_are_taken_as_they_are(order, elements, ma
     walk = chunk_of(order, *elements)
     assert starts(walk, order) == marked
     assert (walk.damaged, len(walk.odd), walk.intact) == ([], 1, False)
-    assert "is none that a kernel makes" in walk.odd[0].message
+    assert "is not one that a kernel makes" in walk.odd[0].message
     assert walk.nodes[1:] == sorted({b for _, b in elements})
 
 

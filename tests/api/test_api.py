@@ -409,7 +409,7 @@ def test_an_open_case_reads_memory() -> None:
     ("call", "says"),
     [
         (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=START:SIZE"),
-        (lambda: hwpkho.build([1], at=1), "at=0x1 is no address"),
+        (lambda: hwpkho.build([1], at=1), "at=0x1 is not the address"),
         (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
         (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),
         (lambda: hwpkho.merge(IMAGE, keep_all=True), "keep_all goes with memmap"),
@@ -554,7 +554,7 @@ def test_what_judge_takes() -> None:
 
 
 def test_something_must_be_named() -> None:
-    with pytest.raises(hwpkho.UsageError, match="no input is named"):
+    with pytest.raises(hwpkho.UsageError, match="no input is given"):
         hwpkho.decode([])
     with pytest.raises(hwpkho.UsageError, match="merge needs a list"):
         hwpkho.merge()

@@ -51,7 +51,7 @@ def test_settings(text, listed, tmp_path, cli) -> None:
     ("text", "says"),
     [
         ("badram 0x1000,0xfffffffffffff000,0x2000", "3 numbers, the last address has no mask"),
-        ("badram 0x1000,0x10000000000000000", "'0x10000000000000000' is no hex number"),
+        ("badram 0x1000,0x10000000000000000", "'0x10000000000000000' is not a hex number"),
         ("badram 0x1000, 0xfffffffffffff000", "one argument"),
         ("badram 0x1000,0", "fits every address"),
         ("badram 0x1000,0x400", "a part of every page"),
@@ -59,11 +59,11 @@ def test_settings(text, listed, tmp_path, cli) -> None:
         ("badram 0x1000,0x8000000000001000", "50 zero bits"),
         ("GRUB_BADRAM=x\x07y,0xfffff000", "\\x07"),
         ("GRUB_BADRAM=0x1,$MASK", "a variable"),
-        ("cutmem 0x5000 0x5000", "does not lie above"),
-        ("cutmem 4k 8k", "'4k' is no address"),
+        ("cutmem 0x5000 0x5000", "is not above"),
+        ("cutmem 4k 8k", "'4k' is not an address"),
         ("cutmem 0x5000", "two arguments"),
-        ("cutmem 0x5000 16777217T", "is no address"),
-        ("cutmem 099 200", "'099' is no address"),
+        ("cutmem 0x5000 16777217T", "is not an address"),
+        ("cutmem 099 200", "'099' is not an address"),
     ],
 )
 def test_what_is_refused(text, says, tmp_path, cli) -> None:

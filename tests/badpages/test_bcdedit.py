@@ -58,11 +58,11 @@ def test_commands_and_what_they_print(text, listed, tmp_path, cli) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (_SET + "0xb7-0xc1\n", "no ranges"),
-        (_SET + "b7\n", "is no PFN"),
+        (_SET + "0xb7-0xc1\n", "not a range"),
+        (_SET + "b7\n", "is not a PFN"),
         (_SET + "\n", "without PFNs"),
-        (_SET + "0x10000000000000000\n", "is no PFN"),
-        (_SET + "99999999999999999999\n", "is no PFN"),
+        (_SET + "0x10000000000000000\n", "is not a PFN"),
+        (_SET + "99999999999999999999\n", "is not a PFN"),
     ],
 )
 def test_what_is_refused(text, says, tmp_path, cli) -> None:

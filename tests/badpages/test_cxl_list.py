@@ -50,20 +50,23 @@ def test_errors_of_regions(document, listed, tmp_path, cli) -> None:
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ([{"memdev": "mem9", "media_errors": [{"offset": 0, "length": 64}]}], "of a device"),
-        ([_region({"offset": 0, "length": 64}, resource=None)], "resource is not told"),
+        (
+            [{"memdev": "mem9", "media_errors": [{"offset": 0, "length": 64}]}],
+            "have device addresses",
+        ),
+        ([_region({"offset": 0, "length": 64}, resource=None)], "region has no resource"),
         ([_region({"offset": 0, "length": 0})], "no length"),
         ([_region({"offset": 2 << 30, "length": 64})], "outside its region"),
         ([_region({"offset": 2**63, "length": 2**63}, size=None)], "outside its region"),
         ([_region({"offset": -64, "length": 64})], "no offset"),
         ([_region({"offset": True, "length": 64})], "no offset"),
-        ([_region(7)], "error 0 is no object"),
+        ([_region(7)], "error 0 is not an object"),
         ([_region({"offset": [], "length": 64})], "no offset"),
         ([_region({"offset": "x", "length": 64})], "no offset"),
         ([{"dev": "pmem0", "badblocks": [{"offset": 1, "length": 1}]}], "bad blocks of ndctl"),
-        ([_region(media_errors={})], "media_errors is no list"),
+        ([_region(media_errors={})], "media_errors is not a list"),
         ([_region({"length": 1}, region="\x1b[2J")], "\\x1b[2J"),
-        ('[{"media_errors":[1,' + "[" * 100_000, "no JSON document"),
+        ('[{"media_errors":[1,' + "[" * 100_000, "not a JSON document"),
     ],
 )
 def test_what_is_refused(document, says, tmp_path, cli) -> None:

@@ -324,8 +324,8 @@ def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     assert [{p for p, _ in kinds(log, b)} for b in (None, "0", "1", "last")] == [
         {0, 1, 2, 3}, {0}, {1}, {3},
     ]  # fmt: skip
-    assert "4 boots, of which all count" in read(log).notes[0]
-    assert "4 boots, of which boot 3 counts" in read(log, "last").notes[0]
+    assert "4 boots, and all count" in read(log).notes[0]
+    assert "4 boots; only boot 3 counts" in read(log, "last").notes[0]
     with pytest.raises(UsageError, match="--boot 4: log has boots 0 to 3"):
         read(log, "4")
     got = said(cli, tmp_path, log, "--boot", "2")
@@ -604,7 +604,7 @@ def test_a_machine_that_gets_its_name_late_is_one(how, tmp_path, cli) -> None:
 def test_clocks_that_go_back_are_those_of_another_machine() -> None:
     one, other = (_of_hosts("short-monotonic", *hosts) for hosts in (["a"] * 9, ["b"]))
     assert read(one + other).notes == ()
-    assert "2 boots, of which all count" in read(one + one).notes[0]
+    assert "2 boots, and all count" in read(one + one).notes[0]
 
 
 def test_machines_by_their_addresses() -> None:
@@ -812,7 +812,7 @@ def test_other_messages_of_kernels(text, found) -> None:
         ),
         (
             "  5555555555555555 bad mem addr 0x000000000000a000 - 0x000000000000a000 reserved\n",
-            "no range",
+            "is not a range",
         ),
         ("mce: Memory error not recovered\n", "not recovered, without a page"),
     ],

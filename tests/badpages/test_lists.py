@@ -138,10 +138,10 @@ def test_an_object_of_ours_says_so_sooner_or_later() -> None:
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        (1, "item 0 of the entries is no object"),
-        ({"first": 1}, "first and last are no PFNs"),
-        ({"first": 2, "last": 1}, "first and last are no PFNs"),
-        ({"first": True, "last": 1}, "first and last are no PFNs"),
+        (1, "item 0 of the entries is not an object"),
+        ({"first": 1}, "first and last are not PFNs"),
+        ({"first": 2, "last": 1}, "first and last are not PFNs"),
+        ({"first": True, "last": 1}, "first and last are not PFNs"),
         ({"first": 1, "last": 1, "kind": "bad"}, "kind is not one of poisoned, "),
         ({"first": 1, "last": 1, "when": 7}, "when, source and where must be text or null"),
     ],
@@ -153,7 +153,7 @@ def test_refused_entries(entry, why) -> None:
 
 
 def test_entries_are_a_list() -> None:
-    with pytest.raises(InputError, match="the entries are no list"):
+    with pytest.raises(InputError, match="the entries are not a list"):
         json_form.parse(b'{"schema": "hwpkho.list/1", "pfns": [], "entries": 5}', "x")
 
 

@@ -62,10 +62,10 @@ def test_screens(text, listed, tmp_path, cli) -> None:
     ("text", "says"),
     [
         ("  Lowest Error Address: 00027ca9f010 (9.94GB)\n", "only limits"),
-        ("      Memtest86+ v6.20\n Pass: 1     Errors: 12\n", "none has its address"),
-        ("00027ca9f010 (9.94GB) test 7\n", "does not tell the exact address"),
+        ("      Memtest86+ v6.20\n Pass: 1     Errors: 12\n", "none has an address"),
+        ("00027ca9f010 (9.94GB) test 7\n", "does not give the exact address"),
         ("  0   0   5   00027ca9f010 (9.94GB)  Parity error detected near this address", "near"),
-        ("0x20,0x30..0x2f\n", "are no pages"),
+        ("0x20,0x30..0x2f\n", "is not a range of pages"),
         (_HEAD.format("Bad pages") + "0x20,0x3", ""),
         (_HEAD.format("Linux memmap") + "memmap=0x8$0x20ff8,0x8\n", "no address"),
         (_HEAD.format("Linux memmap") + "memmap=0x8$0x2\x07evil\n", "\\x07evil"),

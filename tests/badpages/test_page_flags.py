@@ -53,8 +53,8 @@ def test_page_types(text, listed, tmp_path, cli) -> None:
     ("text", "says"),
     [
         (f"offset\tlen\tflags\n10\t{_X}\n", "columns are not those"),
-        (f"offset\tlen\tflags\nffffffffffffffff\t2\t{_X}\n", "are no range"),
-        (f"offset\tlen\tflags\n10\t0\t{_X}\n", "are no range"),
+        (f"offset\tlen\tflags\nffffffffffffffff\t2\t{_X}\n", "are not a range"),
+        (f"offset\tlen\tflags\n10\t0\t{_X}\n", "are not a range"),
         ("offset\tlen\tflags\n10\t2\t___\n", "the line is cut"),
         ("0x0000000000080000\t 4 0 ____X\thwpoison\n", "counts 4 pages, 0 are listed"),
         ("hello\n", "no line of page-types"),
@@ -110,7 +110,7 @@ def test_a_sparse_copy(tmp_path, cli) -> None:
     with path.open("ab") as file:
         file.write(b"\0")
     got = cli("list", "--from", "kpageflags", path)
-    assert (got.code, "cut, or no page flags" in got.err) == (3, True)
+    assert (got.code, "cut off, or not page flags" in got.err) == (3, True)
 
 
 def test_a_pagemap_is_no_page_flags(tmp_path, cli) -> None:

@@ -118,7 +118,7 @@ def test_events(script, listed, kind, tmp_path, cli) -> None:
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xB9 << 56)}, 4096, 0, 0, '')",
          "without a physical address"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 0, 2, "
-         "'Unified Memory Controller (bank=17)')", "of the memory channel"),
+         "'Unified Memory Controller (bank=17)')", "a memory-channel address"),
         (_MC + "INSERT INTO mc_event VALUES (1, '', 'Uncorrected', 4096, 63)", "damaged number"),
         (_MCE + f"INSERT INTO mce_record VALUES (1, '', {_signed(0xBD << 56)}, 4096, 191, 0, '')",
          "without a physical address"),
@@ -126,9 +126,12 @@ def test_events(script, listed, kind, tmp_path, cli) -> None:
          "without a physical address"),
         (_CXL + f"INSERT INTO cxl_poison_event VALUES (1, '', 'List', 4096, {1 << 40})",
          "damaged number"),
-        (_DRAM + "INSERT INTO cxl_dram_event VALUES (1, '', 1, 0, -1)", "of a device"),
-        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', -1, 64)", "of a device"),
-        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', 0, 64)", "of a device"),
+        (_DRAM + "INSERT INTO cxl_dram_event VALUES (1, '', 1, 0, "
+            "-1)", "a device address"),
+        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', -1, "
+            "64)", "a device address"),
+        (_CXL + "INSERT INTO cxl_poison_event VALUES (1, '', 'List', 0, "
+            "64)", "a device address"),
         ("CREATE TABLE t (id INTEGER)", "without any table of rasdaemon"),
         ("CREATE VIEW memory_failure_event AS SELECT 1 AS id, '' AS timestamp, '0x1' AS pfn",
          "without any table of rasdaemon"),
@@ -186,7 +189,7 @@ def test_what_belongs_to_a_database_is_a_file(beside, what, tmp_path) -> None:
         other.symlink_to("/dev/zero")
     cost = forked.run("list", path)
     assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
-    assert f"{path.name}-{beside} beside it is no file".encode() in cost.err
+    assert f"{path.name}-{beside} beside it is not a file".encode() in cost.err
 
 
 def test_a_long_text_is_no_pfn(tmp_path, cli) -> None:
@@ -208,7 +211,7 @@ def test_a_schema_of_thousands_of_tables_is_given_up(tmp_path, cli, monkeypatch)
     began = time.thread_time()
     got = cli("list", path)
     assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
-    assert "makes more work than its size allows" in got.err
+    assert "takes more work than its size allows" in got.err
     assert time.thread_time() - began < 2
 
 
@@ -331,7 +334,7 @@ def test_a_copy_is_made_of_no_more_than_anybody_has(tmp_path, cli, monkeypatch) 
         monkeypatch.setattr("sys.stdin", file)
         got = cli("list", "-")
     assert (got.code, got.err.count("\n")) == (3, 1)
-    assert "too many to read a copy" in got.err
+    assert "too large to read from a copy" in got.err
 
 
 def test_from_standard_input(tmp_path, cli, monkeypatch) -> None:

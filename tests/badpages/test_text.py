@@ -83,7 +83,7 @@ def test_a_list_in_blocks_is_the_list_at_once(words, gaps):
 
 def test_a_word_as_long_as_a_block(monkeypatch):
     monkeypatch.setattr(text_form, "_BLOCK", 8)
-    with pytest.raises(InputError, match="line 2: a word of 8 bytes is no PFN"):
+    with pytest.raises(InputError, match="line 2: a word of 8 bytes is not a PFN"):
         text_form.parse(b"0x1\n" + b"1" * 30, "list")
     assert text_form.parse(b"1\n" + b"#" * 30, "list").pfns.tolist() == [1]
 
@@ -95,9 +95,9 @@ def test_what_makes_a_list_too_long(monkeypatch):
         text_form.parse(b"1 2\n3 0x10-0x12 9\n", "list")
     with pytest.raises(InputError, match="item 2 makes the list longer than 5 PFNs"):
         json_form.parse(_json(pfns=[1, [2, 4], [7, 9]]).encode(), "list")
-    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+    with pytest.raises(InputError, match="item 0 of the PFNs is neither a PFN"):
         json_form.parse(_json(pfns=[[1, 2, 3]]).encode(), "list")
-    with pytest.raises(InputError, match="item 0 of the PFNs is no PFN"):
+    with pytest.raises(InputError, match="item 0 of the PFNs is neither a PFN"):
         json_form.parse(_json(pfns=[[1, True]]).encode(), "list")
 
 
@@ -107,27 +107,27 @@ def test_what_makes_a_list_too_long(monkeypatch):
         ("1\nff", 2, "--base 16"),
         ("1\n\n# c\n1f", 4, "--base 16"),
         ("1f", 1, "--base 16"),
-        ("0x", 1, "no PFN"),
-        ("0xg", 1, "no PFN"),
-        ("1 -2", 1, "'-2' is no PFN"),
-        ("-", 1, "no PFN"),
-        ("1-", 1, "no PFN"),
-        ("1--2", 1, "no PFN"),
-        ("1-2-3", 1, "no PFN"),
+        ("0x", 1, "not a PFN"),
+        ("0xg", 1, "not a PFN"),
+        ("1 -2", 1, "'-2' is not a PFN"),
+        ("-", 1, "not a PFN"),
+        ("1-", 1, "not a PFN"),
+        ("1--2", 1, "not a PFN"),
+        ("1-2-3", 1, "not a PFN"),
         ("5-4", 1, "before it starts"),
         ("0-0xffffffff", 1, "longer than"),
-        ("1\n0x10000000000000000", 2, "no PFN"),
-        ("18446744073709551616", 1, "no PFN"),
-        ("1\n" + "9" * 5000, 2, "no PFN"),
-        ("1_0", 1, "no PFN"),
-        ("+1", 1, "no PFN"),
-        ("1.5", 1, "no PFN"),
-        ("0x1\n0x1_0", 2, "no PFN"),
-        ("0x1\n2x3", 2, "no PFN"),
-        ("0x1\n0x", 2, "no PFN"),
-        ("٣", 1, "no PFN"),
-        ("\x1b[31m", 1, "a word of 5 characters is no PFN"),
-        ("hello", 1, "no PFN"),
+        ("1\n0x10000000000000000", 2, "not a PFN"),
+        ("18446744073709551616", 1, "not a PFN"),
+        ("1\n" + "9" * 5000, 2, "not a PFN"),
+        ("1_0", 1, "not a PFN"),
+        ("+1", 1, "not a PFN"),
+        ("1.5", 1, "not a PFN"),
+        ("0x1\n0x1_0", 2, "not a PFN"),
+        ("0x1\n2x3", 2, "not a PFN"),
+        ("0x1\n0x", 2, "not a PFN"),
+        ("٣", 1, "not a PFN"),
+        ("\x1b[31m", 1, "a word of 5 characters is not a PFN"),
+        ("hello", 1, "not a PFN"),
         ("0x1-0x2 5-4", 1, "before it starts"),
     ],
 )
@@ -143,21 +143,21 @@ def _json(**changes):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("{", "no JSON document"),
-        ('{"a":' * 5000, "no JSON document"),
+        ("{", "not a JSON document"),
+        ('{"a":' * 5000, "not a JSON document"),
         ("{}", "JSON without a schema holds no PFNs"),
         (_json(schema=1), "holds no PFNs"),
         (_json(schema="hwpkho.memmap/1"), "holds no PFNs"),
         (_json(schema="\x1b[31m"), "schema of another program"),
-        (_json(pfns=None), "are no list"),
-        (_json(pfns="123"), "are no list"),
-        (_json(pfns=[1, -1]), "item 1 .* no PFN"),
-        (_json(pfns=[1, True]), "item 1 .* no PFN"),
-        (_json(pfns=[1, 1.0]), "item 1 .* no PFN"),
-        (_json(pfns=["1"]), "item 0 .* no PFN"),
-        (_json(pfns=[2**64]), "item 0 .* no PFN"),
-        (_json(pfns=[[1]]), "item 0 .* no PFN"),
-        (_json(pfns=[[1, 2, 3]]), "item 0 .* no PFN"),
+        (_json(pfns=None), "are not a list"),
+        (_json(pfns="123"), "are not a list"),
+        (_json(pfns=[1, -1]), "item 1 .* neither a PFN"),
+        (_json(pfns=[1, True]), "item 1 .* neither a PFN"),
+        (_json(pfns=[1, 1.0]), "item 1 .* neither a PFN"),
+        (_json(pfns=["1"]), "item 0 .* neither a PFN"),
+        (_json(pfns=[2**64]), "item 0 .* neither a PFN"),
+        (_json(pfns=[[1]]), "item 0 .* neither a PFN"),
+        (_json(pfns=[[1, 2, 3]]), "item 0 .* neither a PFN"),
         (_json(pfns=[1, [3, 2]]), "item 1: the range ends"),
         (_json(pfns=[[0, 2**40]]), "longer than"),
         (_json(page_size=5000), "page_size 5000"),
@@ -221,7 +221,7 @@ def test_a_list_that_windows_saved(encoding, tmp_path, cli, monkeypatch) -> None
     path.write_bytes(text.encode(encoding))
     assert cli("list", "--pfns", path).out == "0x9\n"
     path.write_bytes((text + "0x9-zz\r\n").encode(encoding))
-    assert "line 3: a word of 6 characters is no PFN" in cli("list", "--from", "text", path).err
+    assert "line 3: a word of 6 characters is not a PFN" in cli("list", "--from", "text", path).err
     monkeypatch.setattr(text_form, "_MAX_UTF16", 4)
     got = cli("list", "--from", "text", path)
     assert (got.code, got.out) == (3, "")

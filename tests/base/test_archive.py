@@ -134,7 +134,7 @@ def test_the_later_of_two_files_counts_and_that_is_said(tmp_path) -> None:
     found = places.within(path)
     assert found is not None
     cut, left_out = found[0].notes()
-    assert cut == f"{path}: has no end as tar writes it: it may be cut off"
+    assert cut == f"{path}: has no tar end mark: it may be cut off"
     assert "1 files of which a later one has the name" in left_out
     assert "1 files in a folder's place" in left_out
 
@@ -212,7 +212,7 @@ def _sparse(numbers: list[int], real: int, data: bytes = b"") -> bytes:
 )  # fmt: skip
 def test_bent_maps_of_holes(numbers, real, tmp_path) -> None:
     (tmp_path / "x").write_bytes(_sparse(numbers, real, b"data" * 128))
-    with pytest.raises(InputError, match="no sound map of holes"):
+    with pytest.raises(InputError, match="no valid map of holes"):
         opening.enter(str(tmp_path / "x"))
 
 

@@ -79,7 +79,7 @@ def test_what_nobody_can_use_is_refused_everywhere(place, name, cli, tmp_path, m
 
 @pytest.mark.parametrize("text", UNUSABLE.values())
 def test_one_line_says_why(text):
-    with pytest.raises(InputError, match=r"^here: (no JSON document|a lone surrogate)") as error:
+    with pytest.raises(InputError, match=r"^here: (not a JSON document|a lone surrogate)") as error:
         jsontext.load(text.encode(), "here")
     assert "\n" not in str(error.value)
 

@@ -311,5 +311,5 @@ def test_small_reads_no_more_than_it_was_asked_for(tmp_path):
     assert opening.small(str(path), 3) == b"1234"
     with pytest.raises(InputError, match="Is a directory"):
         opening.small(str(tmp_path), 3)
-    with pytest.raises(InputError, match="no path"):
+    with pytest.raises(InputError, match="not a path"):
         opening.regular("a\0b")

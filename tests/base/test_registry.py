@@ -187,7 +187,7 @@ def test_a_toy_form_of_list_is_written(cli, tmp_path: Path) -> None:
     for command in ("merge", "encode"):
         made = cli(command, tmp_path / "list", "--to", "toy-list", "-o", tmp_path / command)
         assert made.code == 1, made.err
-        assert "1 bad page is left out: toy-list has no place" in made.err
+        assert "1 bad page is left out: toy-list has no room" in made.err
         assert "toy-list" in cli(command, "--help").out.replace("\n", "").replace(" ", "")
         again = cli("diff", "--json", tmp_path / "list", tmp_path / command)
         assert (again.json["removed"], again.json["added"]) == ([0x10000000000000], [])

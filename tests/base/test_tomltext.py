@@ -84,7 +84,7 @@ def test_what_the_reader_gets_is_short():
         with pytest.raises(InputError, match="dotted key"):
             tomltext.load((part * 30 + "a = 1").encode(), "x")
     assert tomltext.load(b"a.b.c = 1.5", "x") == {"a": {"b": {"c": 1.5}}}
-    with pytest.raises(InputError, match="x: no TOML: "):
+    with pytest.raises(InputError, match="x: not TOML: "):
         tomltext.load(b"a = \xff", "x")
 
 

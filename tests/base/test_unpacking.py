@@ -267,7 +267,7 @@ def test_the_limit_is_a_size(case, monkeypatch) -> None:
         monkeypatch.setenv(unpacking.LIMIT, value)
         assert run_cli("decode", "memory").code == code, value
     assert run_cli("decode", "memory").err == (
-        "hwpkho: HWPKHO_MAX_UNPACKED=a: is no size such as 64G\n"
+        "hwpkho: HWPKHO_MAX_UNPACKED=a: is not a size such as 64G\n"
     )
 
 
@@ -319,13 +319,13 @@ def test_it_is_unpacked_once(case, method, monkeypatch) -> None:
     ("method", "says"),
     [
         ("zstd", "to read it before Python 3.14 install the extra: pip install 'hwpkho[kdump]'"),
-        ("bzip2", "this Python was built without what reads it"),
-        ("xz", "this Python was built without what reads it"),
+        ("bzip2", "this Python was built without support for it"),
+        ("xz", "this Python was built without support for it"),
     ],
 )
 def test_without_its_library(method, says, case, monkeypatch) -> None:
     if sys.version_info >= (3, 14):
-        says = "this Python was built without what reads it"
+        says = "this Python was built without support for it"
     _pack(case, method)
     for module in ("compression", "compression.zstd", "backports.zstd", "bz2", "lzma"):
         monkeypatch.setitem(sys.modules, module, None)

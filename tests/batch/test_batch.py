@@ -515,17 +515,17 @@ def test_what_a_manifest_says_of_lists(tmp_path, cli):
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
-        ("not json", 3, "line 2: no JSON"),
+        ("not json", 3, "line 2: not a JSON"),
         ("[1]", 3, "line 2: expected an object"),
-        ("[" * 100000, 3, "line 2: no JSON"),
-        ("\xff", 3, "line 2: no JSON"),
+        ("[" * 100000, 3, "line 2: not a JSON"),
+        ("\xff", 3, "line 2: not a JSON"),
         ({"inputs": ["a"]}, 3, "line 2: expected an object with case and inputs"),
         ({"case": "", "inputs": ["a"]}, 3, "line 2: case must be a name"),
         ({"case": 5, "inputs": ["a"]}, 3, "line 2: case must be a name"),
         ({"case": "x"}, 3, "line 2: inputs must be paths"),
         ({"case": "x", "inputs": []}, 3, "line 2: inputs is empty"),
         ({"case": "x", "inputs": [1]}, 3, "line 2: inputs must be paths"),
-        ({"case": "x", "inputs": ["-"]}, 3, "standard input belongs to no case"),
+        ({"case": "x", "inputs": ["-"]}, 3, "standard input cannot be part of a case"),
         ({"case": "x", "inputs": ["a\0b"]}, 3, "a path with a NUL byte"),
         ({"case": "x", "inputs": ["a"], "memmap": {}}, 3, "memmap must be paths"),
         ({"case": "x", "inputs": ["a"], "maps": []}, 3, "unknown key maps"),
@@ -814,7 +814,7 @@ def test_nothing_is_quoted_out_of_what_is_no_list(text, tmp_path, cli):
 @pytest.mark.parametrize("word", ["0x12g4", "12l4", "1O", "0x10-0x2g"])
 def test_a_slip_in_a_number_is_shown(word, tmp_path, cli):
     (tmp_path / "x").write_text(f"0x10\n{word}\n")
-    assert f"line 2: '{word}' is no PFN" in cli("validate", tmp_path / "x").err
+    assert f"line 2: '{word}' is not a PFN" in cli("validate", tmp_path / "x").err
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ WRONG = {
     "[diff]\nfail-on = 'error'": "hwpkho.toml: diff.fail-on: 'error' is not one of 'removed', "
          "'added', 'any'",
     "[merge]\nkeep-all = 'yes'": "hwpkho.toml: merge.keep-all: takes true or false",
-    "max-pages = ": "hwpkho.toml: no TOML: Invalid value (at ",
-    "a" * 70000: "hwpkho.toml: no TOML: ",
-    "x = " + "[" * 20000: "hwpkho.toml: no TOML: ",
-    "\x1b[2J = 1": "hwpkho.toml: no TOML: ",
+    "max-pages = ": "hwpkho.toml: not TOML: Invalid value (at ",
+    "a" * 70000: "hwpkho.toml: not TOML: ",
+    "x = " + "[" * 20000: "hwpkho.toml: not TOML: ",
+    "\x1b[2J = 1": "hwpkho.toml: not TOML: ",
     '"\\u001b[2J" = 1': "hwpkho.toml: \\x1b[2J: no such setting",
 }  # fmt: skip
 
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_read(here, monkeypatch) -> None:
     (here / "hwpkho.toml").write_bytes(b"# x\n" * 300_000)
     assert "more than 1048576 bytes, too long for a" in run_cli("validate", "list").err
     (here / "hwpkho.toml").write_bytes(b"\xff\xfe\0")
-    assert "hwpkho.toml: no TOML: no UTF-8 at offset 0x0\n" in run_cli("validate", "list").err
+    assert "hwpkho.toml: not TOML: not UTF-8 at offset 0x0\n" in run_cli("validate", "list").err
     (here / "hwpkho.toml").unlink()
     (here / "sub" / "pyproject.toml").mkdir()  # what is no file is no configuration
     monkeypatch.chdir(here / "sub")

@@ -233,7 +233,7 @@ def test_subtrees_from_files(cli, lst, tmp_path):
     for bad, code, words in (
         (f"LUO={tmp_path / 'none'}", 3, "No such file"),
         (f"LUO={tmp_path / 'empty'}", 3, "0 bytes"),
-        (f"hwpoison={blob}", 2, "of that name is there already"),
+        (f"hwpoison={blob}", 2, "of that name exists already"),
         ("LUO", 2, "not NAME=FILE"),
     ):
         result = cli("encode", lst, *PLACED, "-o", tmp_path / "x", "--subtree", bad)
@@ -539,4 +539,4 @@ def test_a_root_fdt_is_no_device_tree(cli, lst, tmp_path):
     root = captures.folder("x86-structv1-small") / "root_fdt.page"
     result = cli("encode", lst, *PLACED, "-o", tmp_path / "out", "--dtb", root)
     assert (result.code, (tmp_path / "out").exists()) == (3, False)
-    assert "root_fdt.page: this is a structure of a handover, no device tree; " in result.err
+    assert "root_fdt.page: this is a structure of a handover, not a device tree; " in result.err

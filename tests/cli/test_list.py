@@ -110,7 +110,7 @@ def test_output_goes_to_a_file(way: list[str], tmp_path: Path, cli: Cli) -> None
     ("text", "says"),
     [
         ("memmap=1M!2399M", "reserves nothing"),
-        ("memmap=4K$", "no size or address"),
+        ("memmap=4K$", "not a size or address"),
         ("reserve_mem=12M:4096:oops", "no address"),
         ("memmap=4K$0xffffffffffffffff", "does not fit|expected"),
     ],

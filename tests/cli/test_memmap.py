@@ -97,7 +97,7 @@ def test_document_of_a_small_map(cli: Callable[..., Result]) -> None:
         ([FIXTURES / "11-negative/empty.txt"], 3, "empty"),
         (["--next-cmdline", "memmap=bogus@", E820], 2, "memmap="),
         (["--next-cmdline", "mem=1G", "--to", "e820", E820], 2, "--next-cmdline"),
-        (["--to", "e820", EFI_ARM64], 2, "no e820 map"),
+        (["--to", "e820", EFI_ARM64], 2, "not an e820 map"),
     ],
 )
 def test_exit_codes_and_one_line(

@@ -358,8 +358,8 @@ def test_stale_entries_fail_only_where_notes_do(replay, tmp_path):
         ('accept = "HP601"\n', "accept must be a list"),
         ("accept = [1]\n", "entry 1: expected a table"),
         ("no toml\n", "a baseline is TOML or JSON"),
-        ("{no json", "no JSON document"),
-        ("{" + '"accept":[' * 100000, "no JSON document"),
+        ("{no json", "not a JSON document"),
+        ("{" + '"accept":[' * 100000, "not a JSON document"),
         ("\xff\xfe", "a baseline is TOML or JSON"),
     ],
 )

@@ -551,27 +551,27 @@ _WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "boote
         ({"schema": "x"}, "its schema is not"),
         ({"page_size": 5}, "page_size, release or iomem makes no sense"),
         ({"iomem": 7}, "page_size, release or iomem makes no sense"),
-        ({"handed": [1, 2, 1 << 64]}, "no integer below 2^64"),
+        ({"handed": [1, 2, 1 << 64]}, "not an integer below 2^64"),
         ({"handed": [1, 2]}, "handed: expected [root FDT, scratch array, length of that]"),
         ({"handed": {}}, "handed: expected [root FDT, scratch array, length of that]"),
         ({"copies": {}}, "copies: expected a list"),
         ({"copies": [3]}, "copies: expected an object with name, role, fdt, subtrees, scratch, "),
         ({"copies": [{"name": "x"}]}, "it has no role"),
         ({"copies": [{**_COPY, "subtrees": []}]}, "subtrees: expected an object"),
-        ({"copies": [{**_COPY, "subtrees": {"x": 1}}]}, "a copy is no base64"),
-        ({"copies": [{**_COPY, "subtrees": {"x": "\xe4"}}]}, "a copy is no base64"),
+        ({"copies": [{**_COPY, "subtrees": {"x": 1}}]}, "a copy is not base64"),
+        ({"copies": [{**_COPY, "subtrees": {"x": "\xe4"}}]}, "a copy is not base64"),
         ({"copies": [{**_COPY, "role": []}]}, "neither in nor out"),
         ({"copies": [{**_COPY, "scratch": [[1]]}]}, "scratch of a copy: expected [start, size]"),
         ({"copies": [{**_COPY, "scratch": 1}]}, "scratch of a copy: expected a list"),
-        ({"copies": [{**_COPY, "unreadable": 1}]}, "no text"),
+        ({"copies": [{**_COPY, "unreadable": 1}]}, "not text"),
         ({"boot": [{"fdt": 1}]}, "boot: expected an object with fdt, fdt_size, scratch, "),
         ({"boot": None}, "boot: expected a list"),
-        ({"passed": [[]]}, "passed: expected an object with phys, why, severity; it is none"),
+        ({"passed": [[]]}, "passed: expected an object with phys, why, severity; this is not one"),
         ({"passed": [{"phys": 1, "why": "x", "severity": {}}]}, "passed over has no reason"),
         ({"copies": [_COPY] * 1000}, "1000 copies of debugfs"),
         ({"copies": [{**_COPY, "role": "x"}]}, "neither in nor out"),
-        ({"copies": [{**_COPY, "fdt": "?"}]}, "a copy is no base64"),
-        ({"copies": [{**_COPY, "unusable": [1]}]}, "no text"),
+        ({"copies": [{**_COPY, "fdt": "?"}]}, "a copy is not base64"),
+        ({"copies": [{**_COPY, "unusable": [1]}]}, "not text"),
         ({"boot": [_WORDS] * 10_000}, "10000 words of boot loaders"),
         ({"boot": [{**_WORDS, "booted": 1}]}, "for the running kernel"),
         ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over has no reason"),
@@ -687,7 +687,7 @@ def test_a_core_without_a_memory_map_is_told(tmp_path: Path, cli: Any, capture: 
     bad = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", b"[]"))
     result = cli("memmap", bad)
     assert result.code == 3
-    assert "HWPKHO-CAPTURE note: the note: expected an object with schema; it is none" in result.err
+    assert "HWPKHO-CAPTURE note: the note: expected an object with schema; this" in result.err
 
 
 def test_an_iomem_without_end_is_refused(root: Path) -> None:

@@ -359,7 +359,7 @@ def test_the_coarser_unit_wins_unless_the_user_says_otherwise(cli, tmp_path):
     assert f"{(1 << 18) - 512} good pages are excluded, too" in got.err
     assert "2 units of 1 GiB set, of 128 from 0x40000000 on (16 bytes)" in got.told
     found = _ranges(cli, "--from", "efi-table", tmp_path / "t", "--layout", "bitmap-base")
-    # The base of the fine one is no multiple of 1 GiB: it is rounded down.
+    # The base of the fine one is not a multiple of 1 GiB: it is rounded down.
     assert (found["unit_size"], found["phys_base"]) == (GIB, GIB)
     assert found["ranges"] == [[GIB, 2 * GIB - 1], [5 * GIB, 6 * GIB - 1]]
     got = cli(*args, "--unit", "2M", "-o", tmp_path / "t")
@@ -461,7 +461,7 @@ def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path):
     at = hex(efi.truth("b-kho-gen1")["table_phys"])
     for command in (["merge"], ["list"], ["encode", "--to", "list"]):
         got = cli(*command, image)
-        assert f"the EFI table at {at} is not in the list; --efi-table {at} takes it" in got.told
+        assert f"the EFI table at {at} is not in the list; --efi-table {at} reads it" in got.told
         assert "is not in the list" not in cli(*command, image, "--efi-table", at).err
 
 

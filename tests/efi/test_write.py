@@ -288,12 +288,12 @@ def test_the_unit_of_a_large_machine_doubles():
         (["--unit", "3M"], "takes a power of two"),
         (["--unit", "2048"], "takes a power of two"),
         (["--unit", "4096", "--page-size", "16384"], "takes a power of two"),
-        (["--phys-base", "0x1000"], "no multiple of the unit"),
+        (["--phys-base", "0x1000"], "not a multiple of the unit"),
         (["--layout", "bitmap", "--phys-base", "2M"], "begins at address 0"),
         (["--layout", "list", "--unit", "2M"], "has no units"),
-        (["--at", "0x1001"], "no multiple of 8"),
+        (["--at", "0x1001"], "not a multiple of 8"),
         (["--at", "0x1ff8", "--layout", "list"], "across two pages"),
-        (["--at", "0xfffffffffffff000"], "passes the end"),
+        (["--at", "0xfffffffffffff000"], "reaches past the end"),
     ],
 )
 def test_what_no_kernel_takes_is_not_written(args, why, cli, tmp_path: Path):

@@ -210,7 +210,7 @@ def late_property() -> bytes:
 @pytest.mark.parametrize(
     ("blob", "words"),
     [
-        (late_property(), "behind a subnode"),
+        (late_property(), "after a subnode"),
         (tree(fdt.Node("", children=[fdt.Node("x"), fdt.Node("x")])), "cannot be edited"),
         (tree(fdt.Node("", properties=[prop("a", b""), prop("a", b"")])), "cannot be edited"),
         (tree(fdt.Node("", children=[fdt.Node("\xe9")])), "cannot be edited"),

@@ -140,8 +140,8 @@ def test_blocks_are_those_that_single_runs_give(pfns, wanted):
         ({"capacity": (1 << 27) + 1}, "capacity"),
         ({"pfns": Listing(range(600)), "capacity": 512}, "600 PFNs do not fit"),
         ({"at": None}, "no place for the handover"),
-        ({"at": 0x6000_0800}, "no address of a page"),
-        ({"at": 0}, "no address of a page"),
+        ({"at": 0x6000_0800}, "not the address of a page"),
+        ({"at": 0}, "not the address of a page"),
         ({"at": PHYS_LIMIT}, "below 2^52"),
         ({"at": 0x1000}, "first 1 MiB"),
         ({"at": PHYS_LIMIT - 4096}, "no room"),
@@ -149,19 +149,19 @@ def test_blocks_are_those_that_single_runs_give(pfns, wanted):
         ({"ram": ((PHYS_LIMIT, 4096),)}, "past 2^52"),
         ({"ram": ((0x7000_0000, 1 << 20),)}, "outside the RAM"),
         ({"at": None, "ram": ((0x6000_0000, 0x8000),)}, "no room"),
-        ({"at": None, "ram": ((0x6000_0800, 0x800),)}, "no room: of 0 B"),
+        ({"at": None, "ram": ((0x6000_0800, 0x800),)}, "no room: the 0 B"),
         ({"at": None, "ram": ((0, 1 << 20),)}, "no room"),
-        ({"scratch": ((0x5000_0000, 0),)}, "no whole number of pages"),
-        ({"scratch": ((0x5000_0800, 4096),)}, "no whole number of pages"),
+        ({"scratch": ((0x5000_0000, 0),)}, "not a whole number of pages"),
+        ({"scratch": ((0x5000_0800, 4096),)}, "not a whole number of pages"),
         ({"scratch": ((PHYS_LIMIT - 4096, 8192),)}, "past 2^52"),
         ({"scratch": ((0, 8192), (4096, 4096))}, "overlaps"),
-        ({"subtrees": (("a/b", b"x"),)}, "no name of a device-tree node"),
+        ({"subtrees": (("a/b", b"x"),)}, "not a valid name of a device-tree node"),
         ({"subtrees": (("a\x1b", b"x"),)}, "'a\\x1b'"),
-        ({"subtrees": (("hwpoison@0", b"x"),)}, "of that name is there already"),
-        ({"subtrees": (("a", b"x"), ("a", b"y"))}, "of that name is there already"),
+        ({"subtrees": (("hwpoison@0", b"x"),)}, "of that name exists already"),
+        ({"subtrees": (("a", b"x"), ("a", b"y"))}, "of that name exists already"),
         (
             {"subtrees": (("kexec-metadata", b"x"),), "metadata": KexecMetadata("x", 1)},
-            "of that name is there already",
+            "of that name exists already",
         ),
         ({"subtrees": (("a", b""),)}, "0 bytes"),
         ({"subtrees": (("a", bytes((16 << 20) + 1)),)}, "16777217 bytes"),
@@ -308,14 +308,14 @@ def test_places_that_cannot_be(tmp_path):
         output.file(str(tmp_path / "a/b")),
     ):
         pytest.fail("must not get here")
-    with pytest.raises(UsageError, match="no regular file"), output.file(str(tmp_path)):
+    with pytest.raises(UsageError, match="not a regular file"), output.file(str(tmp_path)):
         pytest.fail("must not get here")
     with pytest.raises(InputError, match="/proc/x: No such file"), output.file("/proc/x"):
         pytest.fail("must not get here")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="Not a directory"), output.file(f"{tmp_path}/file/x"):
         pytest.fail("must not get here")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         output.check_folder(str(tmp_path / "file"), str.isdigit, force=True)
     with (
         pytest.raises(InputError, match=r"/a/b: there is no folder /.*/a$"),

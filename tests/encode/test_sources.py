@@ -50,7 +50,7 @@ def test_a_subtree_is_kept(keep):
         ({"size": MAX_SUBTREE}, "is not in the image"),
         ({"phys": 0x1234_5000}, "0x12345000 is not in the image"),
         ({"phys": 2**64 - 1}, "is not in the image"),
-        ({"name": "L\x1b[2J"}, "subtree L\\x1b[2J is left out: no name"),
+        ({"name": "L\x1b[2J"}, "subtree L\\x1b[2J is left out: not a valid name"),
         ({"name": "kexec-metadata"}, "a second one of that name"),
     ],
 )
@@ -113,7 +113,7 @@ def test_kexec_metadata_from_a_file(cli, tmp_path):
     args = ("encode", tmp_path / "list", *PLACED, "-o", tmp_path / "out", "--subtree", given)
     result = cli(*args, "--kexec-count", "1")
     assert result.code == 2
-    assert "of that name is there already" in result.err
+    assert "of that name exists already" in result.err
     document = cli(*args).json
     assert document["handover"]["kexec_metadata"] == {"previous_release": "6.6.6", "kexec_count": 7}
 

@@ -669,7 +669,7 @@ def test_a_file_where_a_folder_belongs(tmp_path, cli):
     for args in (["ask", tmp_path / "d", "lost"], ["shell", tmp_path / "d"]):
         got = cli("fleet", *args)
         assert (got.code, got.err.count("\n")) == (3, 1)
-        assert "day=2026-01-01: is no folder; move it out of the data set" in got.err
+        assert "day=2026-01-01: is not a folder; move it out of the data set" in got.err
 
 
 def test_a_data_set_that_is_a_file_is_said_to_be_one(tmp_path, cli):

@@ -560,7 +560,7 @@ def test_bitmap_tracker_damage(tmp_path):
         ("<Q", 0, 0x1001, "is not page aligned"),
         ("<I", 8, 64, "order 64"),
         ("<I", 12, 4096, "announces"),
-        ("<Q", 16, 4096, "is none that a kernel makes"),
+        ("<Q", 16, 4096, "is not one that a kernel makes"),
         ("<Q", 24, 0, "null pointer"),
     ):
         m = Machine(arch="x86_64")

@@ -225,5 +225,5 @@ def test_blocks_of_nothing_end_soon(size, tmp_path):
         file.truncate(4096 + size)
     got = forked.run("decode", tmp_path / "dump", limits={"CPU": 20})
     assert (got.code, got.err.count(b"\n")) == (3, 1)
-    assert b"32769 blocks of no bytes; this is no flattened dump" in got.err
+    assert b"32769 blocks of no bytes; this is not a flattened dump" in got.err
     assert got.cpu < 2

@@ -207,7 +207,7 @@ def test_descriptors_that_share_a_hit(tmp_path: Path) -> None:
     few = DESC.pack(data_offset(30), 4096, RAW, 0) * 30
     page = MAGIC.ljust(4096, b"\0")
     assert search(tmp_path / "x", image(few, page)) == list(range(0, 30 * 4096, 4096))
-    with pytest.raises(InputError, match="this is no memory image"):
+    with pytest.raises(InputError, match="this is not a memory image"):
         search(tmp_path / "x", image(DESC.pack(at, 4096, RAW, 0) * 50_000, page))
 
 
@@ -216,7 +216,7 @@ def test_descriptors_that_overlap(method: int, tmp_path: Path) -> None:
     data = bytes(20_000)
     at = data_offset(20_000)
     table = b"".join(DESC.pack(at + i % 9000, 4000 + i // 9000, method, 0) for i in range(20_000))
-    with pytest.raises(InputError, match="this is no memory image"):
+    with pytest.raises(InputError, match="this is not a memory image"):
         search(tmp_path / "x", image(table, data))
 
 
@@ -253,7 +253,7 @@ def test_pages_that_blow_up(tmp_path: Path) -> None:
     for frame in frames:
         table += DESC.pack(at + len(data), len(frame), ZSTD, 0)
         data += frame
-    with pytest.raises(InputError, match="this is no memory image"):
+    with pytest.raises(InputError, match="this is not a memory image"):
         search(tmp_path / "x", image(bytes(table), bytes(data), 65536, b""))
 
 
@@ -262,7 +262,7 @@ def test_bombs_use_the_budget_up(tmp_path: Path) -> None:
     at = data_offset(1000, 65536)
     table = b"".join(DESC.pack(at + i, 65011, LZO, 0) for i in range(1000))
     start = time.process_time()
-    with pytest.raises(InputError, match="this is no memory image"):
+    with pytest.raises(InputError, match="this is not a memory image"):
         search(tmp_path / "x", image(table, bytes(1000) + lzo_bomb(), 65536, b""))
     assert time.process_time() - start < 2
 

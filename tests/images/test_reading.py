@@ -183,7 +183,9 @@ def test_many_segments_over_the_same_memory_are_refused(size, count, tmp_path_fa
     for held in (count, count - 1):
         source = _of(tmp_path_factory, [(0x10000, bytes(size))] * held)
         if held == count:
-            with pytest.raises(InputError, match="too many segments hold 0x10000; this is no mem"):
+            with pytest.raises(
+                InputError, match="too many segments hold 0x10000; this is not a mem"
+            ):
                 source.read(0x10000, size)
         else:
             assert source.read(0x10000, size) == bytes(size)

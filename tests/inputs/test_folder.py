@@ -265,7 +265,7 @@ def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path) -> None:
     (host / "memory.elf").unlink()
     assert "37 live entries" in run_cli("decode", host).said
     got = run_cli("validate", "--batch", host / f"kho.tar{suffix}")
-    assert got.err.endswith("this is an archive, no manifest; give it without --batch\n")
+    assert got.err.endswith("this is an archive, not a manifest; give it without --batch\n")
 
 
 def test_logs_of_one_machine_are_one_list(tmp_path) -> None:
@@ -352,8 +352,8 @@ def test_a_tar_that_tar_made_of_debugfs_itself(tmp_path) -> None:
     got = run_cli("decode", path)
     assert got.code == 3
     assert got.err == (
-        f"hwpkho: {path}: every file in this archive is empty: tar packs those of debugfs and "
-        "/proc so; copy them (cp -r) and pack the copy\n"
+        f"hwpkho: {path}: every file in this archive is empty, as tar packs files of debugfs and "
+        "/proc; copy them first (cp -r) and pack the copy\n"
     )
 
 

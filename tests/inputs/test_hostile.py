@@ -435,7 +435,7 @@ def test_a_case_has_no_more_paths_than_anybody_gives(tmp_path, cli):
 def test_a_core_is_no_manifest(capture, cli):
     result = cli("validate", "--batch", capture("x86-structv1-small"))
     assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
-    assert "this is a memory image, no manifest" in result.err
+    assert "this is a memory image, not a manifest" in result.err
 
 
 @pytest.mark.parametrize("depth", [3 * 10**8, 10**20, -1, 1.5, True, None, "1"])
@@ -447,7 +447,7 @@ def test_the_depth_of_a_resource_is_bounded(depth, tmp_path, cli):
     path.write_text(json.dumps(document))
     result = cli("memmap", path, "--to", "iomem")
     assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
-    assert "not as hwpkho.memmap/1 says: depth must be 0 to 64\n" in result.err
+    assert "not valid hwpkho.memmap/1: depth must be 0 to 64\n" in result.err
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_what_is_wrong_with_a_document_is_said_in_words(document, why, tmp_path,
     path.write_text(json.dumps(document))
     result = cli("memmap", path)
     assert (result.code, result.out) == (3, "")
-    assert result.err == f"hwpkho: {path}: not as hwpkho.memmap/1 says: {why}\n"
+    assert result.err == f"hwpkho: {path}: not valid hwpkho.memmap/1: {why}\n"
 
 
 def test_a_picture_of_a_long_run_is_drawn_at_once(tmp_path):
@@ -636,7 +636,7 @@ def test_what_is_larger_than_its_form_can_be_is_not_read(tmp_path):
     os.truncate(path, 128 << 20)
     cost = forked.run("memmap", path)
     assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
-    assert b"more than 4 MiB are no memory map" in cost.err
+    assert b"more than 4 MiB, too large for a memory map" in cost.err
     assert cost.peak < MAX_PEAK
 
 

@@ -65,9 +65,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 GIVE = "give a dump or a list"
-HANDOVER = "no handover"
+HANDOVER = "not a handover"
 MISTAKES = {
-    "validate iomem.txt": "iomem.txt: this is a memory map (iomem), no list; give it with --memmap",
+    "validate iomem.txt": "iomem.txt: this is a memory map (iomem), not a list; "
+        "give it with --memmap",
     "validate iomem.txt --memmap list":
         "iomem.txt is a memory map and list a list of bad pages: swap them (--memmap iomem.txt)",
     "validate iomem.txt --memmap vmcore":
@@ -75,9 +76,9 @@ MISTAKES = {
     "validate iomem.txt --memmap kho":
         "iomem.txt is a memory map and kho a copy of debugfs: swap them (--memmap iomem.txt)",
     "validate list --memmap list":
-        "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
+        "list: this is a list of bad pages, not a memory map; judge it: hwpkho validate list",
     "validate vmcore --memmap kho":
-        "kho: this is a copy of debugfs, no memory map; decode it: hwpkho decode kho",
+        "kho: this is a copy of debugfs, not a memory map; decode it: hwpkho decode kho",
     "validate vmcore --memmap vmcore":
         "vmcore: is a memory image without a map; the machine's map is elsewhere: dmesg, "
         "/proc/iomem",
@@ -114,32 +115,33 @@ MISTAKES = {
     "decode cases":
         "cases: a folder of cases, not one case; judge each: hwpkho validate --batch cases",
     "memmap list":
-        "list: this is a list of bad pages, no memory map; judge it: hwpkho validate list",
-    "memmap kho": "kho: this is a copy of debugfs, no memory map; decode it: hwpkho decode kho",
+        "list: this is a list of bad pages, not a memory map; judge it: hwpkho validate list",
+    "memmap kho": "kho: this is a copy of debugfs, not a memory map; decode it: hwpkho decode kho",
     "memmap vmcore":
         "vmcore: is a memory image without a map; the machine's map is elsewhere: dmesg, "
         "/proc/iomem",
     "decode baseline":
         "baseline: this is a baseline; judge with it: hwpkho validate INPUT --baseline FILE",
     "validate vmcore --baseline iomem.txt":
-        "iomem.txt: this is a memory map, no baseline; show it: hwpkho memmap iomem.txt",
+        "iomem.txt: this is a memory map, not a baseline; show it: hwpkho memmap iomem.txt",
     "check --root vmcore":
-        "vmcore: this is a memory image, no copied tree of /proc and /sys; decode it: "
+        "vmcore: this is a memory image, not a copied tree of /proc and /sys; decode it: "
         "hwpkho decode vmcore",
     "validate --batch cases/one": "cases/one: is a case itself; give it without --batch, or the "
         "folder above it",
     "validate --batch vmcore":
-        "vmcore: this is a memory image, no manifest; give it without --batch",
+        "vmcore: this is a memory image, not a manifest; give it without --batch",
     "validate --batch list":
-        "list: this is a list of bad pages, no manifest; give it without --batch",
+        "list: this is a list of bad pages, not a manifest; give it without --batch",
     "validate --batch iomem.txt":
-        "iomem.txt: this is a memory map, no manifest; give it with --memmap, without --batch",
+        "iomem.txt: this is a memory map, not a manifest; give it with --memmap, without --batch",
     "decode vmcor": "vmcor: No such file or directory; there is vmcore",
     "decode nothing-like-it": "nothing-like-it: No such file or directory",
     "decode ~/vmcore": "~/vmcore: No such file or directory; the shell did not replace the ~ "
         "within quotes",
     "decode vmcore@1G":
-        "vmcore@1G: No such file or directory; 1G is no address such as 0x40000000 (FILE@0xBASE)",
+        "vmcore@1G: No such file or directory; 1G is not an address such as 0x40000000 "
+        "(FILE@0xBASE)",
     "decode vmcore@0x0":
         "vmcore@0x0: this is a memory image of its own (ELF core), not raw memory; give it without "
         "@0x0",
@@ -161,7 +163,7 @@ MISTAKES = {
     "validate hd": "hd: this is a hex dump of a file, not the file; give the file itself",
     "decode random": "random: not in a format that hwpkho knows; give raw memory as FILE@0xBASE",
     "list kpageflags":
-        "kpageflags: page flags do not show that they are: --from kpageflags says so",
+        "kpageflags: nothing in page flags shows what they are: --from kpageflags says so",
     "memmap zeros": "zeros: holds nothing but zero bytes",
     "merge qcow2":
         "qcow2: this is a qcow2 disk image, perhaps with a snapshot of savevm; take a dump: "

@@ -172,9 +172,9 @@ def test_a_memory_map_in_place_of_a_list_is_named(tmp_path: Path, cli: Any) -> N
     for command in ("validate", "encode", "merge"):
         got = cli(command, tmp_path / "map", *(["--to", "list"] if command == "encode" else []))
         assert (got.code, got.out) == (3, "")
-        assert "this is a memory map (iomem), no list; give it with --memmap" in got.err
+        assert "this is a memory map (iomem), not a list; give it with --memmap" in got.err
     (tmp_path / "slip").write_text("0x10\n0x2g\n")
-    assert "line 2: '0x2g' is no PFN" in cli("validate", tmp_path / "slip").err
+    assert "line 2: '0x2g' is not a PFN" in cli("validate", tmp_path / "slip").err
 
 
 def test_a_list_is_not_searched_for_other_forms(

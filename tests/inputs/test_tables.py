@@ -99,7 +99,7 @@ def test_layout_is_that_of_the_table_written(cli, tmp_path: Path):
     for command in ("list", "merge", "encode"):
         got = cli(command, path, "--to", "efi-table", "--layout", "bitmap", "-o", out)
         assert (got.code, out.exists()) == (3, False)
-        assert "--layout is that of the table written: make a list of this one first" in got.err
+        assert "--layout is for the table that is written: save the input as a" in got.err
     (tmp_path / "l.json").write_text(cli("list", "--json", "--layout", "bitmap", path).out)
     got = cli("merge", tmp_path / "l.json", "--to", "efi-table", "--layout", "bitmap-base",
               "-o", out)  # fmt: skip

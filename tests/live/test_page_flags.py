@@ -67,7 +67,7 @@ def test_frames_that_are_not_asked_for_are_not_read(tmp_path):
 def test_no_whole_words(tmp_path, size):
     path = tmp_path / "flags"
     path.write_bytes(bytes(size))
-    with pytest.raises(InputError, match=r"empty|no whole words"):
+    with pytest.raises(InputError, match=r"empty|not whole words"):
         _flags(path)
 
 

@@ -153,7 +153,7 @@ def test_lines_that_say_nothing_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     log = b"=needle\n" * (3 * most)
     assert len(scanned(log)[0].seen) == log.count(b"\n")
     with pytest.raises(
-        InputError, match=r"line \d+: \d+ lines look like those of a toy and are none"
+        InputError, match=r"line \d+: \d+ lines look like those of a toy but are not"
     ):
         Scanner([Vain()], "a toy").feed(log)
 

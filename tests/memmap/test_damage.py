@@ -221,7 +221,7 @@ def test_a_document_that_is_not_as_its_schema_says_is_refused(
 
 @pytest.mark.parametrize("text", ['{"schema": "hwpkho.memmap/1"', '{"schema": "hwpkho.memmap/1"}x'])
 def test_a_document_that_is_no_json_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no JSON document"):
+    with pytest.raises(InputError, match="not a JSON document"):
         read_text(tmp_path / "map.json", text)
 
 

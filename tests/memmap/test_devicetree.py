@@ -355,7 +355,7 @@ def test_source_deletes_and_macros() -> None:
         ('/ { memory { device_type = "memory"; reg = <(1 ? 2)>; }; };', "lacks its :"),
         ('/ { memory { device_type = "memory"; reg = <(1 +)>; }; };', "needs the preprocessor"),
         ('/ { memory { device_type = "memory"; reg = <(1 2)>; }; };', r"lacks its \)"),
-        ('/ { memory { device_type = "memory"; reg = <09>; }; };', "no 64-bit number"),
+        ('/ { memory { device_type = "memory"; reg = <09>; }; };', "not a 64-bit number"),
         ('/ { memory { device_type = "memory"; reg = <&x 1>; }; };', "phandle of &x"),
         ('/ { memory { device_type = "memory"; reg = /incbin/("x"); }; };', "is not known here"),
         ('/ { memory { device_type = "memory"; reg = M(1, 2); }; };', "M needs the preproc"),
@@ -368,9 +368,9 @@ def test_source_deletes_and_macros() -> None:
         ("/ { };\n}", "line 3: } without a node"),
         ("/ { a b; };", "expected =, { or ; after a"),
         ('/ { a = "x" };', "expected , or ;"),
-        ("/ { a = [0]; };", "no hex digit"),
-        ("/memreserve/ 0x10000000000000000 1;", "no 64-bit number"),
-        ("hello", "no device tree source"),
+        ("/ { a = [0]; };", "other than hex digits"),
+        ("/memreserve/ 0x10000000000000000 1;", "not a 64-bit number"),
+        ("hello", "not a device tree source"),
         ("/ { };", "no memory node"),
         ("/ { " + "a { " * 70, "more than 64 levels"),
     ],
@@ -486,7 +486,9 @@ TOO_MANY = [(n << 13, 4096) for n in range(1, MAX_ENTRIES + 2)]
 def test_more_ranges_than_a_machine_has_are_refused(reserve: Sequence[tuple[int, int]]) -> None:
     """64 MiB of them took a minute and gigabytes."""
     found = memory((0, 4096)) if reserve else memory(*TOO_MANY)
-    with pytest.raises(InputError, match=f"input: more than {MAX_ENTRIES} ranges: no map"):
+    with pytest.raises(
+        InputError, match=f"input: more than {MAX_ENTRIES} ranges, too many for a memory map"
+    ):
         maps(tree(found, reserve=reserve))
 
 

@@ -53,8 +53,8 @@ def test_what_is_no_kernel_log_is_refused_beside_a_map_too(read: Reader) -> None
     ("data", "reason"),
     [
         (bytes(4096), "nothing but zero bytes"),
-        (bytes(0x202) + b"HdrS" + bytes(100), "zero page that is not whole"),
-        (bytes(0x202) + b"HdrS" + bytes(8192), "zero page that is not whole"),
+        (bytes(0x202) + b"HdrS" + bytes(100), "incomplete zero page"),
+        (bytes(0x202) + b"HdrS" + bytes(8192), "incomplete zero page"),
         (b"\n \n\n", "nothing but blank lines"),
     ],
 )

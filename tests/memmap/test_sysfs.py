@@ -140,8 +140,8 @@ def test_values_padded_as_tar_pads_sysfs_files() -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"start": b""}, "0/start: nothing is no hexadecimal"),
-        ({"start": b"100000"}, "0/start: '100000' is no hexadecimal"),
+        ({"start": b""}, "0/start: an empty value is not a hexadecimal"),
+        ({"start": b"100000"}, "0/start: '100000' is not a hexadecimal"),
         ({"end": b"0x10000000000000000"}, "0/end: '0x10000000000000000' is no"),
         ({"end": b"0x0"}, "end 0x0 is before 0x100000"),
         ({"end": None}, "0: no end: the copy is not complete"),
@@ -215,10 +215,10 @@ def test_missing_numbers_are_gaps(gone: set[int], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"phys_addr": b"0xfffffffffffff000"}, ": no range of memory"),
+        ({"phys_addr": b"0xfffffffffffff000"}, ": not a range of memory"),
         (
             {"type": b"0x100000006"},
-            "/type: '0x100000006' is no hexadecimal number of up to 32 bits",
+            "/type: '0x100000006' is not a hexadecimal number of up to 32 bits",
         ),
     ],
 )
@@ -302,7 +302,7 @@ def test_archive_that_is_cut_off_or_bent() -> None:
         read(SysfsTar(), data[: data.index(b"memmap/1") + 1024])
     bent = bytearray(data)
     bent[512 * 2 + 100] ^= 1
-    with pytest.raises(InputError, match="no sound header at offset 0x400"):
+    with pytest.raises(InputError, match="no valid header at offset 0x400"):
         read(SysfsTar(), bytes(bent))
 
 
@@ -322,7 +322,7 @@ def test_an_archive_of_more_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(SysfsTar, "most", 1 << 20)
     data = archive([*tree("memmap/0"), ("zeros", bytes(3 << 20))])
     (tmp_path / "archive").write_bytes(gzip.compress(data))
-    with pytest.raises(InputError, match="more than 1 MiB are no memory map"):
+    with pytest.raises(InputError, match="more than 1 MiB, too large for a memory map"):
         read_memmap([str(tmp_path / "archive")])
 
 

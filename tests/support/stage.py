@@ -136,7 +136,7 @@ echo '"media_errors": [{"offset": 8192, "length": 64, "source": "External"}]}]'"
     "systemctl": "exit 0",
 }
 
-#: Where no input is named, capture reads the running kernel: its options are tried on an image, and
+#: Where no input is given, capture reads the running kernel: its options are tried on an image, and
 #: what it would make takes that place. check looks at a copy of a machine. A batch is judged in one
 #: process: others cost a second.
 _SCRIPT = """\

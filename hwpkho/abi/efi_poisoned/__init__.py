@@ -112,7 +112,7 @@ def common_flaw(header: Header) -> str | None:
         return "the bitmap has 0 bytes"
     unit = header.unit_size
     if unit < MIN_UNIT or unit & (unit - 1):
-        return f"unit_size {unit} is no power of two from {MIN_UNIT} on"
+        return f"unit_size {unit} is not a power of two of at least {MIN_UNIT}"
     if header.size >> 61:
         return f"{header.size} bytes of bitmap have more than 2^64 bits"
     return None

@@ -41,7 +41,7 @@ def flaw(header: Header) -> str | None:
     """
     found = common_flaw(header)
     if found is None and header.size % 8:
-        return f"{header.size} bytes of bitmap are no whole 64-bit words"
+        return f"{header.size} bytes of bitmap are not whole 64-bit words"
     if found is None and header.end >= 1 << 64:
         return f"{header.size} bytes of bitmap reach 2^64"
     return found

@@ -37,5 +37,5 @@ def flaw(header: Header) -> str | None:
     """Return why no kernel takes a table with this header, None where one does."""
     found = common_flaw(header)
     if found is None and header.phys_base % header.unit_size:
-        return f"phys_base 0x{header.phys_base:x} is no multiple of unit_size {header.unit_size}"
+        return f"phys_base 0x{header.phys_base:x} is not a multiple of unit_size {header.unit_size}"
     return found

@@ -101,6 +101,6 @@ def parse(raw: bytes, phys: int | None = None) -> HwpoisonBlob:
     """
     revision = REVISIONS[revision_of(raw)]
     if revision.IS_FDT and phys is not None and phys % fdt.ALIGNMENT:
-        message = f"address 0x{phys:x} is no multiple of {fdt.ALIGNMENT}, libfdt refuses it"
+        message = f"address 0x{phys:x} is not a multiple of {fdt.ALIGNMENT}, libfdt refuses it"
         raise MalformedBlobError(BLOB_DAMAGED, message)
     return revision.parse(raw)

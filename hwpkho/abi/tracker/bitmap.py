@@ -165,7 +165,7 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
         if found.enough:
             break
         if odd > _MAX_ODD:
-            _too_many(memory, found, start, "elements", "are none that a kernel makes")
+            _too_many(memory, found, start, "elements", "are not ones that a kernel makes")
             break
         odd += _take_element(memory, found, visited, (at, order, size), phys_start, bitmap)
         if sum(map(len, found.preserved.shifted.values())) > _MAX_SHIFTED:
@@ -241,7 +241,7 @@ def _take_element(
     odd = bool(bitmap in visited or bitmap % size or skip or phys_start % (1 << shift) or rest)
     odd = odd or written != bitmap or (order, number) in leaves
     if odd:
-        found.note_odd(f"{named} of order {order} is none that a kernel makes", at)
+        found.note_odd(f"{named} of order {order} is not one that a kernel makes", at)
     if rest and not marks:
         return True
     if bitmap not in visited:

@@ -161,7 +161,7 @@ class _Store:
             self.entries = []  # the list stands below, or there is none
         elif _FAILED.match(line) and self.entries is not self._before:
             self.entries = self._before
-            self._found.problem(NO_BCD_OBJECT, "the command before failed and set nothing", where)
+            self._found.problem(NO_BCD_OBJECT, "the previous command failed and set nothing", where)
 
     def _set(self, name: str | None, rest: str, where: str) -> None:
         if name is None or not re.fullmatch(_OBJECT, name, re.IGNORECASE):
@@ -188,8 +188,8 @@ class _Store:
             )
             if match is None or pfn > PFN_MAX:
                 raise InputError(
-                    f"{self._found.name}: {where}: badmemorylist: '{printable(word[:40])}' is no "
-                    "PFN; expected 0x… or decimal, no ranges"
+                    f"{self._found.name}: {where}: badmemorylist: '{printable(word[:40])}' is not "
+                    "a PFN; expected 0x… or decimal, not a range"
                 )
             entries.append((pfn, where))
         return entries

@@ -63,7 +63,7 @@ class CxlList(Form):
                 known = True
                 if item.get("badblocks") or item.get("badblock_count"):
                     found.unusable(
-                        "bad blocks of ndctl count from a place that is not told; give cxl list -r "
+                        "bad blocks of ndctl are offsets from an unknown address; give cxl list -r "
                         "REGION --media-errors"
                     )
             if "media_errors" in item:
@@ -91,21 +91,21 @@ def _objects(document: Any) -> Iterator[dict[str, Any]]:
 def _of_item(found: Collector, item: dict[str, Any]) -> None:
     errors = item["media_errors"]
     if not isinstance(errors, list):
-        raise InputError(f"{found.name}: media_errors is no list")
+        raise InputError(f"{found.name}: media_errors is not a list")
     name = next((item[k] for k in ("region", "memdev") if isinstance(item.get(k), str)), "?")
     shown = printable(name[:40])
     if not errors:
         return
     if "region" not in item:
         found.unusable(
-            f"{len(errors)} errors by addresses of a device, which are none of the host; give "
+            f"{len(errors)} errors have device addresses, not host addresses; give "
             "cxl list -r REGION --media-errors",
             shown,
         )
         return
     base = _exact(item.get("resource"))
     if base is None:
-        found.unusable("the region's resource is not told: errors have no address", shown)
+        found.unusable("the region has no resource: the errors have no host address", shown)
         return
     size = _exact(item.get("size"))
     for index, error in enumerate(errors):
@@ -114,15 +114,15 @@ def _of_item(found: Collector, item: dict[str, Any]) -> None:
 
 def _of_error(found: Collector, error: Any, base: int, size: int | None, where: str) -> None:
     if not isinstance(error, dict):
-        raise InputError(f"{found.name}: {where} is no object")
+        raise InputError(f"{found.name}: {where} is not an object")
     offset = _exact(error.get("offset"))
     length = _upper(error.get("length"))
     if offset is None or not length:
-        found.unusable(f"{'no offset' if offset is None else 'no length'}: names no place", where)
+        found.unusable(f"{'no offset' if offset is None else 'no length'}, so no address", where)
         return
     start, end = base + offset, base + offset + length
     if end > PHYS_END or (size is not None and offset + length > size):
-        found.unusable("the place lies outside its region", where)
+        found.unusable("the error lies outside its region", where)
         return
     flags = error.get("flags")
     if isinstance(flags, str) and "Overflow" in flags:

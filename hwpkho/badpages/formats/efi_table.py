@@ -65,7 +65,7 @@ def plan(pages: BadPages, how: Writing) -> Plan:
     bad, _ = physical(pages)
     size, layout = pages.taken_page_size, how.layout or DEFAULT
     if how.at is not None and how.at % 8:
-        raise UsageError(f"{option('at', how.at)} is no multiple of 8")
+        raise UsageError(f"{option('at', how.at)} is not a multiple of 8")
     if layout != "list":
         grids = tuple(t.header for t in pages.tables if t.header is not None and t.readable)
         wanted = write.TableOptions(layout, how.unit, how.phys_base, how.memory, grids)
@@ -128,7 +128,7 @@ class EfiTable:
         size = pages.taken_page_size
         extents = write.with_entry(pieces, at, size)
         if extents[-1][0] + size * len(extents[-1][1]) > PHYS_END:
-            raise UsageError(f"{option('at', at)}: the table passes the end of memory")
+            raise UsageError(f"{option('at', at)}: the table reaches past the end of memory")
         elf.write_core(out, extents, page_size=size, arch=pages.arch, note=b"")
 
 

@@ -37,7 +37,7 @@ class _NoListError(Exception):
 def parse(data: bytes | memoryview, source: str) -> BadPages:
     """Read a document.
 
-    Raises InputError, naming the field, for what is no PFN, and for more than
+    Raises InputError, naming the field, for what is not a PFN, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
     from hwpkho.base import jsontext  # costs json: only where there is such a file
@@ -75,14 +75,14 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
 def _mentions(entries: Any, source: str) -> Iterator[Mention]:
     """Yield who named which pages: ``entries`` of a ``hwpkho.list/1``."""
     if not isinstance(entries, list):
-        raise InputError(f"{source}: the entries are no list")
+        raise InputError(f"{source}: the entries are not a list")
     for index, entry in enumerate(entries):
         where = f"{source}: item {index} of the entries"
         if not isinstance(entry, dict):
-            raise InputError(f"{where} is no object")
+            raise InputError(f"{where} is not an object")
         first, last, kind = entry.get("first"), entry.get("last"), entry.get("kind")
         if type(first) is not int or type(last) is not int or not 0 <= first <= last < _PFN_END:
-            raise InputError(f"{where}: first and last are no PFNs")
+            raise InputError(f"{where}: first and last are not PFNs")
         if kind not in (None, *KINDS):
             raise InputError(f"{where}: kind is not one of {', '.join(KINDS)}")
         texts = [entry.get(name) for name in ("when", "source", "where")]
@@ -106,7 +106,7 @@ def _check_named(mentions: Iterable[Mention], pfns: Listing, source: str) -> Non
 
 def _from_items(items: Any, source: str) -> Listing:
     if not isinstance(items, list):
-        raise InputError(f"{source}: the PFNs are no list")
+        raise InputError(f"{source}: the PFNs are not a list")
     found = _all_pairs(items)
     if found is not None and found.count <= MAX_PFNS:
         return found
@@ -114,7 +114,9 @@ def _from_items(items: Any, source: str) -> Listing:
     for index, item in enumerate(items):
         pair = item if isinstance(item, list) else (item, item)
         if len(pair) != 2 or not all(type(n) is int and 0 <= n < _PFN_END for n in pair):
-            raise InputError(f"{source}: item {index} of the PFNs is no PFN and no [first, last]")
+            raise InputError(
+                f"{source}: item {index} of the PFNs is neither a PFN nor [first, last]"
+            )
         low, high = pair
         if high < low:
             raise InputError(f"{source}: item {index}: the range ends before it starts")
@@ -205,7 +207,9 @@ class Json:
         for at in range(0, file.size, _BLOCK):  # the hole of a sparse file is not read
             nul = bytes(file.read(at, min(_BLOCK, file.size - at))).find(b"\0")
             if nul >= 0:
-                raise InputError(f"{file.shown}: no JSON document: a NUL byte at offset {at + nul}")
+                raise InputError(
+                    f"{file.shown}: not a JSON document: a NUL byte at offset {at + nul}"
+                )
         return parse(file.read(0, file.size), file.shown)
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:

@@ -47,8 +47,8 @@ class Kpageflags(Form):
         """
         if file.size % WORD:
             raise InputError(
-                f"{file.shown}: {file.size} bytes are no whole words of {WORD}: cut, or no page "
-                "flags"
+                f"{file.shown}: {file.size} bytes are not whole words of {WORD}: cut off, or not "
+                "page flags"
             )
         found = Collector(file.shown, self.name, asked)
         for first, end in joined(_runs(found, file)):

@@ -142,7 +142,7 @@ class Memtest86Plus(TextForm):
         for number, line in _joined(numbered(file, _WANTED, screen=True)):
             screen.line(line, f"line {number}")
         if screen.counted is not None and not screen.about_errors:
-            found.unusable("errors are counted, and none has its address", screen.counted)
+            found.unusable("errors are counted, but none has an address", screen.counted)
         return found.finish()
 
 
@@ -229,7 +229,7 @@ class _Screen:
         for match in named:
             test, address = int(match["test"]), int(match["address"], 16)
             if test in _INEXACT_PASSMARK:
-                self._found.unusable(f"test {test} does not tell the exact address", where)
+                self._found.unusable(f"test {test} does not give the exact address", where)
             else:
                 corrected = "ECC Corrected: yes" in match["rest"]
                 kind: Kind = "corrected" if corrected else "uncorrected"
@@ -240,7 +240,7 @@ class _Screen:
         if match is None:
             self._found.unusable("the address of an error is damaged", where)
         elif int(match["test"]) in _INEXACT:
-            self._found.unusable(f"test {match['test']} does not tell the exact address", where)
+            self._found.unusable(f"test {match['test']} does not give the exact address", where)
         elif match["type"].lower() in ("addr", "address", "data"):
             address = int(match["address"], 16)
             self._found.addresses(address, address, "uncorrected", where=where)
@@ -254,7 +254,7 @@ class _Screen:
         if "Parity error" in rest:
             self._found.unusable("a parity error is near its address, not at it", where)
         elif test in _INEXACT:
-            self._found.unusable(f"test {test} does not tell the exact address", where)
+            self._found.unusable(f"test {test} does not give the exact address", where)
         else:
             kind: Kind = "corrected" if "Correctable ECC" in rest else "uncorrected"
             self._found.addresses(address, address, kind, where=where)
@@ -266,7 +266,7 @@ class _Screen:
             raise self._damaged("the last size has no address", where)
         for size, start in zip(numbers[::2], numbers[1::2], strict=True):
             if not size or start + size > PHYS_END:
-                raise self._damaged(f"0x{size:x} bytes at 0x{start:x} are no region", where)
+                raise self._damaged(f"0x{size:x} bytes at 0x{start:x} are not a region", where)
             self._found.addresses(start, start + size - 1, "uncorrected", where=where)
         self._merged(len(numbers) // 2)
 
@@ -278,7 +278,7 @@ class _Screen:
             low = self._number(first, where)
             high = self._number(last, where) if dots else low
             if high < low or high >= PHYS_END >> _PAGE:
-                raise self._damaged(f"0x{low:x} to 0x{high:x} are no pages", where)
+                raise self._damaged(f"0x{low:x} to 0x{high:x} is not a range of pages", where)
             start, end = low << _PAGE, (high + 1 << _PAGE) - 1
             self._found.addresses(start, end, "uncorrected", where=where)
         self._merged(len(words))

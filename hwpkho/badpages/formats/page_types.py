@@ -109,7 +109,7 @@ def _of_line(found: Collector, words: list[str], columns: list[str] | None, wher
     first = int(words[at], 16)
     count = int(words[at + 1], 16) if columns[at + 1] == "len" else 1
     if not count or not in_range(first + count - 1):
-        found.unusable(f"0x{count:x} pages from 0x{first:x} are no range", where)
+        found.unusable(f"0x{count:x} pages from 0x{first:x} are not a range", where)
         return 0
     found.pages(first, first + count - 1, "poisoned", where=where)
     return count

@@ -201,7 +201,7 @@ def _poison(found: Collector, database: Database) -> None:
         start, size = _number(hpa), _number(length)
         if not start or start == _U64:
             if type_ != "Clear":
-                found.unusable("poison by an address of a device, which is none of the host", where)
+                found.unusable("poison at a device address, not a host address", where)
         elif not in_range(end := start + (size or 1) - 1):
             found.unusable("poison that ends above 64 bits", where)
         elif end - start >= MAX_EXTENT and type_ != "Clear":
@@ -254,9 +254,7 @@ def _media(found: Collector, database: Database, table: str, others: tuple[int, 
         if address and address != _U64:
             _around(found, address, 0, kind, _when(time), table, row)
         elif bad:
-            found.unusable(
-                "an error by an address of a device, which is none of the host", _row(table, row)
-            )
+            found.unusable("an error at a device address, not a host address", _row(table, row))
 
 
 def _place(table: str, row: object) -> tuple[str, int]:

@@ -62,7 +62,7 @@ class Text(Protocol):
 def parse(data: Text, source: str, base: int = 10) -> BadPages:
     """Read a list; ``base`` is that of numbers without ``0x`` (10 or 16).
 
-    Raises InputError, naming the line or the field, for what is no PFN, and for more than
+    Raises InputError, naming the line or the field, for what is not a PFN, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
     first, last = array("Q"), array("Q")
@@ -100,7 +100,7 @@ def _blocks(data: Text, source: str) -> Iterator[str]:
                     comment = max(map(block.rfind, _SEPARATORS)) + 1
                 end = comment
             if not end:
-                raise InputError(f"{source}: line {number}: a word of {size} bytes is no PFN")
+                raise InputError(f"{source}: line {number}: a word of {size} bytes is not a PFN")
             block = block[:end]
         at += len(block)
         number += block.count(b"\n")
@@ -181,7 +181,7 @@ def _ranges(words: list[str], base: int) -> Listing | None:
 
 
 def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:
-    """Return the error about the first word that is no PFN; ``number`` is the first line's."""
+    """Return the error about the first word that is not a PFN; ``number`` is the first line's."""
     for line_number, line in enumerate(text.split("\n"), number):
         for word in _words(line):
             where = f"{source}: line {line_number}"
@@ -231,7 +231,7 @@ def _number(word: str, base: int, where: str, whole: str) -> int:
                 f"{option('base', 16)} if all are"
             ) from error
         raise InputError(
-            f"{where}: {quoted(whole)} is no PFN (0x… or decimal, or a range A-B)"
+            f"{where}: {quoted(whole)} is not a PFN (0x… or decimal, or a range A-B)"
         ) from error
 
 

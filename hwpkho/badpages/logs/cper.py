@@ -143,7 +143,7 @@ class Cper(MessageReader):
         digits = section.address
         if not _HEX.fullmatch(digits) or (digits.startswith("0") and len(digits) < 16):
             # The kernel prints 16 digits.
-            self.log.unusable(section.place, "CPER: physical_address is no number or cut off")
+            self.log.unusable(section.place, "CPER: physical_address is damaged or cut off")
             return
         mask = section.mask or 0
         extent = mask & -mask or 1
@@ -155,9 +155,7 @@ class Cper(MessageReader):
     def _end(self, event: _Event) -> None:
         self._end_section(event)
         if not event.shown and event.severity == "uncorrected":
-            self.log.unusable(
-                event.place, "CPER: an uncorrected error, of which no section is shown"
-            )
+            self.log.unusable(event.place, "CPER: an uncorrected error without a section")
 
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`: numbers of events begin anew."""

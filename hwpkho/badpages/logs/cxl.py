@@ -34,7 +34,7 @@ _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID 
 #: Poison is told by lines of so many bytes.
 _LINE = 64
 _NO_HPA = (1 << 64) - 1
-_NO_HOST = "a device's own address is no address of the host"
+_NO_HOST = "a device address, not a host address"
 
 
 def poison(reader: MessageReader, place: Place, text: str) -> None:

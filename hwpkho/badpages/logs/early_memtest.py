@@ -28,12 +28,14 @@ class EarlyMemtest(MessageReader):
         found = _RANGE.match(text)
         if found is None:
             if whole:
-                self.log.unusable(place, "memtest: bad memory, its address is damaged or cut off")
+                self.log.unusable(
+                    place, "memtest: bad memory, but its address is damaged or cut off"
+                )
             return whole
         start, end = int(found[1], 16), int(found[2], 16)
         if start < end <= start + _MAX_SIZE:
             first, last = self.log.around(start)[0], self.log.around(end - 1)[0]
             self.log.pages(place, first, last, "excluded")
         else:
-            self.log.unusable(place, f"memtest: 0x{start:x} to 0x{end:x} is no range")
+            self.log.unusable(place, f"memtest: 0x{start:x} to 0x{end:x} is not a range")
         return True

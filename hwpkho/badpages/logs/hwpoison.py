@@ -127,14 +127,12 @@ class Hwpoison(MessageReader):
                 if _WELL_BEGUN.match(text) and not whole:
                     return False
                 if _WELL_DAMAGED.match(text):
-                    why = "Unpoison: a damaged number: the page that it cancels stays listed"
+                    why = "Unpoison: a damaged number; the page that it means stays listed"
                     self.log.doubt(place, ENTRY_UNUSABLE, why)
                 return True
             self._well(int(well[1] or well[2], 16))
         else:
-            self.log.unusable(
-                place, "a process was killed for an error of memory at an address of its own"
-            )
+            self.log.unusable(place, "a process was killed for a memory error at a virtual address")
         return True
 
     def _well(self, pfn: int) -> None:
@@ -151,7 +149,7 @@ class Hwpoison(MessageReader):
             return int(found[1], 16), found[3]
         what = None
         if _PLACEHOLDER.match(message.text):
-            what = "a place-holder, and no page"
+            what = "a placeholder, not a page"
         elif _OPEN.match(message.text) or (found and not found[3]):
             what = "the number is cut off" if message.whole else None
         elif _DAMAGED.match(message.text):

@@ -99,7 +99,7 @@ def assess(record: Record) -> Found | None:
         return None
     umc = record.channel or (record.ipid or 0) >> 32 & 0xFFF == _UMC
     if umc or (record.smca and record.ipid is None):
-        what = "with an address of the memory channel, which is no physical address"
+        what = "with a memory-channel address, not a physical address"
         return Found(bad, None, why=what)
     extent = 1 if misc is None else _extent(record, misc)
     if not addr or extent is None:

@@ -92,7 +92,7 @@ class RasMcCtl(MessageReader):
         elif _SAID.match(text):
             if not whole:
                 return False
-            self.log.unusable(place, "ras-mc-ctl: an uncorrected error, its address is damaged")
+            self.log.unusable(place, "ras-mc-ctl: an uncorrected error with a damaged address")
         return True
 
     def _address(self, place: Place, severity: str, address: int, bits: int) -> None:

@@ -161,7 +161,7 @@ class Timeline:
         self._end_boot()
         self._boot += 1
         if self._boot > MAX_BOOTS:
-            raise InputError(f"{self.name}: more than {MAX_BOOTS} boots: no log of a machine")
+            raise InputError(f"{self.name}: more than {MAX_BOOTS} boots, too many for one log")
         self._banner = self._marked = self._events = False
         self._last = self._id = self._record = None
 
@@ -239,7 +239,7 @@ class Timeline:
             named[key] = _Said(when(place, epoch), place.number)
             if len(named) + len(self._state) > MAX_MENTIONS:
                 raise InputError(
-                    f"{self.name}: more than {MAX_MENTIONS} entries, as no machine has"
+                    f"{self.name}: more than {MAX_MENTIONS} entries, too many for any machine"
                 )
 
     def withdraw(self, first: int, last: int, kinds: Iterable[Kind], *reporters: Reporter) -> None:
@@ -343,12 +343,12 @@ class Timeline:
             )
         if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(
-                f"{boots} boots, of which all count, though poison does not outlive a boot without "
+                f"{boots} boots, and all count, though poison does not outlive a boot without "
                 f"a handover; choose one with {option('boot', 'N')} or {option('boot', 'last')}"
             )
         elif boots > 1 and self._wanted is not None:
             one = boots - 1 if self._wanted == -1 else self._wanted
-            found.note(f"{boots} boots, of which boot {one} counts")
+            found.note(f"{boots} boots; only boot {one} counts")
         listed = found.finish()
         return replace(listed, elsewhere="e820") if self.unusable_ranges else listed
 

@@ -121,7 +121,9 @@ class Traced(MessageReader):
             kind: Kind = "soft-offlined" if "offlined" in found.groups() else "corrected"
             self.log.addresses(place, int(found[1], 16), kind)
         elif _OFFLINED.match(text):
-            self.log.unusable(place, "rasdaemon: a page was taken offline, its address is damaged")
+            self.log.unusable(
+                place, "rasdaemon: a page was taken offline, but its address is damaged"
+            )
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
         if fields := _PERF_PFN.match(text):
@@ -148,7 +150,9 @@ class Traced(MessageReader):
         elif (raw := _ERROR_TYPE.search(text)) is not None:
             kind = _RAW.get(raw[1])
             if raw[1] == "3":
-                self.log.unusable(place, "mc_event: error_type 3 is another one in each kernel")
+                self.log.unusable(
+                    place, "mc_event: error_type 3 has another meaning in each kernel"
+                )
         else:
             return whole
         if kind is None:
@@ -172,7 +176,7 @@ class Traced(MessageReader):
             return
         if found is None:
             if _BAD_EXTLOG.search(text):
-                message = "extlog_mem_event: an uncorrected error, its address is damaged"
+                message = "extlog_mem_event: an uncorrected error with a damaged address"
                 self.log.unusable(place, message)
             return
         mask = int(found["mask"] or "0", 16)

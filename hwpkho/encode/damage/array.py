@@ -18,12 +18,12 @@ _damage = DAMAGES.damage
 _FIRST, _TOTAL, _FLAGS, _ORDER = 16, 24, 28, 30
 
 
-@_damage("first-zero", "the first chunk is said to be at address 0", RESTORE, STRUCT)
+@_damage("first-zero", "the first chunk's address is 0", RESTORE, STRUCT)
 def _(d: Draft) -> None:
     d.header(_FIRST, "<Q", 0)
 
 
-@_damage("first-outside-ram", "the first chunk is said to lie outside RAM", RESTORE, STRUCT)
+@_damage("first-outside-ram", "the first chunk's address is outside RAM", RESTORE, STRUCT)
 def _(d: Draft) -> None:
     d.header(_FIRST, "<Q", d.nowhere())
 
@@ -87,7 +87,8 @@ def _(d: Draft) -> None:
     d.header(_ORDER, "<H", 11)
 
 
-@_damage("order-11", "entries of order 11, marked so: more than the page allocator has", RESTORE,
+@_damage("order-11", "entries of order 11, marked as such: more than the page allocator "
+    "has", RESTORE,
          STRUCT, SINGLE, ONE_CHUNK)  # fmt: skip
 def _(d: Draft) -> None:
     d.move_array(1 << 11)

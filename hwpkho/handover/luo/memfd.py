@@ -72,7 +72,7 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
     order = ser.folios.entry_order
     found = found._replace(chunks=tuple(walk.chunks), pages=tuple(walk.pages))
     if not walk.sound:
-        why = walk.problem.message if walk.problem else "the array is not whole"
+        why = walk.problem.message if walk.problem else "the array is not complete"
         code = LUO_ABSENT if walk.chain.end == "absent" else FILE_BROKEN
         memory.note(code, f"{name}: {why}", found.data, area)
         return found
@@ -147,8 +147,8 @@ def _folios(
     if stopped is None:
         return found, end
     message = (
-        f"{name}: its array is not read from entry {stopped} on: of those of LUO's files more than "
-        f"{MAX_AMISS} have no PFN, or are no folio at its place"
+        f"{name}: its array is not read from entry {stopped} on: more than {MAX_AMISS} entries of "
+        "LUO's files have no PFN, or no folio at their place"
     )
     memory.note(FOLIO_ODD, message)
     return found, None

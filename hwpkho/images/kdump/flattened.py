@@ -115,11 +115,13 @@ class Flattened(FileBytes):
             at += size
             empty += not size
             if empty > _MANY:  # a hole is one every 16 bytes
-                raise InputError(f"{name}: {empty} blocks of no bytes; this is no flattened dump")
+                raise InputError(
+                    f"{name}: {empty} blocks of no bytes; this is not a flattened dump"
+                )
         if len(sizes) > _MANY and sum(sizes) < len(sizes) * _CRUMB:
             raise InputError(
-                f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is no "
-                f"flattened dump"
+                f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is "
+                "not a flattened dump"
             )
         return starts, sizes, origins
 

@@ -118,7 +118,7 @@ class _Search:
         if self.budget < 0:
             raise InputError(
                 f"{self.pages.name}: its page descriptors name damaged data, the same data over "
-                f"and over, or more than {_RATIO} times the size of the file; this is no memory "
+                f"and over, or more than {_RATIO} times the size of the file; this is not a memory "
                 f"image (offset 0x{offset:x})"
             )
 

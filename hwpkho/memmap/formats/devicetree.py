@@ -120,7 +120,9 @@ class _Reader:
         """Return entries. Raises InputError for more than the map of any machine has."""
         found = list(islice(entries, MAX_ENTRIES + 1))
         if len(found) > MAX_ENTRIES:
-            raise InputError(f"{self.shown}: more than {MAX_ENTRIES} ranges: no map of a machine")
+            raise InputError(
+                f"{self.shown}: more than {MAX_ENTRIES} ranges, too many for a memory map"
+            )
         return found
 
     def _nothing(self, efi_map: str | None) -> str:
@@ -192,7 +194,7 @@ class _Reader:
                     self._odd(node, 'has no device_type "memory": the kernel ignores it')
                 continue
             if not self._available(node):
-                self._odd(node, "is disabled by its status: no RAM of it is used")
+                self._odd(node, "is disabled by its status: its RAM is not used")
                 continue
             name = "linux,usable-memory"
             value = self._value(node, name)
@@ -253,7 +255,7 @@ class _Reader:
             return
         step = 4 * (self.address_cells + self.size_cells)
         if step and len(value) % step:
-            self._odd(node, f"reg has {len(value)} bytes, no multiple of {step}: ignored")
+            self._odd(node, f"reg has {len(value)} bytes, not a multiple of {step}: ignored")
             return
         count = len(value) // step if step else 0
         if count > 1:

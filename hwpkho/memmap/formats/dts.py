@@ -193,7 +193,7 @@ class _Parser:
     def _u64(self, text: str, at: int) -> int:
         value = self.values.number(text)
         if value is None or value >> 64:
-            raise self.fail(at, f"{printable(text[:40])} is no 64-bit number")
+            raise self.fail(at, f"{printable(text[:40])} is not a 64-bit number")
         return value
 
     def _delete(self, word: str, stack: list[_Node]) -> None:
@@ -229,7 +229,7 @@ class _Parser:
                 self.skipped.append(f"{printable(match[0])} {{ … }}")
             self._open(stack, node or _Node("?"), labels)
         else:
-            raise self.fail(at, "this is no device tree source: expected / { or &label {")
+            raise self.fail(at, "this is not a device tree source: expected / { or &label {")
 
     def _statement(self, stack: list[_Node]) -> None:
         at = self.at

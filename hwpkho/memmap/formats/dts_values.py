@@ -119,7 +119,9 @@ class ValueReader:
             try:
                 out += bytes.fromhex(_BLANK.sub("", match[1]))
             except ValueError:
-                raise self.fail(match.start(), "a byte string holds what is no hex digit") from None
+                raise self.fail(
+                    match.start(), "a byte string holds something other than hex digits"
+                ) from None
         elif match := _REFERENCE.match(text, self.at) or _INCBIN.match(text, self.at):
             self.at = match.end()
             raise _UnknownError(f"{printable(match[0][:40])} is not known here")
@@ -236,7 +238,7 @@ class _Expression:
         if kind == "number":
             number = ValueReader.number(text)
             if number is None or number > _U64:
-                raise _UnknownError(f"{printable(text[:40])} is no 64-bit number")
+                raise _UnknownError(f"{printable(text[:40])} is not a 64-bit number")
             result = number
         elif kind == "char":
             result = ord(_ESCAPE.sub(_unescape, text[1:-1])[:1] or "\0")

@@ -102,11 +102,11 @@ class E820Entries(FileForm):
         shown = printable(str(path))
         if rest:
             raise InputError(
-                f"{shown}: e820 entries: {len(data)} bytes are no multiple of {ENTRY_SIZE}; the "
+                f"{shown}: e820 entries: {len(data)} bytes are not a multiple of {ENTRY_SIZE}; the "
                 f"last entry, at offset 0x{count * ENTRY_SIZE:x}, is cut off: copy the file again"
             )
         if count > MAX_ENTRIES:
-            raise InputError(f"{shown}: {count} e820 entries, no kernel takes over {MAX_ENTRIES}")
+            raise InputError(f"{shown}: {count} e820 entries; a kernel takes at most {MAX_ENTRIES}")
         found = read_entries(data, 0, count, "e820_entries")
         if not found.entries:
             raise InputError(f"{shown}: all {count} e820 entries have size 0")

@@ -128,19 +128,19 @@ class EfiDescriptors(FileForm):
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         if len(data) > MAX_BYTES:
-            raise InputError(f"{shown}: {len(data)} bytes of EFI descriptors are no memory map")
+            raise InputError(f"{shown}: {len(data)} bytes of EFI descriptors are not a memory map")
         found = strides(data)
         if not found:
             stride = _cut_off(data) or SIZE
             raise InputError(
-                f"{shown}: EFI memory descriptors: {len(data)} bytes are no whole number of sound "
-                f"descriptors of {stride} bytes: the copy is cut off or damaged"
+                f"{shown}: EFI memory descriptors: {len(data)} bytes are not a whole number of "
+                f"valid descriptors of {stride} bytes: the copy is cut off or damaged"
             )
         if len(found) > 1:
             sizes = " or ".join(str(s) for s in found)
             raise InputError(
-                f"{shown}: EFI memory descriptors: they could be {sizes} bytes long each; only a "
-                "longer map tells"
+                f"{shown}: EFI memory descriptors: each could be {sizes} bytes long; only a longer "
+                "map would show which"
             )
         return [_read(data, found[0])]
 

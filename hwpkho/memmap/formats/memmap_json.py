@@ -69,7 +69,7 @@ class MemmapJson(FileForm):
                 why = f"{said} is missing"
             elif isinstance(error, ValueError):
                 why = said
-            raise InputError(f"{shown}: not as hwpkho.memmap/1 says: {why}") from error
+            raise InputError(f"{shown}: not valid hwpkho.memmap/1: {why}") from error
         if not found:
             raise InputError(f"{shown}: the document holds no map")
         if sum(len(m.entries) for m in found) > MAX_DISTINCT:

@@ -87,7 +87,9 @@ class Values:
         if number not in tree:
             self._count += 1
             if self._count > MAX_ENTRIES:
-                raise InputError(f"{self.shown}: more than {MAX_ENTRIES} entries are no memory map")
+                raise InputError(
+                    f"{self.shown}: more than {MAX_ENTRIES} entries, too many for a memory map"
+                )
         if tree.setdefault(number, {}).setdefault(field, value) != value:
             raise InputError(f"{self.shown}: {where}: given twice, with different values")
 
@@ -195,10 +197,10 @@ def _incomplete(
             (f for f in sorted(fields) if f in values and _number(values, f) is None), "range"
         )
         found = values.get(damaged, "")
-        shown = quoted(found) if found else "nothing"
-        what = f"/{damaged}: {shown} is no hexadecimal number of up to {_bits(damaged)} bits"
+        shown = quoted(found) if found else "an empty value"
+        what = f"/{damaged}: {shown} is not a hexadecimal number of up to {_bits(damaged)} bits"
         if damaged == "range":
-            what = ": no range of memory"
+            what = ": not a range of memory"
     ends = [x for x in (start, end) if x is not None and x < PHYS_END]
     named = (min(ends), max(ends)) if ends else None
     gaps.lose(table, INCOMPLETE, f"{at}{what}: the copy is not complete", named=named)

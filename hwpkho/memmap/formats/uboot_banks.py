@@ -222,7 +222,7 @@ class Banks:
             what = "neither start nor size"
         elif bank.start is not None and bank.size is not None:
             damaged = bank.start if start is None else bank.size
-            what = f'"{printable(damaged[:40])}" is no number of {width} digits'
+            what = f'"{printable(damaged[:40])}" is not a number of {width} digits'
         which = "" if bank.index is None else f" 0x{bank.index:x}"
         named = None if start is None else (start, start)
         message = f"DRAM bank{which}: {what}"
@@ -351,7 +351,8 @@ class Banks:
                 if now.unreadable or (now.count or 0) > len(set(now.numbers)):
                     of = "" if now.count is None else f" of {now.count}"
                     message = (
-                        f"{where}lmb's list of memory has {len(now.numbers)}{of} entries whole"
+                        f"{where}only {len(now.numbers)}{of} entries of lmb's memory list are "
+                        "complete"
                     )
                     dram.problems.append(problem(COUNT_DIFFERS, message))
             elif now.table is None and now.count and (dram is not None or lmb):

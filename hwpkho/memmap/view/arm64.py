@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def _mem(line: Cmdline, value: str) -> None:
     size, rest = memparse(value, "mem=")
     if rest or not size:
-        raise UsageError(f"mem=: {printable(value)} is no size above 0")
+        raise UsageError(f"mem=: {printable(value)} is not a size above 0")
     line.limit = size
 
 

@@ -144,7 +144,7 @@ def _kho(line: Cmdline, value: str) -> None:
     first = value[:1]
     on = first in _TRUE or value[:2].lower() == "on"
     if not on and first not in _FALSE and value[:2].lower() != "of":
-        raise UsageError(f"kho=: {printable(value) or 'nothing'} is neither on nor off")
+        raise UsageError(f"kho=: {printable(value) or 'an empty value'} is neither on nor off")
     line.switch_kho(on, f"kho={printable(value)}: the next kernel ignores the handover")
 
 

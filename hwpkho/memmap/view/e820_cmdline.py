@@ -28,7 +28,7 @@ def _mem(line: Cmdline, value: str) -> None:
         return
     size, rest = memparse(value, "mem=")
     if rest or not size:
-        raise UsageError(f"mem=: {printable(value)} is no size above 0")
+        raise UsageError(f"mem=: {printable(value)} is not a size above 0")
     line.steps.append(Step("remove", size, PHYS_END - 1 - size, old=e820.RAM))
 
 

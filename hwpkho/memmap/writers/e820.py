@@ -56,8 +56,8 @@ class E820Writer:
         found = entries(map_, arch)
         if found is None:
             raise UsageError(
-                f"{option('to', 'e820')}: {printable(map_.name)} of {printable(arch)} is no e820 "
-                "map"
+                f"{option('to', 'e820')}: {printable(map_.name)} of {printable(arch)} is not an "
+                "e820 map"
             )
         if not found:
             raise UsageError(

@@ -48,7 +48,7 @@ def test_a_page_takes_the_place_of_the_list(lists, tmp_path, cli):
     assert markup.page(out.read_text()).rows("The cases")
     refused = cli("merge", *lists, "--to", "csv", "--format", "html")
     assert (refused.code, refused.out) == (2, "")
-    assert "give a file (--format html=FILE)" in refused.err
+    assert "a file (--format html=FILE)" in refused.err
 
 
 def test_a_handover_beside_a_page(lists, tmp_path, cli):

@@ -13,9 +13,11 @@ import stat
 import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from hwpkho.base import places
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.undisturbed import undisturbed
@@ -75,29 +77,8 @@ def check_input(path: str, *inputs: str) -> None:
         based = other.rpartition("@")[0]
         for named in (other, based) if based else (other,):
             place = Path(named)
-            if any(_same(target, file) for file in (place, *_files(place, 4, {}))):
+            if any(_same(target, file) for file in chain([place], places.files(place, 4))):
                 raise UsageError(f"{printable(path)}: is an input; give another output")
-
-
-def _files(path: Path, levels: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
-    """Yield ``path``, or the files in it so many levels deep.
-
-    Links may lead back to a folder: ``seen`` is how many levels of each were looked into.
-    """
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return
-    if not levels or not stat.S_ISDIR(status.st_mode):
-        yield path
-        return
-    place = status.st_dev, status.st_ino
-    if seen.get(place, 0) >= levels:
-        return
-    seen[place] = levels
-    with suppress(OSError):
-        for inside in path.iterdir():
-            yield from _files(inside, levels - 1, seen)
 
 
 def _same(target: os.stat_result, path: Path) -> bool:

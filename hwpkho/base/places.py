@@ -8,10 +8,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import kept
+from hwpkho.base import confining, kept
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hwpkho.base.archive import Archive
 
@@ -76,6 +77,38 @@ def inside(folder: str | Path) -> list[Path]:
     if found is None:
         return sorted(Path(folder).iterdir())
     return [Path(folder) / name for name in found[0].names(found[1])]
+
+
+def files(folder: str | Path, levels: int) -> Iterator[Path]:
+    """Yield all but folders in a folder on a disk, by name, and in those in it: so many levels.
+
+    Folders that cannot be read, or not from where a case is confined to, are passed over. Links may
+    lead back to a folder: it is looked into once, and again where a shorter way leads to it later.
+    """
+    yield from _files(Path(folder), levels, {})
+
+
+def _files(folder: Path, levels: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
+    """Yield as :func:`files`; ``seen`` is how many levels of each folder were looked at."""
+    try:
+        confining.check_inside(str(folder))
+        status = folder.stat()
+        place = status.st_dev, status.st_ino
+        if seen.get(place, 0) >= levels:
+            return
+        seen[place] = levels
+        found = sorted(folder.iterdir())
+    except (OSError, ValueError, InputError):
+        return
+    for path in found:
+        try:
+            deeper = stat.S_ISDIR(_mode(path))
+        except OSError:
+            deeper = False
+        if not deeper:
+            yield path
+        elif levels > 1:
+            yield from _files(path, levels - 1, seen)
 
 
 def top(path: str | Path, stop: Callable[[Path], bool]) -> Path:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base import confining, opening
+from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.images import raw
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
 #: Bytes of a file that take some seconds; a dump of a large machine would take minutes.
 MAX_SIZE = 4 << 30
-#: Files of a folder, and how deep: a copy of debugfs has a handful.
+#: Files of a folder, and at how many levels of folders: a copy of debugfs has a handful.
 MAX_FILES = 256
-_MAX_DEPTH = 4
+_LEVELS = 5
 _BLOCK = 1 << 20
 
 
@@ -63,32 +62,11 @@ def _of_spec(spec: str) -> Iterator[InputFile]:
     if not Path(path).is_dir():
         yield _file(path)
         return
-    files = _inside(Path(path), _MAX_DEPTH, {})
-    for count, file in enumerate(files):
+    for count, file in enumerate(places.files(path, _LEVELS)):
         if count == MAX_FILES:
             yield InputFile(f"{printable(path)}/…", why=f"more than {MAX_FILES} files")
             return
         yield _file(str(file))
-
-
-def _inside(folder: Path, depth: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
-    """Yield the files of a folder, by name, and of the folders in it so many levels deep.
-
-    Links may lead back to a folder: ``seen`` is how deep each was looked into. One to which a
-    shorter way leads later is looked into once more.
-    """
-    with suppress(OSError, InputError):
-        confining.check_inside(str(folder))
-        status = folder.stat()
-        place = status.st_dev, status.st_ino
-        if seen.get(place, -1) >= depth:
-            return
-        seen[place] = depth
-        for entry in sorted(folder.iterdir()):
-            if not entry.is_dir():
-                yield entry
-            elif depth:
-                yield from _inside(entry, depth - 1, seen)
 
 
 def _file(path: str) -> InputFile:

@@ -62,6 +62,17 @@ def test_a_folder_is_looked_at_once(tmp_path):
     assert [Path(f.name).name for f in hashes.of([str(tmp_path)])] == ["file"]
 
 
+def test_a_link_that_cannot_be_followed_hides_no_file(tmp_path):
+    """Its target is no name that a file can have."""
+    (tmp_path / "b").write_bytes(b"x")
+    (tmp_path / "a").symlink_to("n" * 300)
+    found = hashes.of([str(tmp_path)])
+    assert [(file.name.rpartition("/")[2], file.why) for file in found] == [
+        ("a", "File name too long"),
+        ("b", ""),
+    ]
+
+
 @pytest.mark.parametrize("link", ["a/b/link", "z/b/link"])
 def test_a_folder_to_which_a_longer_way_leads_first_is_looked_at_as_deep(link, tmp_path):
     """The link is found before the folder, at the end of the depth, or behind it."""

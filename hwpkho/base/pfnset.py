@@ -25,7 +25,8 @@ _DENSE = 32
 _PART, _BLOCK = 1 << 13, 1 << 16
 #: Runs handed out together.
 _RUNS = 1 << 10
-#: Ranges of several lists that are gathered before they are sorted.
+#: Pages and ranges of several lists that are gathered before they are sorted. Lists of one fleet
+#: repeat each other: gathered as a set, a page costs once what sorting does.
 _GATHERED = 1 << 21
 
 
@@ -161,33 +162,26 @@ def pfn_set(pfns: Iterable[int]) -> PfnSet:
 
 def union(listings: Iterable[Listing]) -> PfnSet:
     """Return the PFNs that are in any of ``listings``."""
-    whole = PfnSet()
-    for part in _gathered(listings):
-        whole |= part
-    return whole
-
-
-def _gathered(listings: Iterable[Listing]) -> Iterator[PfnSet]:
-    """Yield sets of many PFNs each that are all of ``listings`` together.
-
-    Sorting lists that ascend, one behind the other, merges them. Of others a set first drops what
-    several of them have.
-    """
-    first, last, mixed = array("Q"), array("Q"), set[int]()
+    listings = tuple(listings)
+    if len(listings) == 1:
+        return pfn_set(listings[0])
+    whole, pages, first, last = PfnSet(), set[int](), array("Q"), array("Q")
     for listing in listings:
-        ascends = listing.last is not listing.first or _rises(listing.first)
         for at in range(0, len(listing.first), _GATHERED):
-            if ascends:
+            if listing.last is listing.first:
+                pages.update(listing.first[at : at + _GATHERED])
+            else:
                 first += listing.first[at : at + _GATHERED]
                 last += listing.last[at : at + _GATHERED]
-            else:
-                mixed.update(listing.first[at : at + _GATHERED])
-            if len(first) + len(mixed) > _GATHERED:
-                yield _between(first, last)
-                yield pfn_set(array("Q", sorted(mixed)))
-                first, last, mixed = array("Q"), array("Q"), set()
-    yield _between(first, last)
-    yield pfn_set(array("Q", sorted(mixed)))
+            if len(pages) + len(first) > _GATHERED:
+                whole |= _gathered(pages, first, last)
+                pages, first, last = set(), array("Q"), array("Q")
+    return whole | _gathered(pages, first, last)
+
+
+def _gathered(pages: set[int], first: array[int], last: array[int]) -> PfnSet:
+    """Return the set of ``pages``, and of the ranges that two columns bound, in any order."""
+    return pfn_set(array("Q", sorted(pages))) | _between(first, last)
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:

@@ -91,7 +91,7 @@ def test_the_algebra(a, b):
     assert not left & left.gaps()
 
 
-@given(st.lists(listings(), max_size=4))
+@given(st.lists(listings() | PFNS.map(Listing), max_size=4))
 def test_unions_of_lists(lists):
     want = list(runs(sorted(p for x in lists for p in x)))
     assert list(union(lists)) == want

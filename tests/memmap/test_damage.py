@@ -318,6 +318,13 @@ def test_the_end_of_a_first_row_of_lsmmap_makes_a_gap(first: str, tmp_path: Path
     assert (gap.start, gap.end) == (0, 0x3FFF)
 
 
+def test_the_end_of_a_row_of_lsmmap_behind_another_makes_a_gap(tmp_path: Path) -> None:
+    first, last = rows_of(MMAP_ROW, 0x1000, 0x4000)
+    text = f"{first.rstrip()} 0x1000, available RAM\n{last}"
+    (gap,) = primary(read_text(tmp_path / "log", text)).gaps
+    assert (gap.start, gap.end) == (0x2000, 0x3FFF)
+
+
 @pytest.mark.parametrize("last", ["5000 WB", "-0000000000005000 WB|RT", "05000 WB"])
 def test_the_end_of_a_last_row_of_uboot_makes_a_gap(last: str, tmp_path: Path) -> None:
     """No command prints a number and attributes."""
@@ -385,11 +392,25 @@ def test_another_message_behind_a_row_of_e820_is_none(
     assert not primary(read_text(tmp_path / "log", text)).gaps
 
 
-def test_a_whole_range_behind_a_lost_prefix_at_the_end_of_e820_makes_a_gap(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "last",
+    ["us?? 0x0000000000002000-0x0000000000002fff] usable", "BI???002000-0x0000000000002fff] usable",
+     "[    0.000000] BI???e820: [mem 0x0000000000002000-0x0000000000002fff] usable",
+     "OS-e820: 0000000000002000 - 0000000000003000 (usable)"],
+)  # fmt: skip
+def test_a_range_and_type_behind_a_damaged_prefix_below_e820_makes_a_gap(
+    last: str, tmp_path: Path
+) -> None:
     (first,) = rows_of(E820_ROW, 0x1000)
-    text = f"{E820_HEADING}{first}us?? 0x0000000000002000-0x0000000000002fff] usable\n"
-    (gap,) = primary(read_text(tmp_path / "log", text)).gaps
+    (gap,) = primary(read_text(tmp_path / "log", f"{E820_HEADING}{first}{last}\n")).gaps
     assert gap.start == 0x2000
+
+
+def test_a_row_of_e820_whose_numbers_differ_in_length_is_none(tmp_path: Path) -> None:
+    first, second = rows_of(E820_ROW, 0x1000, 0x4000)
+    text = f"{E820_HEADING}{first.replace('-0x000', '-0x')}{second}"
+    found = primary(read_text(tmp_path / "log", text))
+    assert ([e.start for e in found.entries], len(found.gaps)) == ([0x4000], 1)
 
 
 @pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW])

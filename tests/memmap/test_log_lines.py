@@ -74,7 +74,7 @@ def test_what_starts_behind_a_linux_map_is_another_boot(tmp_path: Path) -> None:
 
 def test_boots_far_apart_are_two(tmp_path: Path) -> None:
     start = "[    0.000000] Linux version 6.1.0 (gcc) #1\n"
-    e820 = "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000{}] usable\n"
+    e820 = "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x0000000000{}] usable\n"
     text = start + e820.format("09fbff") + FILLER + start + FILLER + e820.format("0fffff")
     with pytest.raises(InputError, match=r"boot 0 from line 2 .* boot 1 from line 20004 "):
         read_text(tmp_path / "log", text)

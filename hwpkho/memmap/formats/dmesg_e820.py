@@ -190,7 +190,7 @@ class DmesgE820(TableForm):
             taken = self._entry(number, line, match)
             at = match.start("rest")
             match = None if self._broken else rows.LINE.search(line, at)
-        if taken and rows.AFTER.search(line[at:]):
+        if taken and rows.ENDING.search(line[at:]):
             self._tables.damaged(self._name, number, line[at:], _EXPECTED)
 
     def _entry(self, number: int, line: str, match: re.Match[str]) -> bool:
@@ -215,7 +215,7 @@ class DmesgE820(TableForm):
             return False
         start, end = rows.bounds(match)
         if match["sign"] != "@" and self._digits_lost(name, number, match):
-            self._tables.damaged(name, number, line, "16 digits as in the lines before")
+            self._tables.damaged(name, number, line, f"addresses of {_DIGITS} digits")
             self._patience = _PATIENCE
             return False
         first, last = self._tables.first(name), self._tables.last(name)
@@ -233,8 +233,13 @@ class DmesgE820(TableForm):
         return True
 
     def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
-        """Tell whether a range has fewer digits than a kernel prints, in a table that has them."""
+        """Tell whether a range has fewer digits than a kernel prints, in a table that has them.
+
+        Its two addresses have equally many in any.
+        """
         numbers = (match["a"], match["b"]) if match["what"] else (match["c"], match["d"])
+        if len(numbers[0]) != len(numbers[1]):
+            return True
         full = all(len(number) == _DIGITS for number in numbers)
         table = self._tables.open(name)
         if table is None or not table.entries:

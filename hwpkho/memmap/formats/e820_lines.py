@@ -47,7 +47,7 @@ _TYPE = (
     r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
 _ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
-_END = late(r"^(?!.*\be820: ).*\]\s+" + _TYPE)
+_END = late(r"^(?!.*(?<!\S)e820: ).*\]\s+" + _TYPE)
 _SAID = late(rf"^{_WHO}:\s*")
 #: The end of a line: its type, and what is left of its range.
 TAIL = late(
@@ -58,15 +58,9 @@ TAIL = late(
 OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: The word in front of a range, which may be a damaged prefix.
 _SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
-#: A whole range and its type behind any word; e820: tells of changes so.
-_BODY = late(
-    r"(?:(?<!\be820):\s+[0-9A-Fa-f]{16} - [0-9A-Fa-f]{16}(?= \()"
-    r"|^(?!.*\be820: ).*\b0x[0-9A-Fa-f]{16}-0x[0-9A-Fa-f]{16}\])\s+" + _TYPE
-)
-#: Behind an entry: the end of another line, of which the beginning is lost.
-AFTER = late(
-    r"^(?!.*\be820: (?:update|remove)).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+"
-    + _TYPE
+#: The end of a range and its type behind anything; ``e820:`` tells of changes so.
+ENDING = late(
+    r"^(?!.*(?<!\S)e820: ).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+" + _TYPE
 )
 #: In front of a line of a table: the start of another line.
 TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
@@ -94,8 +88,8 @@ def bounds(match: re.Match[str]) -> tuple[int, int]:
 
 
 def has_damaged_prefix(line: str) -> bool:
-    """Tell whether range and type stand in a line, or a range behind a damaged ``BIOS-e820:``."""
-    if _BODY.search(line):
+    """Tell whether a line ends as one of a table, or has a range behind ``BIOS-e820:``, damaged."""
+    if ENDING.search(line):
         return True
     speaker = _SPEAKER.search(line)
     if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):

@@ -102,7 +102,7 @@ def judge(
         limits: As for :func:`hwpkho.validate`.
 
     Raises InputError where the map cannot be read or judged by, or is of another architecture;
-    UsageError for one that has no such pages; ValueError for a PFN that is none.
+    UsageError for one that has no such pages; ValueError for an integer that is not a PFN.
     """
     limits = inputs.check(limits, Limiting)
     parameters.check({"arch": arch, "next_cmdline": next_cmdline}, parameters.OPTIONS)

@@ -40,7 +40,7 @@ class Layout:
     Attributes:
         layout: What stands where, and the bytes of its pages.
         pfns: The list.
-        notes: What is allowed but will not do in a real boot, one line each.
+        notes: What is allowed but would not work in a real boot, one line each.
     """
 
     layout: layout.Layout
@@ -131,7 +131,8 @@ def build(
         damage: How to break it on purpose, to test what reads it; a name that
             ``hwpkho encode --damage list`` has.
 
-    Raises UsageError for what cannot go together or has no room, ValueError for a PFN that is none.
+    Raises UsageError for what cannot go together or has no room, ValueError for an
+    integer that is not a PFN.
     """
     given: dict[str, Any] = {
         "page_size": page_size,

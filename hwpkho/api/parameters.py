@@ -1,6 +1,6 @@
 """What the parameters of the library take, each said once: an error names the parameter.
 
-A value of the wrong type raises TypeError, another value that is none raises UsageError. What is
+A value of the wrong type raises TypeError, any other wrong value raises UsageError. What is
 wrong only with the inputs at hand is told where they are read.
 """
 
@@ -53,7 +53,7 @@ _MAPS = "files, what read_memmap() returned, or rows (start, end, type)"
 def check(given: Mapping[str, Any], table: Mapping[str, Check]) -> dict[str, Any]:
     """Return the values as hwpkho takes them.
 
-    Raises TypeError or UsageError for the first that is none for its parameter.
+    Raises TypeError or UsageError for the first that its parameter does not take.
     """
     return {name: table[name](name, value) for name, value in given.items()}
 
@@ -164,7 +164,7 @@ def judged_by(name: str, value: Any) -> None:
 
 
 def pfns(name: str, value: Any) -> array[int]:
-    """Return PFNs in their order. Raises ValueError for one that is none."""
+    """Return PFNs in their order. Raises ValueError for what is not a PFN."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, bytearray)):
         raise wrong(name, "integers", value)
     try:
@@ -188,7 +188,7 @@ def areas(name: str, value: Any) -> tuple[tuple[int, int], ...]:
 
 
 def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
-    """Return rows of a memory map. Raises ValueError for one that is no range of memory."""
+    """Return rows of a memory map. Raises ValueError for one that is not a range of memory."""
     found = []
     for row in value:
         if not isinstance(row, (tuple, list)) or len(row) != 3:

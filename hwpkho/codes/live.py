@@ -39,7 +39,7 @@ NO_HANDOVER = Code(
     "hands-nothing-over",
     "error",
     "source",
-    "The running kernel hands no list of bad pages over.",
+    "The running kernel hands over no list of bad pages.",
     "It starts with every page good, and hands the bad ones out again.",
     "Give the next kernel memmap= (x86), or take the pages out of use again after the kexec: "
     "hwpkho list SAVED --to offline-script.",

@@ -192,7 +192,7 @@ NO_KHO = Code(
     "warning",
     "source",
     "The dump is of a kernel without Kexec HandOver, or with kho=off: memory has no root FDT.",
-    "It hands no list over: every page that is poisoned now is given out again by the next kernel.",
+    "It hands over no list: every page that is poisoned now is given out again by the next kernel.",
     "Boot a kernel with CONFIG_KEXEC_HANDOVER and kho=on. Where that is known, --no-kho ignore.",
 )
 

@@ -60,7 +60,7 @@ def remarks(done: Added) -> Iterator[str]:
         yield from _some(done.remarks, done.remarked)
     if done.no_time:
         yield (
-            f"{_count(done.no_time, 'case')} without a time: not in what compares captures "
+            f"{_count(done.no_time, 'case')} without a time: left out where captures are compared "
             "(lost, new, growing, repeat)"
         )
 

@@ -211,7 +211,7 @@ def test_a_kernel_without_a_handover(files, tmp_path, look, cli):
     assert [document[n] for n in NUMBERS] == [3, 0, 0, 0, 3]
     assert document["memmap"]["parameter"].startswith("memmap=4K$0x50000000,")
     text = cli("check", "--root", tree.root).out
-    assert text.startswith("critical: 3 bad pages, and this kernel hands no list of them over (")
+    assert text.startswith("critical: 3 bad pages, and this kernel hands over no list of them (")
     assert "memmap=4K$0x50000000" in text
 
 

@@ -460,7 +460,7 @@ def test_what_is_too_long_to_spell_out_is_refused(cli, tmp_path):
     assert cli(*args).code == 1
     got = cli(*args, "--json")
     assert (got.code, got.out, got.err.count("\n")) == (3, "", 2)
-    assert "too many to name one by one" in got.err
+    assert "too many to list one by one" in got.err
     got = cli(*args, tmp_path / "one", "--json")
     assert (got.code, got.out) == (3, "")
     got = cli("decode", "--pfns", "--from", "efi-table", tmp_path / "one")

@@ -48,9 +48,8 @@ def test_rows_of_lists(tmp_path, cli):
     batch = manifest(tmp_path, [("a", NIGHT, "0x100-0x101\n0x200\n"), ("b", None, "# none\n")])
     got = add(cli, tmp_path / "d", "--batch", batch, "--json")
     schemas.check(got.json, "fleet-add")
-    assert got.err.splitlines() == [
-        "hwpkho: 1 case without a time: not in what compares captures (lost, new, growing, repeat)"
-    ]
+    left_out = "left out where captures are compared (lost, new, growing, repeat)"
+    assert got.err.splitlines() == [f"hwpkho: 1 case without a time: {left_out}"]
     assert {k: got.json[k] for k in ("cases", "added", "known", "pages")} == {
         "cases": 2, "added": 2, "known": 0, "pages": 2,
     }  # fmt: skip

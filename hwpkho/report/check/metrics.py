@@ -122,8 +122,8 @@ def _memory(checked: Checked) -> Iterator[Metric]:
     facts = checked.facts
     yield _gauge(
         "hwpkho_memory_bad_pages",
-        "Pages that the kernel has taken out of use; of a huge page of hugetlb those that the list "
-        "names, or one.",
+        "Pages that the kernel has taken out of use; of a hugetlb page, those that the list names, "
+        "or one.",
         [({"kind": kind, "hw_id": node}, n) for (kind, node), n in _bad(checked).items()],
     )
     yield _one(

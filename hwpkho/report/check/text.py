@@ -49,7 +49,7 @@ def details(
         yield _row("x86: add", checked.memmap)
         good, left = checked.memmap_lost
         if good or left:
-            yield _row("", f"it takes {good} good pages along and leaves {left} bad ones out")
+            yield _row("", f"this also excludes {good} good pages and leaves out {left} bad ones")
     for line in checked.not_seen:
         yield f"  {paint('warning', 'not seen'.ljust(_LABEL))}{line}"
     for note in checked.facts.notes:

@@ -61,18 +61,18 @@ def _told(checked: Checked, worst: Finding) -> bool:
 
 def _now(checked: Checked) -> str:
     n, fates = checked.bad_pages, checked.fates
-    bad = pages(n) if n is not None else "no number of bad pages is known"
+    bad = pages(n) if n is not None else "the number of bad pages is not known"
     if n == 0:
         bad = "no bad pages" if checked.facts.flags is not None else "no bad page is counted"
     if checked.outcome in BAD_OUTCOMES:
         return f"{bad}; {checked.because}"
     if checked.hands_over is False and n is not None and n > (fates["replay"] or 0):
         again = "it will be" if n == 1 else "they will be"
-        over = f"hands no list of them over ({checked.because})"
+        over = f"hands over no list of them ({checked.because})"
         return f"{bad}, and this kernel {over}: {again} handed out again"
     if not n and not any(fates.values()):
         none = checked.hands_over is False
-        return f"{bad}; this kernel hands no list over ({checked.because})" if none else bad
+        return f"{bad}; this kernel hands over no list ({checked.because})" if none else bad
     said = [f"{k} {_FATES[fate][k != 1]}" for fate, k in fates.items() if k]
     line = f"{bad}: {', '.join(said)}" if said else bad
     if fates["forgotten"] and checked.because:

@@ -51,7 +51,7 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(lines) - MAX_ROWS} more lines; --json has all"
     for file in tree.apart[:MAX_ROWS]:
         text = f"{file.compatible} at 0x{file.data:x}  {_memory(file, page_size)}"
-        yield "", f"{text}; its session is not told"
+        yield "", f"{text}; its session is not known"
     for flb in tree.flbs or ():
         there = f"  data 0x{flb.data:x}{_there(flb.block, page_size)}" if flb.block else ""
         yield "", f"FLB {flb.name}  {counted(flb.users, 'file')}{there}{_devices(flb.devices)}"

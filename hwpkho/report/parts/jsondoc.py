@@ -74,7 +74,7 @@ def spelled_out(pfns: Iterable[int]) -> None:
     """Raise InputError for a list of more PFNs than any list may have."""
     if isinstance(pfns, Listing) and pfns.count > MAX_PFNS:
         raise InputError(
-            f"{pfns.count} PFNs are too many to name one by one; at most {MAX_PFNS} are"
+            f"{pfns.count} PFNs are too many to list one by one; the limit is {MAX_PFNS}"
         )
 
 

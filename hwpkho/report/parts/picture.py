@@ -76,7 +76,7 @@ def draw(
     ]
     lines += flow(legend, screen.width, "  ")
     scale = [f"a row is {human_bytes(layout.size)}", f"a character {human_bytes(layout.cell)}"]
-    scale += ["x N: so many rows alike"] * any(row.times > 1 for row in layout.rows)
+    scale += ["x N: N equal rows"] * any(row.times > 1 for row in layout.rows)
     return [
         *lines,
         *flow([f"{part}," for part in scale[:-1]] + scale[-1:], screen.width, "  ", " "),

@@ -62,7 +62,7 @@ def draw(memory: Memory, name: str, layout: Layout | None = None) -> Drawing | N
         at += 20
     scale = f"A row is {human_bytes(layout.size)}, a cell of it {human_bytes(layout.cell)}."
     if any(row.times > 1 for row in layout.rows):
-        scale += " × N: so many rows alike."
+        scale += " × N: N equal rows."
     parts.append(words(0, at + 12, scale, "dim"))
     return Drawing("Memory to scale", _about(memory, layout), "".join(parts), at + 20, "Memory")
 

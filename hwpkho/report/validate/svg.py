@@ -38,7 +38,7 @@ class _One(TextWriter):
 
 
 def _many(_out: BinaryIO, _screen: Screen) -> _One:
-    raise UsageError("--format svg is of a single case; --format html has a page for each")
+    raise UsageError("--format svg draws a single case; --format html has a page for each")
 
 
 REPORT = TextReport("svg", "pictures of memory and of the handover, of a single case", _One, _many)

@@ -102,7 +102,7 @@ def test_svg_is_both_pictures(cli, crash):
     assert "HP301" in got.text
     refused = cli("validate", "--batch", CAPTURE.parent, "--format", "svg")
     assert (refused.code, refused.out) == (2, "")
-    assert "--format svg is of a single case" in refused.err
+    assert "--format svg draws a single case" in refused.err
 
 
 # Long lists

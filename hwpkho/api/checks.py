@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from numbers import Real
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
@@ -38,10 +39,11 @@ def one_of(known: Callable[[], Iterable[object]]) -> Check:
     def checked(name: str, value: Any) -> object:
         values = list(known())
         broken = isinstance(value, Real) and not isinstance(value, SupportsIndex)  # 4096.0
-        if broken or value not in values:
-            wanted = ", ".join(map(str, values))
-            raise UsageError(f"{name}={shown(value)} is not one of {wanted}")
-        return values[values.index(value)]
+        if not broken:
+            with suppress(ValueError):  # also where the comparison is no answer: an array's
+                return values[values.index(value)]
+        wanted = ", ".join(map(str, values))
+        raise UsageError(f"{name}={shown(value)} is not one of {wanted}")
 
     return checked
 

@@ -345,3 +345,20 @@ def test_what_stands_for_an_integer_is_one(call: Any, given: dict[str, Any]) -> 
     both = call(**given), call(**numbers_of(given))
     plain, other = (json.dumps(x if isinstance(x, dict) else x.to_dict()) for x in both)
     assert plain == other
+
+
+class Elementwise:
+    """Compares as NumPy's arrays do: that is no truth value."""
+
+    def __eq__(self, other: object) -> Elementwise:  # type: ignore[override]
+        return self
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_an_array_is_none_of_several_values() -> None:
+    with pytest.raises(hwpkho.UsageError, match=r"page_size=.* is not one of"):
+        hwpkho.judge([1], page_size=Elementwise())  # type: ignore[arg-type]

@@ -22,18 +22,19 @@ from hypothesis import strategies as st
 from hwpkho.fleet import questions
 from hwpkho.fleet.questions import QUESTIONS
 from tests.support import forked, schemas
-from tests.support.examples import crossed, some, times
+from tests.support.examples import crossed, much, some, times
 from tests.support.fleet import manifest
 from tests.support.made_fleet import Fleet
 
 NIGHTS = [f"2026-11-2{n}T03:00:00Z" for n in range(1, 9)]
 HOST = "web-1"
+HOSTS, DAYS = much(100, 400), 5
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A fleet that is made up, and its data set."""
-    fleet = Fleet(400, 5, seed=3, affected=0.2)
+    fleet = Fleet(HOSTS, DAYS, seed=3, affected=0.2)
     dataset = tmp_path_factory.mktemp("made") / "d"
     fleet.store(dataset)
     return fleet.answers(), dataset
@@ -291,7 +292,7 @@ def test_changes_are_those_of_sets(tmp_path_factory, captures):
 
 def test_sql(made, cli):
     rows = ask(cli, made[1], "--sql", "SELECT count(*) AS n, max(pages) AS most FROM hosts;")
-    assert rows[0]["n"] == 2000
+    assert rows[0]["n"] == HOSTS * DAYS
     one = "SELECT 1.5 AS a, 'x' AS b, NULL AS c, [1, 2] AS d, {'e': DATE '2026-01-02'} AS f"
     assert ask(cli, made[1], "--sql", one) == [
         {"a": 1.5, "b": "x", "c": None, "d": [1, 2], "f": {"e": "2026-01-02"}}

@@ -55,8 +55,8 @@ def _unless(slow: int, *values: Any) -> ParameterSet:
     return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
 
 
-#: Rows above which a quick run takes half of a table, a third, a quarter, a fifth, a sixth.
-_LONG = (2, 4, 8, 16, 32)
+#: Of a table of more rows than the first number a quick run takes one row in so many.
+_ONE_IN = ((32, 12), (16, 10), (8, 8), (4, 6), (2, 2))
 
 
 def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
@@ -71,7 +71,7 @@ def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytes
     more: list[pytest.Item] = []
     for item in items:
         function = _function(item)
-        one_in = 1 + sum(rows[function] > most for most in _LONG)
+        one_in = next((part for most, part in _ONE_IN if rows[function] > most), 1)
         first = function not in seen
         seen.add(function)
         each = item.get_closest_marker("each") is not None

@@ -155,7 +155,7 @@ def method_of(head: bytes) -> Method | None:
 def limit(packed: int | None = None) -> int:
     """Return how many bytes are unpacked at most of a file of ``packed`` bytes, if that is known.
 
-    Raises InputError for a setting that is none.
+    Raises InputError for an invalid setting.
     """
     text = os.environ.get(LIMIT)
     if text is None:

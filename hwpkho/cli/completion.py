@@ -32,7 +32,7 @@ def command(shell: str, name: str | None) -> None:
     """Print a script that completes hwpkho's command line in a shell.
 
     It completes commands, options, and what they take: forms, names of maps, codes, schemas. A TAB
-    starts no program. Where hwpkho came as a Debian package the script is installed already.
+    starts no program. The Debian package installs the script.
     """
     from hwpkho.cli import tree
     from hwpkho.cli.main import main

@@ -85,8 +85,8 @@ def command(
 ) -> None:
     """Make a handover from a list of PFNs.
 
-    LIST is a list as text or JSON, '-' for standard input, or another handover, of which only the
-    list is taken; pieces of one case are joined with '+'.
+    LIST is a list as text or JSON, '-' for standard input, or another handover, from which only
+    the list is taken; join the pieces of one case with '+'.
     """
     if values["damage"] == LIST:
         _list_damages(as_json=as_json)

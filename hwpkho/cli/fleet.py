@@ -69,7 +69,7 @@ Exit codes: 0 printed; 2 wrong usage; 3 no data set, or one of another version."
 def command() -> None:
     """Gather the cases of many machines in a data set, and ask it.
 
-    A data set is a folder of Parquet files: a row a case, a row a run of bad pages, a row a
+    A data set is a folder of Parquet files: one row per case, per run of bad pages and per
     finding. Any program that reads Parquet can read it.
     """
 
@@ -115,8 +115,8 @@ def add(
 ) -> None:
     """Judge cases and add their rows to DATASET.
 
-    CASE is a file, or a folder that holds one case. The same capture twice is one; a call that was
-    interrupted is given again and goes on where it ended.
+    CASE is a file, or a folder that holds one case. A capture that is added twice counts once.
+    After an interruption, repeat the call: it goes on.
     """
     if bool(cases) == (batch is not None):
         raise UsageError("give either CASE or --batch" if cases else "no CASE given")
@@ -180,7 +180,7 @@ def ask(
     as_parquet: bool,
     force: bool,
 ) -> None:
-    """Ask DATASET a QUESTION, or by --sql."""
+    """Ask DATASET a QUESTION, or run a query with --sql."""
     from hwpkho.fleet import ask as asking
     from hwpkho.fleet import places
 

@@ -124,7 +124,8 @@ def command(
 
     INPUT is recognised by its content: a kernel log, a database of rasdaemon, page flags, a
     memmap= or badram line, a list, a handover, and more; hwpkho formats lists the forms.
-    With --to it is written as a program reads it: a kernel parameter, GRUB's commands, a script.
+    With --to the list is written as another program reads it: a kernel parameter, GRUB's
+    commands, a script.
     """
     instead = ("as_json",) if output is None else ()
     if options.gives_way("to", "as_pfns", "dimms", *instead, *drawn.instead(formats)):

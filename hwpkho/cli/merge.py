@@ -75,8 +75,9 @@ def command(
     """Merge lists.
 
     Each CASE is a list, a capture or a copy of debugfs; its pieces are joined with +. The union is
-    written as a list, or with --to as encode writes it. With --memmap, pages that are no RAM or not
-    the kernel's (not-ram, firmware, device) are left out and reported; bad RAM in use stays.
+    written as a list, or with --to as encode writes it. With --memmap, pages that are not RAM
+    or not the kernel's (not-ram, firmware, device) are left out and reported; bad RAM in use
+    stays.
     """
     keep_all &= _counts("keep_all", "replayable_only", judging)
     replayable_only &= _counts("replayable_only", "keep_all", judging)

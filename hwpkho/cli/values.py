@@ -158,7 +158,7 @@ class OneOfPlaced(OneOf):
 
 
 class Words(click.ParamType[str]):
-    """Words with commas between them. ``check`` raises UsageError for one that is none."""
+    """Words with commas between them. ``check`` raises UsageError for a wrong one."""
 
     name = "words"
 

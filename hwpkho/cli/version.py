@@ -23,7 +23,7 @@ Exit codes: 0 fine, even if an optional part is missing; 2 wrong usage."""
 def command(*, as_json: bool) -> None:
     """Show the version; with --verbose, what this installation is made of and what it can do.
 
-    An extra that is not complete is named with what its modules would bring.
+    An incomplete extra is listed with what its modules would add.
     """
     if screen.settings().detail <= 0 and not as_json:
         click.echo(f"hwpkho {__version__}")

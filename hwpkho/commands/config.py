@@ -96,7 +96,7 @@ class File(NamedTuple):
 def read(named: str | None, environ: Mapping[str, str]) -> File | None:
     """Return the file that counts: the one named, else the nearest from the current folder up.
 
-    Raises UsageError where it cannot be read or is no TOML.
+    Raises UsageError where it cannot be read or is not TOML.
     """
     named = named if named is not None else environ.get(VARIABLE) or None
     if named is not None:
@@ -155,7 +155,7 @@ def settings(
 ) -> list[Setting]:
     """Return what each option is set to.
 
-    Raises UsageError for a key of the file that is none, and for a value that its option does not
+    Raises UsageError for an unknown key of the file, and for a value that its option does not
     take.
     """
     of_file = _of_file(offers, file) if file is not None else {}

@@ -20,7 +20,7 @@ _ENOUGH_SCRATCH = 24 << 20
 
 
 def of_layout(request: Request, layout: Layout) -> Iterator[str]:
-    """Yield what is allowed but will not do in a real boot, one line each.
+    """Yield what is allowed but would not work in a real boot, one line each.
 
     ``layout`` was made of ``request``.
     """

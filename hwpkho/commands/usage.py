@@ -194,7 +194,7 @@ def with_map(facts: Facts, regions: Regions | None) -> Facts:
 
 
 def check_pair(case: CaseOptions) -> None:
-    """Raise UsageError for an option that is none, and for two that contradict each other."""
+    """Raise UsageError for a wrong value, and for two that contradict each other."""
     arch = known(case.arch)
     if arch is None and case.arch is not None:
         known_names = ", ".join(ARCHES.names())

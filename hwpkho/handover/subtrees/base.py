@@ -40,7 +40,7 @@ class SubtreeReader(ABC):
 
         ``raw`` is the blob as far as it is there. What it points to is read from ``source``;
         ``page_size`` (bytes) is None where only copies were given. What is wrong goes to
-        ``report``. Raises InputError or ValueError for a blob that is none.
+        ``report``. Raises InputError or ValueError for an invalid blob.
         """
 
     def follow(self, _raw: bytes, _phys: int | None, _reach: Reach) -> Owner | None:
@@ -53,7 +53,7 @@ class SubtreeReader(ABC):
     def spans(self, _raw: bytes) -> Sequence[Span] | None:
         """Return what the bytes of the blob mean; None where that is not known.
 
-        An FDT is annotated without this. Raises InputError or ValueError for a blob that is none.
+        An FDT is annotated without this. Raises InputError or ValueError for an invalid blob.
         """
         return None
 

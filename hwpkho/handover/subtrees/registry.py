@@ -68,7 +68,7 @@ def read(
 def _compatible(raw: bytes) -> bytes | None:
     """Return the compatible string of a device tree, or with which a structure begins, else None.
 
-    Raises InputError for a device tree that is none.
+    Raises InputError for an invalid device tree.
     """
     if raw.startswith(fdt.MAGIC):
         tree = fdt.parse(raw, _LIMITS)

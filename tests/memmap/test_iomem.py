@@ -263,7 +263,7 @@ def test_a_damaged_name_is_shown_printable(tmp_path: Path, cli: Any) -> None:
     path = tmp_path / "iomem"
     path.write_text("00001000-0009ffff : \x01ystem RAM\n00100000-3fffffff : System RAM\n")
     got = cli("memmap", path)
-    assert '"\\x01ystem RAM" is cut off' in got.out + got.err
+    assert '"\\x01ystem RAM" is cut off or damaged' in got.out + got.err
     assert "\x01" not in got.out + got.err
 
 

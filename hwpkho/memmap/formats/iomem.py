@@ -159,7 +159,7 @@ class Iomem(TableForm):
             attributes = self._attributes[depth] = {"depth": depth}
         added = tables.add("iomem", number, start, end, name, attributes)
         if added and is_part(name):
-            message = f'the name "{printable(name[:100])}" is cut off'
+            message = f'the name "{printable(name[:100])}" is cut off or damaged'
             tables.lose("iomem", number, DAMAGED, message, replaced=1, depth=depth)
         elif added and is_spoiled(name) and (spoiled := tables.open("iomem")):
             message = f'line {number}: the name "{printable(name[:100])}" is damaged'

@@ -27,12 +27,14 @@ def body(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> d
 
 def _handovers(handovers: Sequence[Handover]) -> Iterator[str]:
     for number, h in enumerate(handovers):
-        yield f"{',' if number else ''}{jsondoc.text(_handover(h))[:-1]}"
+        yield f'{"," if number else ""}{jsondoc.text(_head(h))[:-1]},"hwpoison":'
+        yield from _hwpoison(h.hwpoison, h.page_size) if h.hwpoison else ("null",)
+        yield f',"problems":{jsondoc.text([p.to_json() for p in h.problems])}'
         yield from jsondoc.gathered(luo_json.fields(h))
         yield "}"
 
 
-def _handover(h: Handover) -> dict[str, Any]:
+def _head(h: Handover) -> dict[str, Any]:
     return {
         "source": h.source,
         "page_size": h.page_size,
@@ -47,8 +49,6 @@ def _handover(h: Handover) -> dict[str, Any]:
         }
         if h.metadata
         else None,
-        "hwpoison": _hwpoison(h.hwpoison, h.page_size) if h.hwpoison else None,
-        "problems": [p.to_json() for p in h.problems],
     }
 
 
@@ -70,10 +70,10 @@ def _scratch(scratch: Scratch) -> dict[str, Any]:
     return {"array": scratch.array, "length": scratch.length, "areas": areas}
 
 
-def _hwpoison(w: HwpoisonList, page_size: int | None) -> dict[str, Any]:
+def _hwpoison(w: HwpoisonList, page_size: int | None) -> Iterator[str]:
     blob = w.blob
     v = blob.vmalloc if blob else None
-    return {
+    head = {
         "revision": w.revision,
         "phys": w.phys,
         "size": w.size,
@@ -84,6 +84,14 @@ def _hwpoison(w: HwpoisonList, page_size: int | None) -> dict[str, Any]:
             "first": v.first, "total_pages": v.total_pages, "flags": v.flags, "order": v.order,
         } if v else None,
         "chunks": w.chunks,
-        "pages": w.pages,
-        "pfns": w.pfns,
     }  # fmt: skip
+    yield jsondoc.text(head)[:-1]
+    for name, column in (("pages", w.pages), ("pfns", w.pfns)):
+        yield f',"{name}":'
+        if column is None:
+            yield "null"
+        else:
+            yield "["
+            yield from jsondoc.numbers(column).pieces
+            yield "]"
+    yield "}"

@@ -150,7 +150,8 @@ class Source(ABC):
     def data(self) -> Iterator[tuple[int, int]]:
         """As :meth:`extents`, without what is known to be a hole of the file, and reads as zeros.
 
-        Those may be cut off at both ends only, and pieces that touch are not merged.
+        Those may be cut off at both ends only, and pieces that touch are not merged. Bytes of a
+        file that are shown at several addresses are yielded once: no memory is stored so.
         """
         return self.extents()
 

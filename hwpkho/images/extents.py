@@ -194,9 +194,7 @@ class MappedSource(Source):
     def data(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.data`."""
         ranges = [list(file.data_ranges()) for file in self._files]
-        for phys, size, offset, number in zip(
-            self._phys, self._size, self._offset, self._file, strict=True
-        ):
+        for phys, size, offset, number in self._once():
             held = ranges[number]
             # The first that ends behind the piece's start, the last that begins before its end.
             first = bisect_right(held, offset, key=itemgetter(1))
@@ -204,6 +202,18 @@ class MappedSource(Source):
             if first <= last:
                 start, end = max(held[first][0], offset), min(held[last][1], offset + size)
                 yield phys + start - offset, end - start
+
+    def _once(self) -> list[tuple[int, int, int, int]]:
+        """Return the pieces, ascending, without the bytes of a file that another one shows, too."""
+        pieces = zip(self._phys, self._size, self._offset, self._file, strict=True)
+        found, before, end = [], -1, 0
+        for phys, size, offset, number in sorted(pieces, key=itemgetter(3, 2)):
+            end = 0 if number != before else end
+            before, skip = number, max(end - offset, 0)
+            if skip < size:
+                found.append((phys + skip, size - skip, offset + skip, number))
+                end = offset + size
+        return sorted(found)
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.

@@ -112,6 +112,20 @@ def test_keys_above_every_order(empty: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("within", "frames"),
+    [(None, [0, 9, 31, 32767, 32768]), ([], []), ([(0x9001, 0x9002)], [9]),
+     ([(0x7000, 0x8000), (0xa000, 0xb000), (0xe000, 0x20000)], [0, 9, 31]),
+     ([(0x7fff000, 1 << 40)], [32767, 32768])],
+)  # fmt: skip
+def test_starts_within_parts_of_memory(within: Any, frames: list[int]) -> None:
+    """Eight blocks, a byte of the bitmap, are looked at together."""
+    preserved = Preserved(12, PAGE * 8)
+    for frame in (0, 9, 31, 32767, 32768):
+        preserved.mark(frame << 12, 0)
+    assert [phys >> 12 for phys in preserved.starts(0, within)] == frames
+
+
 def test_an_empty_bitmap_marks_nothing() -> None:
     preserved = Preserved(12, PAGE * 8, {(0, 0): bytes(PAGE)})
     assert list(preserved.spans()) == []

@@ -9,9 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING
-
-from hwpkho.base.ranges import touches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -185,8 +184,7 @@ class Preserved:
     def starts(self, order: int, within: Sequence[Range] | None = None, /) -> Iterator[int]:
         """Yield the physical addresses (bytes) of the blocks of ``order``, ascending.
 
-        With ``within``, ascending and disjoint, those of leaves that have nothing there are left
-        out.
+        With ``within``, ascending and disjoint, most of those outside are left out.
         """
         return merge(self._aligned(order, within), self.shifted.get(order, ()))
 
@@ -196,9 +194,8 @@ class Preserved:
             if of != order:
                 continue
             start = number * self.bits << shift
-            if within is not None and not touches(within, start, start + (self.bits << shift)):
-                continue
-            for at, byte in enumerate(leaf):
+            for at in _bytes_within(len(leaf), start, 8 << shift, within):
+                byte = leaf[at]
                 for bit in range(8) if byte else ():
                     if byte >> bit & 1:
                         yield number * self.bits + at * 8 + bit << shift
@@ -229,3 +226,23 @@ class Preserved:
         return (base + (mask & -mask).bit_length() - 1) << shift, (
             base + mask.bit_length() - 1
         ) << shift
+
+
+def _bytes_within(
+    count: int, start: int, size: int, within: Sequence[Range] | None
+) -> Iterator[int]:
+    """Yield which of a bitmap's bytes are for a part of ``within``; the first is for ``start``.
+
+    Each is for ``size`` bytes of memory, and there are ``count``.
+    """
+    if within is None:
+        yield from range(count)
+        return
+    done, end = 0, start + count * size
+    i = bisect_right(within, start, key=itemgetter(1))
+    while i < len(within) and within[i][0] < end:
+        low, high = within[i]
+        first, past = max((low - start) // size, done), min(-(-(high - start) // size), count)
+        yield from range(first, past)
+        done = max(done, past)
+        i += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import memfd as abi
 from hwpkho.abi.luo import File
 from hwpkho.base.ranges import touches, union
+from hwpkho.codes.preserved import NOT_SERIALIZED
 from hwpkho.handover.luo import memfd
 from hwpkho.handover.luo.model import unwritten
 from hwpkho.images.base import Source
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 _COMPATIBLE = abi.COMPATIBLE.encode()
 #: Bytes that are read at once.
 _WINDOW = 1 << 20
+#: So many pages may look like a memfd's structure and be none; what a guest has is none by chance.
+MAX_FALSE = 1 << 13
 
 
 def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
     """Yield the memfds whose structure, array and folios are all there and preserved."""
     if reach.walk is None:
         return
-    preserved = reach.walk.preserved
+    preserved, left = reach.walk.preserved, MAX_FALSE
     for phys in _candidates(reach.source, preserved, memory.page_size):
         if memory.taken((phys,)):
             continue
@@ -44,6 +47,15 @@ def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
             for page in tried.pages:
                 memory.take(*page)
             yield found
+            continue
+        left -= 1
+        if not left:
+            message = (
+                f"LUO: {MAX_FALSE} pages look like the structure of a memfd and are none; from "
+                f"0x{phys:x} on memory is not searched for those of sessions not written yet"
+            )
+            memory.note(NOT_SERIALIZED, message, phys)
+            return
 
 
 def _is_whole(file: LuoFile) -> bool:

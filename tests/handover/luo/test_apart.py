@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hwpkho.abi import memfd
+from hwpkho.handover.luo import apart
+from hwpkho.images.elf import open_elf
+from hwpkho.images.files import FileBytes
 from tests.support import forked
 from tests.support.examples import much
 from tests.support.handovers import Machine
@@ -48,6 +51,40 @@ def test_what_a_kernel_makes_is_found(folios, made, found):
     (file,) = found()
     assert file["bytes"] == sum(4096 << order for _, _, order in folios)
     assert (file["session"], file["token"]) == (None, None)
+
+
+def test_pages_that_look_like_a_memfd_and_are_none_are_bounded(made, cli, tmp_path, monkeypatch):
+    """Each is tried, which costs more than a look; a guest's pages are none by chance."""
+    monkeypatch.setattr(apart, "MAX_FALSE", 3)
+    at = [made.memfd([(PFN, 0, 0)], nr_folios=2) for _ in range(4)]
+    data = made.memfd([(PFN + 1, 0, 0)])
+    made.handover(made.blob([], sessions_pa=0))
+    (h,) = cli("decode", "--json", made.machine.save(tmp_path)).json["handovers"]
+    assert data > at[2]
+    assert not [o for o in h["preserved"] if o["kind"] == "memfd-v2"]
+    told = [p for p in h["problems"] if p["code"] == "HP909" and "look like" in p["message"]]
+    assert [p["phys"] for p in told] == [at[2]]
+
+
+def test_segments_that_show_the_same_bytes_are_searched_once(made, cli, tmp_path):
+    """The bytes of a memfd's structure at nine addresses."""
+    data = made.memfd([(PFN, 0, 0)])
+    made.handover(made.blob([], sessions_pa=0))
+    source = open_elf(FileBytes(str(made.machine.save(tmp_path))))
+    assert sum(size for _, size in source.data()) == sum(map(len, made.machine.memory.values()))
+    image = bytearray((tmp_path / "memory.elf").read_bytes())
+    number = sorted(made.machine.memory).index(data) + 1
+    header = bytes(image[64 + 56 * number : 120 + 56 * number])
+    count = int.from_bytes(image[56:58], "little")
+    table = bytes(image[64 : 64 + 56 * count])
+    places = [(data + (n << 30)).to_bytes(8, "little") for n in range(1, 9)]
+    more = [header[:24] + place + header[32:] for place in places]
+    image[32:40] = len(image).to_bytes(8, "little")
+    image[56:58] = (count + 8).to_bytes(2, "little")
+    (tmp_path / "memory.elf").write_bytes(image + table + b"".join(more))
+    again = open_elf(FileBytes(str(tmp_path / "memory.elf")))
+    assert [*again.data()] == [*source.data()]
+    assert sum(1 for _ in again.extents()) == sum(1 for _ in source.extents()) + 8
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_right
 from copy import copy
 from typing import TYPE_CHECKING
 
-from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.addresses import PHYS_END, align_down, page_shift
 from hwpkho.codes.preserved import LUO_ABSENT, LUO_UNMARKED, OWNED_TWICE
 from hwpkho.handover.luo.model import Page
 from hwpkho.handover.problems import Report
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hwpkho.abi.spans import Span
-    from hwpkho.base.ranges import Range
     from hwpkho.codes import Code, Problem
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
@@ -50,8 +50,9 @@ class LuoMemory:
         self.page_size, self.shift = page_size, page_shift(page_size)
         self.chunks: set[int] = set()
         self.amiss = MAX_AMISS
-        # Sorted lists, each at least twice as long as the next: few, and seldom made anew.
-        self._arrays: list[list[Range]] = []
+        # Columns of starts and last bytes, each ascending, and at least twice as long as the next:
+        # few, and seldom made anew.
+        self._arrays: list[tuple[array[int], array[int]]] = []
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
         self.tracked = reach.tracked
@@ -72,7 +73,7 @@ class LuoMemory:
         """Take nothing yet, of this memory."""
         self.source, self.report = source, report
         self.pages: list[Page] = []
-        self._taken: dict[int, str] = {}
+        self._taken: dict[int, Page] = {}
 
     def note(
         self, code: Code, message: str, phys: int | None = None, field: int | None = None
@@ -90,14 +91,21 @@ class LuoMemory:
         at = align_down(phys, self.page_size)
         other = self._taken.get(at)
         if other is not None:
-            self.note(OWNED_TWICE, f"{what} 0x{phys:x} is {other} as well", phys)
+            message = f"{what} 0x{phys:x} is {other.what} 0x{other.phys:x} as well"
+            self.note(OWNED_TWICE, message, phys)
             return False
-        self._taken[at] = f"{what} 0x{phys:x}"
-        self.pages.append(Page(what, phys, order, spans, of))
-        marked = self._preserved is None or self._preserved.block_around(at) is not None
-        if not marked and self.tracked:
+        self._taken[at] = page = Page(what, phys, order, spans, of)
+        self.pages.append(page)
+        if self.tracked and not self._marked(at):
             self.note(LUO_UNMARKED, f"{what} 0x{at:x} is not marked preserved", at)
         return True
+
+    def _marked(self, phys: int) -> bool:
+        """Tell whether the page at ``phys`` is marked preserved: mostly it is a block by itself."""
+        if self._preserved is None or self.order_at is None:
+            return True
+        starts = self.order_at(phys >> self.shift) is not None
+        return starts or self._preserved.block_around(phys) is not None
 
     def take_array(self, pages: Iterable[int], order: int) -> bool:
         """Take the blocks of an array; False where another array has a part of one of them.
@@ -105,16 +113,19 @@ class LuoMemory:
         ``pages`` are the addresses (bytes) at which blocks of ``order`` begin.
         """
         size = self.page_size << order
-        starts = (align_down(phys, self.page_size) for phys in pages)
-        blocks = sorted((start, start + size) for start in starts)
-        for held in self._arrays:
-            for start, end in blocks:
-                i = bisect_left(held, (end, 0))
-                if i and held[i - 1][1] > start:
+        starts = array("Q", sorted(align_down(phys, self.page_size) for phys in pages))
+        lasts = array("Q", (min(start + size, PHYS_END) - 1 for start in starts))
+        for held_starts, held_lasts in self._arrays:
+            for start, last in zip(starts, lasts, strict=True):
+                # As many as have begun by its end must have ended before its start.
+                i = bisect_right(held_starts, last)
+                if i and held_lasts[i - 1] >= start:
                     return False
-        while self._arrays and len(self._arrays[-1]) < 2 * len(blocks):
-            blocks = sorted(self._arrays.pop() + blocks)
-        self._arrays.append(blocks)
+        while self._arrays and len(self._arrays[-1][0]) < 2 * len(starts):
+            more_starts, more_lasts = self._arrays.pop()
+            starts = array("Q", sorted(more_starts + starts))
+            lasts = array("Q", sorted(more_lasts + lasts))
+        self._arrays.append((starts, lasts))
         return True
 
     def taken(self, addresses: Iterable[int]) -> bool:

@@ -74,9 +74,24 @@ def tree(prefix: str, values: Mapping[str, bytes] = ENTRY) -> list[tuple[str, by
 # Real ones
 
 
-@pytest.mark.parametrize("name", ["qemu-6.1-ovmf", "efi-runtime-map-e73"])
-def test_folder_and_archive_say_what_is_known(name: str, tmp_path: Path) -> None:
-    (found,) = folder(unpack(name, tmp_path))
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder like /sys/firmware."""
+    top = tmp_path_factory.mktemp("firmware")
+    unpack("qemu-6.1-ovmf", top).rename(top / "memmap")
+    (top / "efi").mkdir()
+    unpack("efi-runtime-map-e73", top).rename(top / "efi" / "runtime-map")
+    return top
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("qemu-6.1-ovmf", "memmap"), ("efi-runtime-map-e73", "efi/runtime-map")],
+)
+def test_folder_and_archive_say_what_is_known(
+    name: str, place: str, firmware: Path, tmp_path: Path
+) -> None:
+    (found,) = folder(firmware / place)
     assert found.name == ("efi_runtime" if "runtime" in name else "sysfs_memmap")
     assert rows(found.entries) == TRUTH["entries"][name]
     packed = (FIXTURES / f"{name}.tar.gz").read_bytes()
@@ -98,11 +113,8 @@ def test_grep_output() -> None:
         assert grep(["$ grep -r .", *moved])[0].entries == found.entries
 
 
-def test_folder_above_and_both_maps(tmp_path: Path) -> None:
-    unpack("qemu-6.1-ovmf", tmp_path).rename(tmp_path / "memmap")
-    (tmp_path / "efi").mkdir()
-    unpack("efi-runtime-map-e73", tmp_path).rename(tmp_path / "efi" / "runtime-map")
-    assert [m.name for m in folder(tmp_path)] == ["sysfs_memmap", "efi_runtime"]
+def test_folder_above_and_both_maps(firmware: Path) -> None:
+    assert [m.name for m in folder(firmware)] == ["sysfs_memmap", "efi_runtime"]
 
 
 # Values

@@ -37,6 +37,13 @@ def page(cli):
     return make
 
 
+@pytest.fixture(scope="module")
+def summary(dataset, cli):
+    got = cli("fleet", "ask", dataset, "summary", "--format", "html")
+    assert got.code == 0, got.err
+    return markup.page(got.out)
+
+
 @pytest.mark.parametrize("question", some([q for q in QUESTIONS if q != "summary"], 12))
 def test_a_page_has_the_rows_of_the_document(question, dataset, page, cli):
     limit = ["--max-pages", 8] if question == "policy" else []
@@ -52,10 +59,9 @@ def test_a_page_has_the_rows_of_the_document(question, dataset, page, cli):
     assert found == wanted
 
 
-def test_a_page_says_where_the_sums_of_the_inputs_are(dataset, page, cli):
-    text = page(dataset, "summary").text
+def test_a_page_says_where_the_sums_of_the_inputs_are(summary, cli):
     line = certain(
-        re.search("SHA-256 of each capture's inputs.*: (hwpkho fleet ask .* hosts')", text)
+        re.search("SHA-256 of each capture's inputs.*: (hwpkho fleet ask .* hosts')", summary.text)
     )
     program, *args = shlex.split(line[1])
     assert program == "hwpkho"
@@ -64,16 +70,15 @@ def test_a_page_says_where_the_sums_of_the_inputs_are(dataset, page, cli):
     assert {*rows[0]} == {"host", "taken_at", "content_hash"}
 
 
-def test_a_summary_is_a_page_of_plots_with_tables(dataset, page, cli):
-    got = page(dataset, "summary")
+def test_a_summary_is_a_page_of_plots_with_tables(dataset, summary, cli):
     (row,) = cli("fleet", "ask", dataset, "summary", "--json").json["rows"]
-    assert f"400 hosts, 2000 captures: {row['pages']} bad pages on" in got.text
-    plots = [e.attrib["id"] for e in got.all("title") if "id" in e.attrib]
+    assert f"400 hosts, 2000 captures: {row['pages']} bad pages on" in summary.text
+    plots = [e.attrib["id"] for e in summary.all("title") if "id" in e.attrib]
     questions = {name.partition("-plot-")[0] for name in plots}
     assert questions == {"days", "worst", "growing", "outcomes", "verdicts", "findings"}
-    assert len(got.rows("day by day: 5 rows")) == 5
+    assert len(summary.rows("day by day: 5 rows")) == 5
     worst = cli("fleet", "ask", dataset, "worst", "--json").json["rows"]
-    assert f"{worst[0]['host']}: {worst[0]['pages']} pages" in got.text
+    assert f"{worst[0]['host']}: {worst[0]['pages']} pages" in summary.text
 
 
 @pytest.mark.slow

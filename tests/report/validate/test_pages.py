@@ -112,14 +112,14 @@ def test_svg_is_both_pictures(cli, crash):
 def scattered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scattered")
     (folder / "map").write_text("00000000-1ffffffffff : System RAM\n")
-    n = much(700, 131_098)
+    n = much(300, 131_098)
     text = "".join(f"0x{0x100000 + i * 37:x}\n" for i in range(n))
     (folder / "list").write_text(f"{text}\n")
     return folder, n
 
 
 def test_a_long_list_is_whole_and_small(cli, scattered, monkeypatch):
-    monkeypatch.setattr(page, "MAX_RUNS", much(300, page.MAX_RUNS))
+    monkeypatch.setattr(page, "MAX_RUNS", much(100, page.MAX_RUNS))
     folder, n = scattered
     got, read = _page(cli, folder / "list", "--memmap", folder / "map")
     assert len(got.out) < 10 << 20
@@ -133,10 +133,13 @@ def test_a_long_list_is_whole_and_small(cli, scattered, monkeypatch):
 
 def test_what_is_cut_says_so_and_how_to_see_it(cli, scattered, monkeypatch):
     folder, n = scattered
-    monkeypatch.setattr(page, "MAX_RUNS", much(300, page.MAX_RUNS))
-    monkeypatch.setattr(page, "MAX_LISTED", 500)
+    monkeypatch.setattr(page, "MAX_RUNS", much(100, page.MAX_RUNS))
+    monkeypatch.setattr(page, "MAX_LISTED", much(200, 500))
     _, read = _page(cli, folder / "list", "--memmap", folder / "map")
-    assert f"Cut. {n - 500} more runs are not shown; --all and --json have all." in read.text
+    assert (
+        f"Cut. {n - page.MAX_LISTED} more runs are not shown; --all and --json have all."
+        in read.text
+    )
     _, read = _page(cli, folder / "list", "--memmap", folder / "map", "--all")
     assert "more runs are not shown" not in read.text
 

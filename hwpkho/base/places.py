@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,18 +98,19 @@ def _files(folder: Path, levels: int, seen: dict[tuple[int, int], int]) -> Itera
         if seen.get(place, 0) >= levels:
             return
         seen[place] = levels
-        found = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=attrgetter("name"))
     except (OSError, ValueError, InputError):
         return
-    for path in found:
+    for entry in found:
         try:
-            deeper = stat.S_ISDIR(_mode(path))
+            deeper = entry.is_dir()
         except OSError:
             deeper = False
         if not deeper:
-            yield path
+            yield folder / entry.name
         elif levels > 1:
-            yield from _files(path, levels - 1, seen)
+            yield from _files(folder / entry.name, levels - 1, seen)
 
 
 def top(path: str | Path, stop: Callable[[Path], bool]) -> Path:

@@ -320,18 +320,14 @@ def test_an_input_with_links_that_lead_back_into_it(tmp_path):
         output.check_input(str(out), str(folder))
 
 
-@pytest.mark.parametrize("first", ["a", "kho"])
-def test_an_input_to_which_a_longer_way_leads_first(first, tmp_path, monkeypatch):
+@pytest.mark.parametrize("beside", ["a", "z"])
+def test_an_input_to_which_a_longer_way_leads_first(beside, tmp_path):
     """A link to its folder at the end of the four levels, found before the folder or behind it."""
     file = tmp_path / "kho" / "out" / "sub" / "f"
     file.parent.mkdir(parents=True)
     file.write_text("old")
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "link").symlink_to("../../kho")
-    listed = Path.iterdir
-    monkeypatch.setattr(
-        Path, "iterdir", lambda path: sorted(listed(path), key=lambda inside: inside.name != first)
-    )
+    (tmp_path / beside / "b").mkdir(parents=True)
+    (tmp_path / beside / "b" / "link").symlink_to("../../kho")
     with pytest.raises(UsageError, match="is an input"):
         output.check_input(str(file), str(tmp_path))
 

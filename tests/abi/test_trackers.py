@@ -241,7 +241,7 @@ def test_blocks_that_are_not_aligned_are_bounded() -> None:
 
 
 def test_elements_that_cannot_be_read() -> None:
-    for where, why in ((0, "null pointer"), (1 << 60, "no physical address")):
+    for where, why in ((0, "null pointer"), (1 << 60, "not a physical address")):
         (defect,) = chunk_of(0, (SPAN, where)).damaged
         assert why in defect.message
 

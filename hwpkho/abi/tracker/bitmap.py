@@ -223,7 +223,7 @@ def _take_element(
     named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
     written, bitmap = bitmap, linear(bitmap, memory.arch)
     if not written or bitmap >> phys_bits(memory.arch):
-        why = "it is no physical address" if written else "it is read at a null pointer"
+        why = "it is not a physical address" if written else "it is read at a null pointer"
         found.damaged.append(Defect(f"{named}: {why}", at))
         return False
     page = memory.look(bitmap, size)

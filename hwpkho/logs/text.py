@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
+from hwpkho.logs.mail import Unquoting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,8 +77,22 @@ def utf16_of(head: bytes) -> str | None:
     return None
 
 
-def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF."""
+def blocks(pieces: Iterable[bytes], *, mails: bool = True) -> Iterator[bytes]:
+    """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF.
+
+    Quoted-printable mails are decoded, unless ``mails`` is False: lines out of their order.
+    """
+    unquoting = Unquoting() if mails else None
+    for block in _whole_lines(pieces):
+        block = unquoting.feed(block) if unquoting else block
+        if block:
+            yield clean(block)
+    if unquoting and (rest := unquoting.rest()):
+        yield clean(rest)
+
+
+def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks of whole lines, in UTF-8 if it was UTF-16."""
     it = iter(pieces)
     head = next(it, b"")
     decoder: codecs.IncrementalDecoder | None = None
@@ -98,11 +113,11 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if not cut and len(carry) + len(piece) > _MAX_UNBROKEN:
             cut = len(piece)
         if cut:
-            yield clean(b"".join((carry, memoryview(piece)[:cut])))
+            yield b"".join((carry, memoryview(piece)[:cut]))
             carry = b""
         carry += piece[cut:]
     if carry:
-        yield clean(carry + b"\n")
+        yield carry + b"\n"
 
 
 def rows(pieces: Iterable[bytes]) -> Iterator[bytes]:

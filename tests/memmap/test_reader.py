@@ -257,7 +257,7 @@ def test_what_cannot_be_read_is_said(name: str, reason: str) -> None:
         ("[    0.000000] Linux version 6.1.0 #1 SMP\n", "efi=debug"),
         ("MemTotal:       65816196 kB\n", "meminfo"),
         ("reg00: base=0x000000000 (    0MB), size= 2048MB, count=1: write-back\n", "mtrr"),
-        ("> efi: mem00: type=3D7, attr=3D0xf, range=3D[0x0-0x57fff) (0MB)\n", "quopri"),
+        ("> efi: mem00: type=3D7, attr=3D0xf, range=3D[0x0-0x57fff) (0MB) a=b\n", "quopri"),
         ("00400000-0040b000 r-xp 00000000 08:01 1 /bin/cat\n", "virtual addresses"),
     ],
 )

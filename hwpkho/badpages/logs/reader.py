@@ -120,7 +120,8 @@ def _scanned(
     upside_down = backwards is not None
     scanner = Scanner(_readers(log), "a log of bad pages", file.shown, backwards=upside_down)
     block = b""
-    for below in blocks(last_lines_first(file) if upside_down else pieces(file)):
+    text = last_lines_first(file) if upside_down else pieces(file)
+    for below in blocks(text, mails=not upside_down):
         if block:
             scanner.feed(block, below)
         block = below

@@ -1,0 +1,119 @@
+"""Mails as they are sent: text that is quoted-printable becomes what was written.
+
+``=3D`` is an equals sign, ``=`` at a line's end joins it with the next one (RFC 2045, 6.7). A text
+is decoded below a header that says so, up to the end of that part of the mail; without a header
+where it is plainly such text, for in any other one ``=20`` is a number.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_qp
+from itertools import islice
+
+from hwpkho.base.late import late
+
+_HEADER = late(
+    rb"^content-transfer-encoding:[ \t]*quoted-printable[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE
+)
+_BOUNDARY = late(rb'\bboundary="?([^"\s;]{1,70})', re.IGNORECASE)
+#: Where a body begins: behind an empty line.
+_BODY = late(rb"^\r?\n", re.MULTILINE)
+#: What stands between the mails of a mailbox.
+_NEXT_MAIL = late(rb"^From \S[^\n]{0,200}[0-9]{4}\r?\n", re.MULTILINE)
+_PADDED = late(rb"=[ \t]+(?=\r{0,2}(?:\n|$))")
+#: How mails and mailboxes begin. Other texts are searched no further: it takes as long as all else.
+_MAIL = late(rb"From \S|[A-Z][A-Za-z-]{1,40}:[ \t]")
+#: What no such text has: another equals sign, or a line of more than 76 characters, or some more.
+_OTHERWISE = late(rb"=(?![0-9A-F]{2}|[ \t]*\r{0,2}(?:\n|$))|[^\r\n]{78}[^ \t\r\n]")
+#: An equals sign in front of what is no digit of hex, in front of a number, or between blanks; two
+#: behind different words; or a line with a blank that is broken where one must be, and goes on.
+_PLAINLY = late(
+    rb"=3D(?:0x|[G-Zg-z/\[<(%{\"'])|[ \t]=3D[ \t]"
+    rb"|\b(\w{1,20})=3D[^=\r\n]{1,40}\b(?!\1=)\w{1,20}=3D"
+    rb"|^(?=[^\n]{0,74}[ \t])[^\n]{60,75}=[ \t]{0,8}\r{0,2}\n(?=[^\r\n-])",
+    re.MULTILINE,
+)
+#: Boundaries that are known; a mail has few parts in parts.
+_MAX_ENDS = 16
+#: A line that was broken is put together to so many bytes.
+_LONGEST = 1 << 16
+
+
+class Unquoting:
+    """Decodes quoted-printable parts of a text that comes in blocks of whole lines."""
+
+    def __init__(self) -> None:
+        self._inside = self._header = False
+        self._mail: bool | None = None  # known from the first block on
+        self._ends: set[bytes] = set()
+        self._begun = b""  # the beginning of a line that the next block goes on with
+
+    def feed(self, block: bytes) -> bytes:
+        """Return a block decoded; of a line that goes on in the next one nothing is returned."""
+        begun, self._begun = self._begun, b""
+        if self._mail is None:
+            plainly = _is_plainly_quoted(block)
+            self._mail = plainly or bool(_MAIL.match(block) or _HEADER.search(block))
+        if not self._mail:
+            return block
+        if b"boundary=" in block:
+            found = islice(_BOUNDARY.finditer(block), _MAX_ENDS - len(self._ends))
+            self._ends.update(b"--" + match[1] for match in found)
+        headers = b"rintable" in block or b"RINTABLE" in block
+        if self._inside or self._header or (headers and _HEADER.search(block)):
+            text = begun + self._parts(block)
+        elif _is_plainly_quoted(block):
+            text = begun + _decoded(block)
+        else:
+            return begun + block
+        cut = text.rfind(b"\n") + 1
+        if len(text) - cut > _LONGEST:
+            return text + b"\n"
+        self._begun = text[cut:]
+        return text[:cut]
+
+    def rest(self) -> bytes:
+        """Return what was begun and did not go on."""
+        return self._begun + b"\n" if self._begun else b""
+
+    def _parts(self, block: bytes) -> bytes:
+        """Return a block whose parts between a header and a boundary are decoded."""
+        done: list[bytes] = []
+        at = 0
+        while at < len(block):
+            if self._inside:
+                end = self._end(block, at)
+                done.append(_decoded(block[at:end]))
+                self._inside, at = end == len(block), end
+            elif self._header:
+                body = _BODY.search(block, at)
+                end = body.end() if body else len(block)
+                done.append(block[at:end])
+                self._inside, self._header, at = body is not None, body is None, end
+            else:
+                header = _HEADER.search(block, at)
+                end = header.end() if header else len(block)
+                done.append(block[at:end])
+                self._header, at = header is not None, end
+        return b"".join(done)
+
+    def _end(self, block: bytes, at: int) -> int:
+        """Return where the part ends that is being decoded, at most the block's end."""
+        if not at and block.startswith(tuple(self._ends)):
+            return 0
+        ends = [
+            place + 1
+            for mark in self._ends
+            if (place := block.find(b"\n" + mark, max(at - 1, 0))) >= 0
+        ]
+        following = _NEXT_MAIL.search(block, at)
+        return min([*ends, following.start() if following else len(block), len(block)])
+
+
+def _is_plainly_quoted(block: bytes) -> bool:
+    return not _OTHERWISE.search(block) and _PLAINLY.search(block) is not None
+
+
+def _decoded(text: bytes) -> bytes:
+    return a2b_qp(_PADDED.sub(b"=", text))

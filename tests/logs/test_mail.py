@@ -1,0 +1,64 @@
+"""Quoted-printable mails as logs, and texts that only look like them."""
+
+from __future__ import annotations
+
+import quopri
+from typing import Any
+
+import pytest
+
+from hwpkho.logs.text import blocks
+
+TEXT = (
+    b"Command line: root=UUID=1 memmap=64K$0x18690000\n"
+    b"[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] device reserved\n"
+    b"[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x00000000bffd8fff] System RAM\n"
+)
+QUOTED = quopri.encodestring(TEXT)
+HEADER = b"DKIM-Signature: v=1; d=x=\nContent-Transfer-Encoding: quoted-printable\n\n"
+
+
+def _read(text: bytes, size: int = 1 << 16) -> bytes:
+    return b"".join(blocks(text[at : at + size] for at in range(0, len(text), size)))
+
+
+@pytest.mark.parametrize("size", [70, 1 << 16])
+def test_a_mail_is_decoded_below_its_header(size: int) -> None:
+    assert _read(HEADER + QUOTED, size) == HEADER + TEXT
+    mime = b'Content-Type: multipart/mixed; boundary="_b"\n\n--_b\n' + HEADER + QUOTED
+    after = b"--_b\nContent-Transfer-Encoding: 7bit\n\nx=20\nefi: =3D\n"
+    assert _read(mime + after, size) == mime[: -len(QUOTED)] + TEXT + after
+    assert _read(HEADER + QUOTED + b"From x 2026\nx=20\n", size).endswith(b"From x 2026\nx=20\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [QUOTED, QUOTED.replace(b"\n", b"\r\n"), QUOTED.replace(b"=\n", b"= \n"),
+     b"\n".join(QUOTED.split(b"\n")[1:])],
+)  # fmt: skip
+def test_what_is_plainly_quoted_printable_is_decoded(text: bytes) -> None:
+    assert _read(text).endswith(TEXT.partition(b"\n")[2])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"badram=3D000000,FFFFF000\n", b"a=20\n", b"GRUB_CMDLINE_LINUX=\nnext\n", b"x=3D0x1 y=z\n",
+     b"efi: x=3D0x1 " + b"y" * 90 + b"\n", b"addr=3D001000\naddr=3D002000\naddr=3D003000\n"],
+)  # fmt: skip
+def test_numbers_behind_an_equals_sign_stay(text: bytes) -> None:
+    assert _read(text) == text
+
+
+def test_a_line_that_never_ends_costs_no_memory() -> None:
+    text = HEADER + b"abc =\n" * 50_000
+    assert max(map(len, blocks(text[at : at + 4096] for at in range(0, len(text), 4096)))) < 1 << 17
+
+
+def test_an_e820_in_a_mail(tmp_path: Any, cli: Any) -> None:
+    path = tmp_path / "mail"
+    path.write_bytes(QUOTED)
+    got = cli("memmap", "--json", path)
+    assert [e["type"] for e in got.json["maps"][0]["entries"]] == ["reserved", "usable"]
+    line = b"Memory failure: 0x1234: recovery action for dirty LRU page: Recovered\n"
+    path.write_bytes(quopri.encodestring(b"[    7.000000] " + line))
+    assert cli("list", "--pfns", path).out == "0x1234\n"

@@ -46,12 +46,12 @@ _SINGLE = (
     r"[Tt]est[ #]{1,4}(?P<by>[0-9]{1,2})"
 )
 _TABLE = (
-    r"^[ |]*[0-9]{1,4} +[0-9]{1,9} +(?P<test>[0-9]{1,2}) +"
+    r"[ |]*[0-9]{1,4} +[0-9]{1,9} +(?P<test>[0-9]{1,2}) +"
     rf"(?P<address>[0-9a-fA-F]{{9,16}}) {_SIZE}(?P<rest>.*)"
 )
 #: Versions up to 5: test, pass, address, megabytes.
-_OLD = r"^[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
-_ERROR = late("|".join((_SINGLE, _TABLE, _OLD)))
+_OLD = r"[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
+_ERROR = late(f"{_SINGLE}|^{_TABLE}|^{_OLD}")
 #: The same without a number where the address stands.
 _DAMAGED = late(
     rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
@@ -96,10 +96,12 @@ _WANTED = late(
     r"|,[ |]*$",
     re.MULTILINE,
 )
+#: Where a row begins in what a file holds: rows that are drawn do behind CR.
+_ROW = r"(?:^|\r)"
 _LISTS = (
     r"(?:BadRAM Patterns|Linux memmap|Bad pages) \(excludes test",
-    r"^[ |>]*badram=",
-    r"^ *Memtest86\+ v?[0-9]",
+    rf"{_ROW}[ |>]*badram=",
+    rf"{_ROW} *Memtest86\+ v?[0-9]",
     r"0[xX][0-9a-fA-F]{1,16}\.\.0[xX][0-9a-fA-F]",
     r"(?:Lowest|Highest) Error Address",
     r"\bMTLOG ts=[0-9.]{1,20} ev=",
@@ -107,7 +109,9 @@ _LISTS = (
     r"\bMtSupportRunAllTests - ",
     r"memmap=(?:0x[0-9a-f]{1,16}\$0x[0-9a-f]{1,16},){1,20}0x[0-9a-f]{1,16},0x",
 )
-_ERRORS = tuple(re.sub(r"\?P<\w+>", "?:", text) for text in (_SINGLE, _TABLE, _OLD))
+_ERRORS = tuple(
+    re.sub(r"\?P<\w+>", "?:", text) for text in (_SINGLE, f"{_ROW}{_TABLE}", f"{_ROW}{_OLD}")
+)
 _SIGN = Sign(
     (
         b"badram=",
@@ -123,8 +127,7 @@ _SIGN = Sign(
         b"] Test: ",
         b"MtSupport",
     ),
-    # Rows that are drawn begin behind CR.
-    late("|".join(_LISTS + _ERRORS).replace("^", r"(?:^|\r)").encode(), re.MULTILINE),
+    late("|".join(_LISTS + _ERRORS).encode(), re.MULTILINE),
 )
 
 

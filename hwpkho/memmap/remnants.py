@@ -24,6 +24,8 @@ _MEMBLOCK = late(
     r"(?:^|[\]:]\s)[\s>|]*+(?:memblock_[a-z_]+: |MEMBLOCK configuration:|memory size = 0x"
     r"|(?:memory|reserved|physmem)(?:\.cnt\s+=|\[0x[0-9a-f]+\]\s+\[0x))"
 )
+#: The host in front of that, whose name may be hex digits.
+_HOST = late(r"(?:^|\s)[\w.-]{1,255}(?=\s+kernel:\s)")
 #: How the journal and syslog end what they put in front of a message of the kernel.
 _SYSLOG = "kernel:"
 #: Where in a function a stack dump is: no address of memory.
@@ -63,7 +65,7 @@ def without_stamps(line: str) -> str:
 
 def is_remnant(line: str) -> bool:
     """Tell whether ``line``, next to lines of a table, still has part of an address."""
-    text = _OFFSET.sub("", without_stamps(line))
+    text = _HOST.sub(" ", _OFFSET.sub("", without_stamps(line)), count=1)
     if debug := _MEMBLOCK.search(text):
         text = text[: debug.start()]
     return bool(_DIGITS.search(text) or _BEGUN.match(text) or _ELISION.match(line))

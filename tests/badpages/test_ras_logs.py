@@ -602,3 +602,17 @@ def test_a_media_error_by_an_address_of_the_device(text, tmp_path, cli) -> None:
     got = said(cli, tmp_path, text + "\n")
     assert got.code == 3
     assert "not a host address" in got.err or "damaged" in got.err
+
+
+@pytest.mark.parametrize(
+    ("event", "harmless"), [("cxl_general_media", {1, 3, 6}), ("cxl_dram", {2, 4, 6})]
+)
+def test_errors_of_the_access_name_no_page_of_a_cxl_device(event, harmless) -> None:
+    """Fields that are not decoded, as trace-cmd report -R and perf trace have them."""
+    for line in (
+        TASK + event + ": memdev=mem0 dpa=64 descriptor=1 type={0} transaction_type=1 hpa=37952 x=",
+        TASK + event + ": memdev=mem0 dpa=0x40 descriptor=0x1 type=0x{0} sub_type=0x1 hpa=0x9440",
+        "0.0 a/1 cxl:" + event + '(memdev: "mem0", dpa: 64, descriptor: 1, type: {0}, hpa: 37952)',
+    ):
+        found = [kinds("tracepoint", line.format(n) + "\n") for n in range(7)]
+        assert {n for n in range(7) if not found[n]} == harmless

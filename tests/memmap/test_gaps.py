@@ -807,3 +807,17 @@ def test_ram_below_1_mib_alone_still_gives_verdicts(cli: Cli, tmp_path: Path) ->
     log.write_text(THREE[0] + THREE[2])
     doc = judged(cli, "0x10\n0xf0000\n0x200000\n", log, tmp_path=tmp_path)
     assert [r["verdict"] for r in doc["runs"]] == ["in-use", "firmware", "not-ram"]
+
+
+@pytest.mark.parametrize("host", ["cafe5", "deadbeef", "abcde.example"])
+def test_a_host_of_hex_digits_makes_no_message_a_lost_line(host: str, tmp_path: Path) -> None:
+    at = f"Jan  1 10:00:00 {host} kernel: "
+    text = (
+        f"{at}BIOS-provided physical RAM map:\n"
+        f"{at}BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n"
+        f"{at}hello\n"
+        f"{at}BIOS-e820: [mem 0x0000000000100000-0x00000000bffd8fff] usable\n"
+    )
+    assert not primary(read_text(tmp_path / "log", text)).gaps
+    damaged = text.replace("hello", "hello 0x1234")
+    assert primary(read_text(tmp_path / "log", damaged)).gaps

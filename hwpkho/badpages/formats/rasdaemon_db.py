@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
+from hwpkho.badpages.logs.cxl import NO_MEDIA
 from hwpkho.badpages.logs.mce_status import Record, assess
 from hwpkho.base import garbage
 from hwpkho.base.late import late
@@ -51,10 +52,8 @@ _PFNS = late(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIMES = late(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
-#: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor, and types of errors of whoever
-#: asked: an invalid address, TE state and CKID violations.
+#: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor.
 _UNCORRECTABLE = 1
-_GENERAL_MEDIA_OTHERS, _DRAM_OTHERS = (1, 3, 6), (2, 4, 6)
 _UMC = late(r"unified memory|\bumc\b", re.IGNORECASE)
 
 
@@ -235,11 +234,11 @@ def _left(
 
 
 def _general_media(found: Collector, database: Database) -> None:
-    _media(found, database, "cxl_general_media_event", _GENERAL_MEDIA_OTHERS)
+    _media(found, database, "cxl_general_media_event", NO_MEDIA["cxl_general_media"])
 
 
 def _dram(found: Collector, database: Database) -> None:
-    _media(found, database, "cxl_dram_event", _DRAM_OTHERS)
+    _media(found, database, "cxl_dram_event", NO_MEDIA["cxl_dram"])
 
 
 def _media(found: Collector, database: Database, table: str, others: tuple[int, ...]) -> None:

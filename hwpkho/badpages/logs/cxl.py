@@ -31,6 +31,9 @@ _CLEAR = ("clear", "2")
 _UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _]EVENT")
 #: Errors of whoever asked, which are about no cell of the memory.
 _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
+#: The same where fields are not decoded, by the event.
+_TYPE = re.compile(r"(?<!\w)type(?:=|: )(0x[0-9a-f]{1,2}|[0-9]{1,3})(?=[\s,)]|$)")
+NO_MEDIA = {"cxl_general_media": (1, 3, 6), "cxl_dram": (2, 4, 6)}
 #: Poison is told by lines of so many bytes.
 _LINE = 64
 _NO_HPA = (1 << 64) - 1
@@ -84,9 +87,16 @@ def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
     return (1 << end + 1) - (1 << start)
 
 
-def media_error(reader: MessageReader, place: Place, text: str) -> None:
-    """Take an error that a device reports of its media or DRAM."""
-    if _NO_MEDIA.search(text):
+def media_error(reader: MessageReader, place: Place, text: str, event: str = "") -> None:
+    """Take an error that a device reports of its media or DRAM; ``event`` is a trace event's name.
+
+    An invalid address and a violation (TE state, CKID) are about the access, not about the cells.
+    All others are about the data at the address: ECC errors, also of a scrub, and of the data path.
+    """
+    raw_type = _TYPE.search(text)
+    if _NO_MEDIA.search(text) or (
+        raw_type and int(raw_type[1], 0 if "x" in raw_type[1] else 10) in NO_MEDIA.get(event, ())
+    ):
         return
     flags = _CXL["descriptor"].search(text)
     hpa = _CXL["hpa"].search(text)

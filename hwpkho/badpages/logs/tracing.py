@@ -113,7 +113,7 @@ class Traced(MessageReader):
         elif begun["event"] == "cxl_poison":
             cxl.poison(self, place, text)
         else:
-            cxl.media_error(self, place, text)
+            cxl.media_error(self, place, text, begun["event"])
         return True
 
     def _offlining(self, place: Place, text: str) -> None:

@@ -332,3 +332,19 @@ def test_a_line_that_memblock_debug_breaks_off_is_lost(read: Reader) -> None:
     torn = "h kernel: efi:   0x000000001000-0x0000000 h kernel: memblock_add: [0x0-0x1] f+0x1/0x2\n"
     memmap = read(row.format(0, 0xFFF) + torn + row.format(0x2000, 0x2FFF))
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]
+
+
+@pytest.mark.parametrize("form", ["efi: mem{0:02}: [{1}] range=[0x{2:016x}-0x{3:016x}] (1MB)",
+                                  "efi:   0x{2:012x}-0x{3:012x} [{1}]"])  # fmt: skip
+def test_columns_too_many_in_the_first_line_spoil_no_other(form: str, tmp_path: Path) -> None:
+    sound = "Conventional|   |  |  |  |  |  |  |   |WB|WT|WC|UC"
+    text = "Processing EFI memory map:\n" + "".join(
+        "[    0.000000] "
+        + form.format(n, sound if n else f"{sound}|  |  ", n << 20, (n + 1 << 20) - 1)
+        + "\n"
+        for n in range(6)
+    )
+    table = primary(read_text(tmp_path / "log", text))
+    assert {e.start >> 20 for e in table.entries} >= {2, 3, 4, 5}
+    assert table.gaps
+    assert all(gap.end is not None and gap.end < 2 << 20 for gap in table.gaps)

@@ -7,6 +7,7 @@ PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks; ``#`
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from array import array
 from itertools import repeat
@@ -48,6 +49,8 @@ _LIST = late(
     rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
 )
 _LOOKED_AT = 1 << 14
+#: A disk's bad blocks: first sector and count (block/badblocks.c), which read as two PFNs.
+_BLOCK_DEVICE = late(r"(?:^|/)sys/(?:block|class/block|devices)/(?:.*/)?badblocks$")
 #: A word that is cut where looking ends.
 _CUT = late(rb"[^\s,#]*")
 
@@ -264,10 +267,18 @@ class PlainText:
         return not rest or (len(part) == _LOOKED_AT and _CUT.fullmatch(rest) is not None)
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """See :func:`parse`. Raises InputError for a file of more than 512 MiB as well."""
+        """See :func:`parse`.
+
+        Raises InputError for a file of more than 512 MiB, or a disk's bad blocks, as well.
+        """
         if file.size > _MAX_SIZE:
             raise InputError(
                 f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
+            )
+        if _BLOCK_DEVICE.search(os.fsdecode(file.path)):
+            raise InputError(
+                f"{file.shown}: bad blocks of a disk, in sectors from an unknown address; give "
+                "cxl list -r REGION --media-errors"
             )
         encoding = utf16_of(bytes(file.read(0, HEAD)))
         if encoding is not None:  # Windows' "Unicode"

@@ -127,6 +127,7 @@ class DmesgEfi(TableForm):
         self._row = ""  # the last line of a list
         self._broken: tuple[int, str] | None = None  # an arm64 line without its end
         self._columns = 0  # of attributes in a list's first line; one kernel prints as many in each
+        self._unlike = 0  # columns of the last line that had others than the first
         self._sized = False  # whether a line of x86's list had its size
         self._width = 0  # digits of an arm64 list's addresses
         self._index = -1
@@ -247,14 +248,21 @@ class DmesgEfi(TableForm):
     def _columns_lost(self, number: int, body: str | None) -> bool:
         """Tell whether a line has fewer or more columns of attributes than those before it.
 
-        Where the second line has more than the first, it is the first that has lost some.
+        Where the second line has more than the first, it is the first that has lost some; where two
+        lines in a row have as many, and fewer than the first, the first has some too many.
         """
         count = body.count("|") if body and "|attr=" not in body else 0
-        if count > self._columns > 0 and self._tables.first("efi") is self._tables.last("efi"):
-            if self._tables.first("efi"):
-                message = "the line before has fewer columns of attributes"
-                self._tables.lose("efi", number, DAMAGED, message, replaced=1)
-            self._columns = count
+        first = self._tables.first("efi")
+        if not self._columns:
+            self._unlike = 0
+        elif count and count != self._columns and first is self._tables.last("efi"):
+            if count > self._columns or count == self._unlike:
+                how = "fewer" if count > self._columns else "more"
+                message = f"the first line has {how} columns of attributes than this one"
+                if first:
+                    self._tables.lose("efi", number, DAMAGED, message, replaced=1)
+                self._columns = count
+            self._unlike = count
         self._columns = self._columns or count
         return bool(count) and count != self._columns
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from itertools import chain, compress, count, islice
+from itertools import chain, islice
 from operator import gt, ne
 from typing import TYPE_CHECKING, TypeVar
 
@@ -78,11 +78,13 @@ class Listing:
 
     def _pieces(self) -> Iterator[Iterable[int]]:
         """Yield single pages, many at once, and ranges: most of a scattered list are pages."""
-        at = 0
-        for longer in compress(count(), map(ne, self.first, self.last)):
-            yield self.first[at:longer]
-            yield range(self.first[longer], self.last[longer] + 1)
-            at = longer + 1
+        longer = bytes(map(ne, self.first, self.last))
+        at, end = 0, longer.find(1)
+        while end >= 0:
+            yield self.first[at:end]
+            yield range(self.first[end], self.last[end] + 1)
+            at = end + 1
+            end = longer.find(1, at)
         yield self.first[at:]
 
 

@@ -181,7 +181,25 @@ def union(listings: Iterable[Listing]) -> PfnSet:
 
 def _gathered(pages: set[int], first: array[int], last: array[int]) -> PfnSet:
     """Return the set of ``pages``, and of the ranges that two columns bound, in any order."""
-    return pfn_set(array("Q", sorted(pages))) | _between(first, last)
+    ordered = array("Q", sorted(pages))
+    return _joined(ordered, ordered) | _between(first, last)
+
+
+def once(listings: Iterable[Listing]) -> Listing:
+    """Return the PFNs that are in any of ``listings``, each once, ascending.
+
+    As :func:`union`, without looking for runs among a moderate number of single pages.
+    """
+    listings = tuple(listings)
+    columns = [listing.first for listing in listings]
+    if any(x.last is not x.first for x in listings) or sum(map(len, columns)) > _GATHERED:
+        return union(listings).listing()
+    if not all(map(_rises, columns)):
+        return Listing(sorted(set().union(*columns)))
+    # One behind the other, columns that ascend are sorted by merging them.
+    ordered = sorted(chain.from_iterable(columns))
+    new = bytes(map(ne, islice(ordered, 1, None), ordered))
+    return Listing(compress(ordered, b"\1" + new))
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:

@@ -16,7 +16,7 @@ from hwpkho.base import output
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
-from hwpkho.base.pfnset import PfnSet, in_at_least, pfn_set, union
+from hwpkho.base.pfnset import PfnSet, in_at_least, once, pfn_set, union
 from hwpkho.commands import encode, usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
@@ -265,32 +265,31 @@ def _merge(
     found, unwanted = [[x.converted(size) for x in xs] for xs in (found, unwanted)]
     notes = said.of_lists([x.pages for x in (*found, *unwanted)])
     if options.intersect:
-        pfns = in_at_least(len(found), [pfn_set(x.pfns) for x in found])
+        merged = in_at_least(len(found), [pfn_set(x.pfns) for x in found]).listing()
     else:
-        pfns = union(x.pfns for x in found)
-    before = pfns.pages()
+        merged = once(x.pfns for x in found)
+    before = merged.count
     duplicates = 0 if options.intersect else sum(x.pfns.count for x in found) - before
-    excluded = 0
     if unwanted:
-        pfns -= union(x.pfns for x in unwanted)
-        excluded = before - pfns.pages()
+        merged = (pfn_set(merged) - union(x.pfns for x in unwanted)).listing()
+    excluded = before - merged.count
     regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
-    pfns, not_replaying, left_out = _by_map(pfns, size, options, regions, found)
+    merged, not_replaying, left_out = _by_map(merged, size, options, regions, found)
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
         notes.append(
             f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
             "lost or damaged: kept, because what is there is unknown"
         )
-    merged = pfns.listing()
     if merged.count > MAX_PFNS and not whole:
         raise InputError(f"the merged list has {merged.count} PFNs; a list has at most {MAX_PFNS}")
     disagreements = provenance.disagreements([x.pages for x in found])
     notes += map(str, disagreements)
+    kept = pfn_set(merged) if options.in_order or options.provenance or entries else PfnSet()
     if options.in_order:
         ordered = first_seen([x.pfns for x in found])
-        merged = ordered if ordered.count == merged.count else pfns.kept_of(ordered)
+        merged = ordered if ordered.count == merged.count else kept.kept_of(ordered)
     return Merged(
         tuple(x.name for x in found),
         sizes,
@@ -302,11 +301,11 @@ def _merge(
         left_out,
         bool(how.memmaps),
         options.keep_all,
-        _known_by(pfns, found) if options.provenance else None,
+        _known_by(kept, found) if options.provenance else None,
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(x.arch for x in found if x.arch)),
         regions=regions,
-        entries=provenance.entries([x.pages for x in found], pfns) if entries else None,
+        entries=provenance.entries([x.pages for x in found], kept) if entries else None,
         problems=(
             *(p for x in (*found, *unwanted) for p in x.pages.problems),
             *disagreements,
@@ -317,12 +316,12 @@ def _merge(
 
 
 def _by_map(
-    pfns: PfnSet,
+    merged: Listing,
     page_size: int,
     options: MergeOptions,
     regions: Regions | None,
     found: Sequence[CaseList],
-) -> tuple[PfnSet, Runs, Runs]:
+) -> tuple[Listing, Runs, Runs]:
     """Return what is kept, the runs that do not replay by the memory map, and those left out.
 
     The map alone judges: the result is no handover yet. A page that the map does not judge is kept,
@@ -330,10 +329,11 @@ def _by_map(
     one of ``found``.
     """
     if regions is None:
-        return pfns, Runs(PfnSet()), Runs(PfnSet())
+        return merged, Runs(PfnSet()), Runs(PfnSet())
     from hwpkho.judging import verdicts, wrong_map
 
     wrong_map.must_fit(options.judging, regions, ((x.handover, x.source) for x in found))
+    pfns = pfn_set(merged)
     judged = verdicts.judge_pfns(
         pfns, machine.next_kernel(options.judging, page_size, regions), None
     )
@@ -345,9 +345,9 @@ def _by_map(
         if options.replayable_only or (ruling.verdict in NOT_OURS and not options.keep_all):
             left_out.add(first, last, ruling)
     if not left_out.rulings:
-        return pfns, not_replaying, left_out
+        return merged, not_replaying, left_out
     gone = pfn_set(of_runs((first, last) for first, last, _ in left_out))
-    return pfns - gone, not_replaying, left_out
+    return (pfns - gone).listing(), not_replaying, left_out
 
 
 def _unjudged(runs: Runs) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hwpkho.badpages.sets import first_seen
 from hwpkho.base.addresses import runs
 from hwpkho.base.listing import Listing, of_runs, parts
-from hwpkho.base.pfnset import PFN_MAX, PfnSet, in_at_least, pfn_set, union
+from hwpkho.base.pfnset import PFN_MAX, PfnSet, in_at_least, once, pfn_set, union
 from hwpkho.judging.result import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
@@ -91,13 +91,22 @@ def test_the_algebra(a, b):
     assert not left & left.gaps()
 
 
-@given(st.lists(listings() | PFNS.map(Listing), max_size=4))
+@given(st.lists(listings() | PFNS.map(Listing) | PFNS.map(sorted).map(Listing), max_size=4))
 def test_unions_of_lists(lists):
-    want = list(runs(sorted(p for x in lists for p in x)))
+    pages = sorted({p for x in lists for p in x})
+    want = list(runs(pages))
     assert list(union(lists)) == want
+    assert once(lists).tolist() == pages
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hwpkho.base.pfnset._GATHERED", 3)
         assert list(union(lists)) == want
+        assert once(lists).tolist() == pages
+
+
+def test_pages_of_lists_that_ascend_stand_once():
+    lists = [Listing([1, 5, 5, 9]), Listing([2, 5, 9, 1 << 63])]
+    assert once(lists).tolist() == [1, 2, 5, 9, 1 << 63]
+    assert once([]).tolist() == []
 
 
 @given(st.lists(listings() | PFNS.map(Listing), max_size=4), listings())

@@ -56,6 +56,8 @@ def numbered(
         for line_number, line in enumerate(lines if concerned else lines[:1], number):
             yield line_number, line[:longest]
         number += len(lines)
+    if last := "".join(begun):  # without a line end, and longer than a block
+        yield number, last[:longest]
 
 
 def pieces(file: FileBytes) -> Iterator[bytes]:

@@ -98,7 +98,7 @@ def test_the_list_is_the_first_of_two_nodes_of_its_name(cli, tmp_path):
 def test_pairs_of_folios_cost_what_they_are(page_size, arch, tmp_path):
     """A run of two folios looks at the bytes of the bitmap that have them, and at no others."""
     made = Orchestrator(Machine(arch=arch, at=0x1000_0000, gap=0, page_size=page_size))
-    count = much(25_000, 100_000)
+    count = much(10_000, 100_000)
     folios = [(PFN + i + i // 2, i, 0) for i in range(count)]
     made.handover(made.blob([made.session("vm", [(1, made.memfd(folios))])]))
     cost = forked.run("decode", made.machine.save(tmp_path))

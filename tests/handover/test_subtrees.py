@@ -209,14 +209,14 @@ def test_a_blob_that_cannot_be_read_is_told(name, cli, tmp_path: Path) -> None:
 
 def test_folios_of_kho_test_cost_what_their_words_do() -> None:
     """Those that follow each other are one block; each word was a tuple of its own."""
-    words = array("Q", range(0x6000_0000, 0x6000_0000 + (1 << 28), 4096))
+    words = array("Q", range(0x6000_0000, 0x6000_0000 + (1 << 26), 4096))
     tracemalloc.start()
     pfns, orders = kho_test_reader._folios([words], 4096, None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * 8 * len(words)
     (claim,) = kho_test_reader.TestFolios([], pfns, orders).claims(12)
-    assert [*claim.each()] == [(0x60000, 0, 1 << 16)]
+    assert [*claim.each()] == [(0x60000, 0, 1 << 14)]
     pfns, orders = array("Q", [8, 9, 11, 16, 20, 24]), array("B", [0, 0, 0, 2, 2, 1])
     mixed = kho_test_reader.TestFolios([], pfns, orders)
     (claim,) = mixed.claims(12)

@@ -189,7 +189,7 @@ def _segments(folder, m, handover=None, chunk=1 << 20):
     return folder
 
 
-@pytest.mark.parametrize("page_size", some([4096, 16384, 65536], 2))
+@pytest.mark.parametrize("page_size", some([4096, 16384, 65536], 3))
 def test_segments(page_size, tmp_path):
     m = Machine(page_size)
     h = m.handover()

@@ -290,7 +290,9 @@ def test_an_array_in_a_hole_costs_nothing(what, order, tmp_path):
     assert b"is more than the" in b" ".join((cost.out + cost.err).split())
 
 
-@pytest.mark.parametrize("what", ["kho_test", "memfd", "memfds"])
+@pytest.mark.parametrize(
+    "what", ["kho_test", "memfd", pytest.param("memfds", marks=pytest.mark.slow)]
+)
 def test_an_array_that_is_a_hole_ends_where_the_kernel_has_enough(what, tmp_path):
     """Entries without a PFN, as many as are read."""
     m, at, files = Machine(arch="x86_64"), 0x40_0000_0000, 3 if what == "memfds" else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support import forked
+from tests.support.examples import much
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
 from tests.support.provoking_luo import IOMEM, PFN
@@ -40,7 +41,7 @@ def test_each_page_has_one_place(made, iomem, cli, tmp_path):
 
 @pytest.mark.parametrize("spread", [1, pytest.param(7, marks=pytest.mark.slow)])
 def test_an_array_that_has_a_page_again_and_again(spread, made, iomem, tmp_path):
-    data = made.memfd([(PFN + i % spread, i * 5, 0) for i in range(50_000)])
+    data = made.memfd([(PFN + i % spread, i * 5, 0) for i in range(much(20_000, 50_000))])
     made.blocks = [(phys, order) for phys, order in made.blocks if phys >> 12 < PFN]
     made.blocks.append((PFN << 12, 0))
     bad = [PFN + i for i in range(spread)]

@@ -107,10 +107,7 @@ def test_preserved_against_sets(blocks, probe, ram):
     wanted = {(n << (12 + order), order) for n, order in blocks}
     preserved = Preserved(12, 4096 * 8)
     for phys, order in wanted:
-        number, bit = divmod(phys >> (12 + order), preserved.bits)
-        leaf = bytearray(preserved.leaves.get((order, number), bytes(4096)))
-        leaf[bit >> 3] |= 1 << (bit & 7)
-        preserved.leaves[order, number] = bytes(leaf)
+        preserved.mark(phys, order)
     phys = probe << 12
     starts = [o for p, o in wanted if p == phys]
     holds = [(p, o) for p, o in wanted if p <= phys < p + (1 << (12 + o))]

@@ -50,8 +50,7 @@ _OLD_BASE = late(
 _OLD_SIZE = late(rf"(?<![\w\]])\.size\s*=\s*0x(?P<size>{_HEX}{{1,16}})\s*$")
 #: A damaged line of a list.
 _LIKE = late(
-    r"\b(?P<what>memory|reserved)(?:(?P<old>\.reg)\[0x|\[)(?P<index>[0-9A-Fa-f]{1,6})\b"
-    r"(?!.*\[0x00)"
+    rf"\b(?P<what>memory|reserved)(?:(?P<old>\.reg)\[0x|\[)(?P<index>{_HEX}{{1,6}})\b(?!.*\[0x00)"
 )
 _START = late(rf"\[0x({_HEX}{{1,16}})-")
 _NUMBER = late(rf"{_HEX}{{1,8}}")

@@ -357,11 +357,19 @@ def test_a_chunk_at_an_odd_address(at: int, second: bool, read: bool) -> None:
     ]
 
 
-def test_chunks_that_overlap_are_bounded() -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_chunks_that_overlap_are_bounded(damaged: bool) -> None:
+    """What crashes the next kernel anyway is told, and the walk ends."""
     memory = Bytes()
     words = [0x1000 + 16 * (n // 2 + 1) if n % 2 == 0 else 0 for n in range(1024)]
+    words[1] = 256 << 32 if damaged else 0
     memory.pages = dict(zip((0x1000, 0x2000), (struct.pack("<512Q", *words[i : i + 512])
                                                for i in (0, 512)), strict=True))  # fmt: skip
+    if damaged:
+        walk = bitmap.walk(memory, 0x1000, PAGE)
+        assert walk.damaged[0].message == "chunk 0x1000 announces 256 elements"
+        assert len(walk.nodes) == 259  # of them 2 begin a page
+        return
     with pytest.raises(InputError, match=r"more than 256 chunks of the tracker at 0x1000 overlap$"):
         bitmap.walk(memory, 0x1000, PAGE)
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What counts.
+    """Which findings count, and which of those make a case fail.
 
     Attributes:
-        select: Ids that count at all, None: all.
-        ignore: Ids that do not count.
+        select: Ids of the codes that count; None: all of them.
+        ignore: Ids of codes that do not count.
         baseline: Accepted findings.
-        fail_on: From which severity on a finding makes the case fail.
-        baseline_file: Where the baseline was read.
+        fail_on: The least severity that makes a case fail.
+        baseline_file: Path of the baseline that was read; None without one.
     """
 
     select: frozenset[str] | None = None
@@ -49,10 +49,10 @@ def acceptance(
     baseline_file: str | None = None,
     fail_on: FailOn = "error",
 ) -> Acceptance:
-    """Return what the user's words mean.
+    """Return the acceptance for what the user gave.
 
-    ``select`` and ``ignore`` are comma separated lists of codes, names and prefixes. Raises
-    UsageError for an unknown code, InputError for a baseline that cannot be read.
+    Each text of ``select`` and ``ignore`` is a comma separated list of codes, names and prefixes.
+    Raises UsageError for an unknown code, InputError for a baseline that cannot be read.
     """
     select = tuple(select)
     entries: tuple[baseline.Entry, ...] = ()
@@ -88,7 +88,7 @@ def _entries(path: str) -> tuple[baseline.Entry, ...]:
 
 def _read(path: str) -> bytes:
     with os.fdopen(opening.stream(path), "rb") as file:
-        return file.read(baseline.MAX_SIZE + 1) or b""  # None: nothing there yet
+        return file.read(baseline.MAX_SIZE + 1) or b""  # an empty pipe may give None
 
 
 def apply(
@@ -98,7 +98,10 @@ def apply(
     inputs: tuple[str, ...],
     memmaps: tuple[str, ...],
 ) -> CaseResult:
-    """Return the result of a case: its findings divided into those that count and the others."""
+    """Return the result of a case, its findings divided into those that count and the others.
+
+    ``case`` is its name; ``inputs`` and ``memmaps`` are as the user named them.
+    """
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     used: set[int] = set()
@@ -128,9 +131,10 @@ def apply(
 
 
 def unjudged(error: str, accepted: Acceptance, case: str, code: int) -> CaseResult:
-    """Return the result of a case of a batch that could not be judged, for ``error``.
+    """Return the result of a batch case that could not be judged.
 
-    An entry with the code HP707 accepts it, where what is wrong is the input.
+    ``error`` says why, ``code`` is the exit code. A baseline entry with the code HP707 accepts
+    the case (exit code 0), but only where an input is at fault (exit code 3).
     """
     result = CaseResult(case, code, fail_on=accepted.fail_on, error=error)
     number = baseline.match(accepted.baseline, finding(NOT_JUDGED, error), case)
@@ -143,7 +147,7 @@ def unjudged(error: str, accepted: Acceptance, case: str, code: int) -> CaseResu
 def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
     """Return a note for each baseline entry that matches no finding of ``results``.
 
-    An entry for a case that was not judged says nothing and is not stale.
+    An entry for a case that could not be judged is not stale.
     """
     used: set[int] = set()
     cases: set[str] = set()
@@ -155,7 +159,10 @@ def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
 
 
 def stale_entries(accepted: Acceptance, used: set[int], cases: set[str]) -> list[Finding]:
-    """Return a note for each baseline entry not ``used`` although its case is among ``cases``."""
+    """Return a note for each baseline entry not ``used`` although its case was judged.
+
+    ``used`` are indices of entries, ``cases`` the names of the cases that were judged.
+    """
     if BASELINE_STALE.id in accepted.ignore or not cases:
         return []
     if accepted.select is not None and BASELINE_STALE.id not in accepted.select:
@@ -181,10 +188,10 @@ def with_stale(result: CaseResult, accepted: Acceptance) -> CaseResult:
 
 
 def check_place(path: str, accepted: Acceptance) -> None:
-    """Raise UsageError where a baseline may not be written to ``path``: something else is there.
+    """Raise UsageError where writing a baseline to ``path`` would replace another file.
 
-    A file that exists is only replaced where it is the baseline that was read. This is called
-    before anything is judged.
+    Only the baseline that was read may be replaced. This is called before anything is judged, and
+    again before the file is written.
     """
     if path != accepted.baseline_file and os.path.lexists(path) and Path(path).is_file():
         raise UsageError(
@@ -196,11 +203,12 @@ def check_place(path: str, accepted: Acceptance) -> None:
 def write_entries(
     writing: Together, path: str, entries: Iterable[baseline.Entry], accepted: Acceptance
 ) -> None:
-    """Write a baseline of what was accepted before and ``entries``, with what else is written.
+    """Write the entries of the baseline that was read, then ``entries``, to ``path``.
 
-    Raises UsageError or InputError where it cannot be written; see :func:`check_place`.
+    The file appears together with the other outputs of ``writing``, or not at all. Raises
+    UsageError or InputError where it cannot be written; see :func:`check_place`.
     """
-    check_place(path, accepted)  # it may have come meanwhile
+    check_place(path, accepted)  # somebody may have made the file meanwhile
     with writing.file(path, force=path == accepted.baseline_file) as stream:
         stream.write(baseline.build([*accepted.baseline, *entries]).encode())
 
@@ -208,8 +216,8 @@ def write_entries(
 def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:
     """Return entries that accept every finding that makes one of ``results`` fail.
 
-    ``reason`` is that of each; in a ``batch`` an entry is for its case alone, and a case that could
-    not be judged has one, too.
+    Each entry has the given ``reason``. In a ``batch`` an entry names its case, and a case that
+    could not be judged (exit code 3) gets an entry with HP707.
     """
     results, why = list(results), printable(reason.strip())
     unread = [r for r in results if batch and r.validation is None and r.exit == 3]

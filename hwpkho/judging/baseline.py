@@ -7,8 +7,9 @@ TOML, or the same as JSON::
     reason = "0x10 is in the first MiB; nothing of ours runs there"
     first = 0x10
 
-``code`` and ``reason`` are demanded. ``first`` and ``last`` (PFNs), ``phys`` (bytes) and ``case``
-(the name of a case of a batch) narrow it down: what is given must be equal.
+``code`` and ``reason`` are required. ``first`` and ``last`` (PFNs, inclusive), ``phys`` (bytes) and
+``case`` (the name of a case of a batch) narrow an entry down: those that are given must be equal to
+the finding's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.result import Finding
 
-#: A baseline is written by hand or from the findings of one run: bytes.
+#: Bytes of the largest baseline: one is written by hand, or from the findings of one run.
 MAX_SIZE = 4 << 20
 _NUMBERS = ("first", "last", "phys")
 _KEYS = ("code", "reason", "case", *_NUMBERS)
@@ -54,7 +55,7 @@ class Entry:
     case: str | None = None
 
     def accepts(self, finding: Finding, case: str) -> bool:
-        """Tell whether this entry is about a finding of the case called ``case``."""
+        """Tell whether this entry accepts a finding of the case called ``case``."""
         return (
             self.code == finding.code
             and self.case in (None, case)
@@ -128,7 +129,7 @@ def _entry(item: Any, where: str) -> Entry:
 
 
 def build(entries: Iterable[Entry]) -> str:
-    """Return entries as TOML."""
+    """Return a baseline with these entries, as TOML."""
     blocks = ["# Findings of hwpkho validate that are known and accepted, each with a reason.\n"]
     for entry in entries:
         lines = ["[[accept]]", f"code = {_quoted(entry.code)}", f"reason = {_quoted(entry.reason)}"]
@@ -149,5 +150,5 @@ def _quoted(text: str) -> str:
 
 
 def match(entries: Sequence[Entry], finding: Finding, case: str) -> int | None:
-    """Return the number of the first entry that accepts a finding of ``case``, None for none."""
+    """Return the index of the first entry that accepts a finding of ``case``, None if none does."""
     return next((i for i, e in enumerate(entries) if e.accepts(finding, case)), None)

@@ -1,4 +1,4 @@
-"""One case after the judgement: what counts of it, what the user accepts, how it ends."""
+"""The result of one case: findings that count, findings that the user accepts, the exit code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from hwpkho.codes import Severity
     from hwpkho.judging.result import Finding, Validation
 
-#: From which severity on findings make a job fail.
+#: The least severity of a finding that makes a case fail.
 FailOn = Literal["error", "warning", "note", "never"]
 #: What keeps a finding from counting.
 SuppressedBy = Literal["select", "ignore", "baseline"]
-#: How a case stands, for people who look at many: ``fine`` is only what was judged whole.
+#: A case in one word, for people who look at many: ``fine`` only if all of it could be judged.
 State = Literal["findings", "not-judged", "accepted", "no-kho", "no-map", "fine"]
 
 
@@ -24,7 +24,7 @@ class Suppressed:
     """A finding that neither the summary nor the exit code counts.
 
     Attributes:
-        finding: As it was judged.
+        finding: The finding, unchanged.
         by: ``select`` (not among the codes asked for), ``ignore`` or ``baseline``.
         reason: Why it is accepted, in the baseline's words; None for the other two.
     """
@@ -36,22 +36,22 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of one case.
+    """The result of one case.
 
     Attributes:
         case: Its name: the inputs of a single call, the folder or the manifest's name in a batch;
             printable.
-        exit: What the case exits with: 0, 1, 2 or 3.
+        exit: Exit code of the case: 0, 1, 2 or 3.
         inputs: As the user named them.
         memmaps: As the user named them.
-        fail_on: From which severity on a finding makes the case fail.
+        fail_on: The least severity that makes the case fail.
         validation: Holds only the findings that count; None where the case could not be judged.
         error: Why it could not, one printable line.
         suppressed: Findings that do not count.
-        used: Numbers of the baseline's entries that met a finding.
+        used: Indices of the baseline's entries that accept one of its findings.
         accepted: Why a case that could not be judged is accepted, in the baseline's words; None for
             any other.
-        drawn: A page on the case, made where it was judged; None where nobody asked for one.
+        drawn: A page on the case, made by the process that judged it; None if none was wanted.
     """
 
     case: str
@@ -68,7 +68,7 @@ class CaseResult:
 
     @property
     def state(self) -> State:
-        """How the case stands."""
+        """The case in one word."""
         if self.validation is None:
             return "accepted" if self.accepted is not None else "not-judged"
         if self.exit:
@@ -77,15 +77,15 @@ class CaseResult:
         return "fine" if judged == "judged" else judged
 
     def fails(self, finding: Finding) -> bool:
-        """Tell whether a finding is as bad as what makes the case fail."""
+        """Tell whether a finding is severe enough to make the case fail."""
         return fails(finding, self.fail_on)
 
 
 def fails(finding: Finding, fail_on: FailOn) -> bool:
-    """Tell whether a finding is as bad as ``fail_on`` or worse."""
+    """Tell whether a finding is as severe as ``fail_on`` or worse; never for ``never``."""
     return fails_at(finding.severity, fail_on)
 
 
 def fails_at(severity: Severity, fail_on: FailOn) -> bool:
-    """Tell whether a severity is ``fail_on`` or worse."""
+    """Tell whether a severity is ``fail_on`` or worse; never for ``never``."""
     return fail_on != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(fail_on)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a rule decided, and by what.
+    """The outcome that a rule decided on, and what decides.
 
     Attributes:
-        outcome: None: it cannot be told.
-        finding: What the rule found that reading did not report.
-        problem: What reading reported, where that alone decides.
-        how: What else is known of the outcome.
+        outcome: None: unknown, as the input lacks what decides.
+        finding: What the rule itself found, None where a problem decides.
+        problem: The problem of reading the handover that decides; None where the rule found more.
+        how: How the outcome comes about; None if there is no more to say.
     """
 
     outcome: Outcome | None
@@ -31,7 +31,7 @@ class Decision:
 
     @property
     def reason(self) -> Finding | None:
-        """The finding that decides; None where the list replays, or nothing tells."""
+        """The finding that decides; None where the list replays, or the outcome is unknown."""
         return self.finding or (of_problem(self.problem) if self.problem else None)
 
 

@@ -1,4 +1,4 @@
-"""Where a page is in the file that LUO preserves with it."""
+"""Finds the place of a page in the file that LUO preserves with it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Place(NamedTuple):
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
-        page: Of the file, from 0, at the first PFN.
-        order: Of the folio, None where nothing tells.
-        beyond_end: Whether they are behind the last byte of the file.
+        page: Page number in the file, from 0, of the first PFN.
+        order: Order of the folios, None where unknown.
+        beyond_end: Whether they are beyond the last byte of the file.
     """
 
     first: int
@@ -53,19 +53,19 @@ class FileMemory:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The file as messages name it."""
         return place_of(self.session, self.file)
 
     @property
     def token(self) -> int | None:
-        """Its name in the session; None likewise."""
+        """The file's token in its session; None before LUO has written the sessions."""
         return None if self.session is None else self.file.token
 
     def hit(self, pfns: PfnSet) -> Iterator[Place]:
-        """Yield where the runs of folios are in which there are any of ``pfns``, by PFN.
+        """Yield the places of the folio runs that hold any of ``pfns``, ascending by PFN.
 
-        Where a damaged file has a page twice, its first place by PFN counts. :meth:`places` tells
-        of these runs alone.
+        Where runs of a damaged file overlap, the one with the lower first PFN counts. Only the
+        runs found here are what :meth:`places` knows.
         """
         folios, found = self._folios, list[tuple[int, int, int]]()
         for i, (pfn, order, count) in enumerate(folios.blocks()):
@@ -82,7 +82,7 @@ class FileMemory:
             yield from self._of_run(*run)
 
     def places(self, first: int, last: int) -> Iterator[Place]:
-        """Yield where the frames ``first`` to ``last``, inclusive, are in the file, by PFN."""
+        """Yield the places of the PFNs ``first`` to ``last``, inclusive, ascending by PFN."""
         at = bisect_left(self._hit, first, key=itemgetter(1))
         for low, high, i in islice(self._hit, at, None):
             if low > last:
@@ -97,5 +97,5 @@ class FileMemory:
         if low <= min(high, end - 1):
             yield Place(low, min(high, end - 1), page + low - pfn, known, beyond_end=False)
         low = max(low, end)
-        if low <= high:  # a damaged index may be any u64, and as such the kernel counts on
+        if low <= high:  # a damaged index may be any u64; the kernel's arithmetic wraps around
             yield Place(low, high, (page + low - pfn) % (1 << 64), known, beyond_end=True)

@@ -1,6 +1,6 @@
 """Limits that the user sets on a list.
 
-Findings name the limit, not the option: the document of a library call is that of the command line.
+Findings name the limit, not the option: a library call and the command line give the same document.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a list may at most hold; None: no limit.
+    """The most that a list, or scratch, may have; None: no limit.
 
     Attributes:
         pages: Distinct PFNs.
@@ -39,9 +39,10 @@ class Limits:
 def check(
     pfns: PfnSet, limits: Limits, kernel: NextKernel, *, unread: bool = False
 ) -> Iterator[Finding]:
-    """Yield what exceeds the limits, and which cannot be checked.
+    """Yield a finding for each limit that the list exceeds, and for each that cannot be checked.
 
-    ``unread``: there is a list, but it cannot be read.
+    ``unread``: there is a list, but it cannot be read. The limit on scratch is checked in
+    :mod:`hwpkho.judging.scratch_cost`.
     """
     if unread:
         for name, limit in (

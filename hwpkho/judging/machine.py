@@ -33,8 +33,8 @@ class Machine(NamedTuple):
         name: The input, printable.
         arch: None where it does not record it.
         page_size: Bytes, None where it does not record it.
-        handover: Whether it is one. A bare list was counted on its machine, but may be meant for
-            any: it contradicts nothing.
+        handover: Whether the input is a handover. A plain list may be meant for another machine
+            than the one it is from: its page size alone contradicts no map.
     """
 
     name: str
@@ -44,15 +44,15 @@ class Machine(NamedTuple):
 
     @property
     def known_arch(self) -> str | None:
-        """The architecture, also where only one has pages of this size."""
+        """The architecture as recorded, or the only one that has pages of this size, or None."""
         only = arches.by_page_size(self.page_size)
         return self.arch or (only.name if only else None)
 
 
 def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
-    """Return what a case's handovers, or its plain list, say about the machine.
+    """Return what a case's handovers, or its plain list, record about the machine.
 
-    ``page_size`` is what the user says it is, bytes.
+    ``page_size`` (bytes) is the user's, for inputs that do not record it.
     """
     plain = case.pages
     if plain is not None:
@@ -63,7 +63,7 @@ def of_case(case: Case, page_size: int | None = None) -> list[Machine]:
 
 
 def of_lists(lists: Iterable[CaseList]) -> list[Machine]:
-    """Return what cases record that were read as lists."""
+    """Return what inputs that were read as lists record about their machines."""
     return [Machine(x.name, x.arch, x.page_size, x.handover is not None) for x in lists]
 
 
@@ -100,7 +100,7 @@ def memory_of(memmap: MemoryMap, options: ValidateOptions, machines: Sequence[Ma
 
     regions = view(options.next_cmdline)
     before = None if options.next_cmdline is None else view(None)
-    # A cut or doubtful map makes the verdicts doubtful.
+    # The verdicts are no better than the map: its own problems are reported with them.
     problems = (*memmap.problems, *regions.problems)
     return replace(regions, problems=problems, before=before, memmap=memmap)
 
@@ -137,9 +137,10 @@ def next_kernel(
 ) -> NextKernel:
     """Return the next kernel as far as it is known, with a memory map or without.
 
-    ``arch`` is that of the handover or list; a map of another one has been refused. Raises
-    InputError where a list, which contradicts no map, counts in pages that no kernel of the map's
-    architecture has; UsageError for a command line that the kernel would refuse.
+    ``page_size`` (bytes) and ``arch`` are those of the handover or list; a map of another
+    architecture has been refused. Raises InputError where a list counts in pages of a size that no
+    kernel of the map's architecture has; UsageError for a command line that the kernel would
+    refuse.
     """
     version = kho.named(options.consumer)
     arch = options.case.arch or arch

@@ -32,8 +32,8 @@ class NextKernel:
         version: KHO version that it speaks.
         arch: A name of ``ARCHES``, None where unknown.
         cmdline: Its command line, None where that is not known.
-        memory: What its memory is, None where no map was given.
-        frames: Its memory in page frames, None likewise.
+        memory: Its memory, None where no map was given.
+        frames: Its memory in page frames, None without a map.
     """
 
     page_size: int
@@ -55,24 +55,24 @@ class NextKernel:
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """What is odd about its memory and command line."""
+        """Problems of its memory map and command line."""
         if self.memory is not None:
             return self.memory.problems
         return self.cmdline.problems if self.cmdline else ()
 
     @property
     def early_pages(self) -> int:
-        """How many pages early_memremap() maps at most."""
+        """How many pages early_memremap() maps at most (NR_FIX_BTMAPS)."""
         return arches.pages(self.arch, self.page_size).early_pages
 
     @property
     def early_scratch(self) -> int:
-        """Bytes of scratch that are too few with any memory."""
+        """Bytes of scratch that are too few however little memory the machine has (measured)."""
         return arches.pages(self.arch, self.page_size).early_scratch
 
     @property
     def whole_pages(self) -> bool:
-        """Whether memory that ends inside a page is not mapped there; False if not known."""
+        """Whether map_mem() leaves out a page that RAM fills only in part; False if unknown."""
         arch = arches.known(self.arch)
         return arch is not None and arch.whole_pages
 
@@ -100,15 +100,18 @@ class NextKernel:
         return self.cmdline is not None and self.cmdline.kho is False
 
     def ram(self) -> Iterator[tuple[int, int]]:
-        """Yield the frames that are RAM, those in use included: first and last, ascending."""
+        """Yield runs of frames that are RAM, those in use included: first and last PFN, ascending.
+
+        Nothing without a memory map.
+        """
         return zip(*self._ram, strict=True)
 
     def ram_pages(self) -> int:
-        """Return how many frames are RAM, those in use included."""
+        """Return how many frames are RAM, those in use included; 0 without a memory map."""
         return sum(b - a + 1 for a, b in zip(*self._ram, strict=True))
 
     def possible_pages(self) -> int:
-        """Return how many frames may be RAM: also those of which the map's lines are lost."""
+        """Return how many frames may be RAM: also those whose lines of the map are lost."""
         return sum(b - a + 1 for a, b in zip(*self._possible, strict=True))
 
     @property
@@ -118,17 +121,17 @@ class NextKernel:
         return row.page_struct if row else arches.ARCHES[arches.DEFAULT].page_struct
 
     def page_structs(self) -> int:
-        """Return how many bytes of struct page the next kernel allocates before all else.
+        """Return how many bytes of struct pages the next kernel allocates before all else.
 
-        0 where that is not known: without a map.
+        0 where that is unknown, as without a map.
         """
         row = self.memory and arches.known(self.memory.arch)
-        return (row.page_struct if row else 0) * sum(b - a + 1 for a, b in self.section_holes())
+        return (row.page_struct if row else 0) * sum(b - a + 1 for a, b in self.sections())
 
     def outside(self, phys: int, size: int = 1) -> bool:
         """Tell whether ``size`` bytes from ``phys`` are known not to be all RAM.
 
-        Nothing is known of memory in a gap of the map.
+        False without a map, and in a gap of the map: there may be RAM.
         """
         return self.frames is not None and not self._within(self._possible, phys, size)
 
@@ -143,21 +146,24 @@ class NextKernel:
         return i >= 0 and (phys + size - 1) >> shift <= last[i]
 
     def parts(self, bits: int) -> Iterator[int]:
-        """Yield the starts of the naturally aligned ``1 << bits`` bytes that may hold RAM."""
+        """Yield the addresses of naturally aligned blocks of ``1 << bits`` bytes that may hold RAM.
+
+        They are ascending; ``bits`` is no less than those of a page.
+        """
         step, following = bits - page_shift(self.page_size), 0
         for a, b in zip(*self._possible, strict=True):
             for part in range(max(a >> step, following), (b >> step) + 1):
                 yield part << bits
             following = (b >> step) + 1
 
-    def section_holes(
+    def sections(
         self, *, possible: bool = False, unmapped: bool = False
     ) -> Iterator[tuple[int, int]]:
-        """Yield frames, inclusive, of the memory sections that RAM fills at least in part.
+        """Yield runs of memory sections with RAM in them: first and last PFN, ascending.
 
-        Every frame of such a section has a struct page, RAM or not. ``possible``: also of those
-        in which the map has lost lines. ``unmapped``: also of those with memory that is not mapped
-        (arm64: the firmware's flash).
+        Every frame of such a section has a struct page, RAM or not (SPARSEMEM). ``possible``:
+        also sections of which the map has lost lines. ``unmapped``: also sections with memory that
+        is not mapped (arm64: the firmware's flash).
         """
         if self.memory is None or self.frames is None:
             return

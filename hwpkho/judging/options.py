@@ -1,4 +1,4 @@
-"""What a judgement rests on beside the inputs, as the user chose it."""
+"""What the user chose for a judgement, beside the inputs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NoKho = Literal["ignore", "warn", "error"]
 
 @dataclass(frozen=True, slots=True)
 class ValidateOptions:
-    """What a validation rests on beside the inputs.
+    """The options of a validation.
 
     Attributes:
         case: How the inputs are read.
-        lists: What the user says of lists: the base of numbers without ``0x``.
+        lists: How lists are read: their form, the base of numbers without ``0x``, and so on.
         role: Which handover counts, or the role of a single one whose role is unknown.
         memmaps: Files with the machine's memory map, in any form.
         map_name: Judge by this map alone.
@@ -33,10 +33,10 @@ class ValidateOptions:
         iomem_of: Whose /proc/iomem was given.
         next_cmdline: The next kernel's command line.
         consumer: KHO version that the next kernel speaks, as :func:`hwpkho.abi.kho.named` takes it.
-        consumer_efi: The generation of readers of the EFI table of poisoned memory that it has, a
-            name in :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
+        consumer_efi: How the next kernel reads the EFI table of poisoned memory: a name in
+            :data:`hwpkho.judging.efi_table.generations.GENERATIONS`, or ``none``.
         limits: The user's limits.
-        against: Lists of bad pages that an EFI table of poisoned memory is held against.
+        against: Lists of bad pages that an EFI table of poisoned memory is compared with.
         no_kho: What a dump of a kernel without KHO counts as.
         given: Names of the options that the user gave: one that nothing reads is refused.
     """

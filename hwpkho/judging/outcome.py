@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 _VERSION = 4
 #: The first KHO version all of whose kernels have LUO.
 _FIRST_LUO = 2
-#: The first one none of whose kernels reads LUO from a device tree: the series that made it a
-#: structure ("liveupdate: register luo_ser as KHO subtree") is the one that brought the version.
+#: The first one whose kernels all refuse LUO as a device tree: the series that made it a structure
+#: ("liveupdate: register luo_ser as KHO subtree") also brought this version.
 _NO_LUO_TREE = 4
 
 
@@ -123,10 +123,10 @@ def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
-    """Every preserved block must begin at a struct page: the kernel writes into it."""
+    """Decide where a preserved block has no struct page, into which the kernel would write."""
     if h.walk is None or kernel.frames is None:
         return None
-    preserved, structs = h.walk.preserved, list(kernel.section_holes(possible=True))
+    preserved, structs = h.walk.preserved, list(kernel.sections(possible=True))
     for first, end, order in preserved.spans():
         if not kernel.outside(first, end - first):
             continue
@@ -142,7 +142,7 @@ def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
-    """kho_in_kexec_metadata() reads what the subtree points to, wherever that is."""
+    """Decide where kho_in_kexec_metadata() would read outside RAM: it follows any address."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(roots.KEXEC_METADATA) if fdt else None
     if ref is None or ref.defect or ref.phys is None or ref.size is None or ref.size < 4:
@@ -154,7 +154,7 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
-    """LUO comes up long before the list is replayed, and panics where it cannot."""
+    """Decide where LUO, which starts long before the replay, panics."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(luo.NAME) if fdt and not spent(h) else None
     if ref and ref.defect and kernel.version.number >= _FIRST_LUO:
@@ -188,8 +188,8 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
     ref = fdt.find(roots.HWPOISON) if fdt else None
     if ref is None:
         if h.hwpoison is not None:
-            return None  # a copy of the blob, whose node lies behind the cut of the root's copy
-        # libfdt, looking for the node, meets the damage before the end of the tree.
+            return None  # a copy of the blob; its node is behind the cut of the root FDT's copy
+        # libfdt, looking for the node, runs into the damage before the end of the tree.
         whole = h.root is not None and h.root.phys is not None
         if whole and fdt and fdt.tree.error:
             return Decision("dropped", problem=h.root_problem)
@@ -200,7 +200,7 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("dropped", finding(SUBTREE_REFUSED, message, phys=at))
     if ref.phys is not None and kernel.outside(linear(ref.phys, h.arch)):
         if ref.size is not None and ref.size < _VERSION:
-            # Too short for the struct revision, which looks at the size first.
+            # The struct revision checks the size first, and does not read the blob.
             message = f"the hwpoison blob has {ref.size} bytes"
             return Decision("dropped", finding(BLOB_SHORT, message, phys=ref.phys))
         if h.hwpoison is not None and h.hwpoison.state == "nowhere":
@@ -222,7 +222,7 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision(None)
     if h.walk.preserved.block_around(w.phys):
         return Decision(None)
-    # RAM that is not preserved: whatever the kernel finds there, it is no blob.
+    # RAM that is not preserved: by then it holds something else than the blob.
     message = f"the hwpoison blob at 0x{w.phys:x} is not marked preserved"
     return Decision("dropped", finding(UNMARKED, message, phys=w.phys), how="chance")
 
@@ -236,7 +236,7 @@ def _blob(h: Handover, _: NextKernel) -> Decision | None:
 
 
 def _reach(h: Handover, _: NextKernel) -> Decision | None:
-    """Without its memory, or consumed, the list cannot be judged any further."""
+    """Leave the outcome open where the input has no memory of the list, or it was consumed."""
     known = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
     return None if known else Decision(None)
 
@@ -253,12 +253,12 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
             return Decision("crash", finding(CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
         marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
-        # A page that is not preserved holds whatever chance put there.
+        # By then a page that is not preserved holds arbitrary bytes.
         return Decision(None) if marked else Decision("dropped", problem=w.problem)
     if not chain.restorable:
         return Decision("dropped", problem=w.problem)
     if v.effective_order >= SHIFT_BITS:
-        # The pages add up, and are mapped as blocks beyond all memory.
+        # The page count is right, but the blocks of that order reach beyond all memory.
         return Decision("crash", problem=w.problem)
     if not v.total_pages:
         message = "total_pages is 0: there is no area to restore"
@@ -273,7 +273,7 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
     if overwritten:
         return Decision("dropped", problem=overwritten, how="chance")
     if h.unmarked:
-        # A tracker that the image holds in part may mark it all the same.
+        # The nodes of the tracker that the image lacks may mark it.
         open_ = h.walk is not None and h.walk.absent
         if open_:
             return Decision(None)
@@ -297,7 +297,7 @@ def _count(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _tracker_seen(h: Handover, _: NextKernel) -> Decision | None:
-    """A tracker that the image holds in part leaves open what the rest of it does."""
+    """Leave the outcome open where the image lacks nodes of the tracker."""
     return Decision(None) if h.walk is not None and h.walk.absent and not spent(h) else None
 
 
@@ -313,7 +313,7 @@ RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
     _subtree,
     _blob,
     _reach,
-    _marked,  # before the area: behind a page that is not marked the kernel does not look
+    _marked,  # before the area: the kernel stops at the first page that is not marked
     _area,
     _count,
     _tracker_seen,
@@ -325,9 +325,8 @@ def as_findings(
 ) -> list[Finding]:
     """Return decode's problems as findings.
 
-    In a handover that replays, a defect that would be an error by itself (of a foreign subtree,
-    say) did not keep the list from being replayed: a warning. That the image lacks the list itself
-    stays an error.
+    Where the list replays, or none is handed over, an error (in another subtree, say) did no harm
+    to the list and becomes a warning. That the image lacks the list's array stays an error.
     """
     w = handover.hwpoison
     unread = w.problem if w is not None and w.state == "array-absent" else None

@@ -25,7 +25,10 @@ Covered = tuple[int, int, Ruling]
 
 
 def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
-    """Yield what LUO owns of ``pfns``: its own pages first, then those of its files."""
+    """Yield what LUO owns that may hold some of ``pfns``: its own pages, then those of its files.
+
+    ``page_size`` in bytes.
+    """
     shift = page_shift(page_size)
     if tree.phys is not None and tree.phys >> shift in pfns:
         blob = tree.phys >> shift

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.result import Finding, Runs
 
-#: Early boot was seen to hold pages in so much of the lowest RAM outside scratch, bytes: of 2,500
-#: random PFNs 43 were Ignored there.
+#: Bytes of the lowest RAM outside scratch in which early boot was seen to hold pages: of 2,500
+#: random PFNs the kernel reported 43 as Ignored, all of them there.
 EARLY_BOOT = 32 << 20
 
 
@@ -51,7 +51,7 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
     if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
         message = f"{why}; the next kernel panics when it publishes that"
         return Decision("crash", finding(NOTHING_LEFT, message, phys=w.phys))
-    # Of a list that is empty itself the reader says so already.
+    # The reader has reported a list that is empty itself.
     return Decision("replay", finding(EMPTY, why) if w.pfns else None)
 
 
@@ -88,7 +88,7 @@ def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
 
 
 def as_finding(low: Unsure) -> Finding:
-    """Return what to say of the PFNs that early boot may hold."""
+    """Return the finding on the PFNs that early boot may hold."""
     lie = "PFN that is replayed is" if low.pfns == 1 else "PFNs that are replayed are"
     span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
     size = human_bytes(EARLY_BOOT)

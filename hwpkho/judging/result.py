@@ -44,12 +44,12 @@ Fact = Literal["gap", "idle"]
 #: says what becomes of them.
 Judged = Literal["judged", "no-map", "no-kho"]
 
-#: How an outcome comes about: ``chance``: what the pages hold by then decides, mostly nothing that
-#: the kernel accepts; ``always``: measured, on every boot; ``unheeded``: the kernel does not look
-#: at the handover.
+#: How an outcome comes about: ``chance``: it depends on what the pages hold by then, mostly nothing
+#: that the kernel accepts; ``always``: on every boot, as measured; ``unheeded``: the kernel ignores
+#: the handover.
 How = Literal["chance", "always", "unheeded"]
 
-#: Where several fit, the first of these counts.
+#: In order of precedence: where several fit a PFN, the first counts.
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
@@ -102,7 +102,7 @@ def finding(
 
 
 def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
-    """Return what reading reported as a finding, with its own severity unless one is given."""
+    """Return a problem of reading as a finding, with its own severity unless one is given."""
     certainty = registry()[problem.code].certainty
     return Finding(
         problem.code, severity or problem.severity, certainty, problem.message, phys=problem.phys
@@ -111,11 +111,11 @@ def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What holds for a run.
+    """The verdict on a run of PFNs, and why.
 
     Attributes:
         verdict: None where it is unknown.
-        code: Of the finding that reports it; None: nothing to report.
+        code: Id of the code of the finding that reports it; None: nothing to report.
         region: What the map or the handover has there, None where neither has anything.
         fact: ``gap``: the map's lines about it are lost; ``idle``: no RAM, but with a struct page,
             so that flagging it has no effect.
@@ -131,7 +131,7 @@ class Ruling:
 
 @dataclass(slots=True)
 class Extent:
-    """What all runs of one ruling have: PFNs, and the first and the last of them."""
+    """All runs of one ruling together: how many PFNs, and the first and last of them."""
 
     pfns: int
     first: int
@@ -141,8 +141,8 @@ class Extent:
 class Runs:
     """The runs of a set of PFNs, cut where the ruling changes.
 
-    A million single pages must not be a million objects: what is kept are stretches of the set
-    under one ruling; their runs are made where they are wanted.
+    A million single pages must not be a million objects: only stretches of the set under one
+    ruling are kept; their runs are made while somebody iterates.
 
     Args:
         pfns: The set.
@@ -179,7 +179,8 @@ class Runs:
     def add(self, low: int, high: int, ruling: Ruling) -> None:
         """Put what the set has between ``low`` and ``high`` (inclusive) under one ruling.
 
-        It is above all that was added before; where the set has nothing, nothing is added.
+        ``low`` must be above everything added before. Where the set has nothing there, nothing
+        is added.
         """
         first = self.pfns.following(low) if low <= high else None
         if first is None or first > high:
@@ -215,11 +216,11 @@ class Runs:
 
 
 class HeldAgainst(NamedTuple):
-    """A table of poisoned memory held against a list of bad pages of the same machine.
+    """A table of poisoned memory compared with a list of bad pages of the same machine.
 
     Attributes:
         name: The list, printable.
-        pages: Distinct pages of it.
+        pages: Distinct pages of the list.
         held: Which of them no set unit covers, and how many units hold none of them; None where
             the table cannot be read.
     """
@@ -249,15 +250,15 @@ class EfiJudged(NamedTuple):
         layout: Its layout, a name in ``LAYOUTS``; None where no layout fits, or several do.
         consumer: The generation of the next kernel, or ``none``.
         outcome: None: it cannot be told, or the kernel does not know the table.
-        reason: The kernel's own words, or why nothing can be told.
+        reason: The kernel's own message, or why the outcome is unknown.
         units: Bits that it sees set, or entries with a size.
         pages_lost: Pages of RAM under them; None without a memory map.
         fate: What becomes of pages under a set unit.
-        bad: Yields the bytes called bad, ``(start, end)``, end exclusive, ascending and disjoint;
-            again at each call.
-        table: What it says in its own layout, whatever the kernel makes of it.
-        findings: What to know.
-        against: Lists of bad pages that it was held against, in the order given.
+        bad: Each call yields the byte ranges called bad anew: ``(start, end)``, end exclusive,
+            ascending and disjoint.
+        table: The table read in its own layout, whatever the kernel makes of it.
+        findings: Findings on the table.
+        against: Comparisons with lists of bad pages, in the order given.
     """
 
     phys: int
@@ -299,7 +300,7 @@ class ScratchCost(NamedTuple):
         areas: ``(start, size)``, bytes, as the handover has them.
         size: Bytes of all areas together.
         of_ram: Its share of RAM, 0 to 1; None without a memory map, or with a damaged one.
-        bad: The PFNs of the list that are in it.
+        bad: The PFNs of the list that are in scratch.
     """
 
     areas: tuple[tuple[int, int], ...]
@@ -318,13 +319,13 @@ class ScratchCost(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """What a judgement rests on, for those who put it into words.
+    """What a judgement rests on, for reports to put into words.
 
     Attributes:
-        handover: Whether a handover was judged, no list alone.
+        handover: Whether a handover was judged, and not just a list.
         memmap: ``used``; ``set-aside``: the map is not of this machine; ``none``: there was none.
-        map_decides: Whether the map alone makes a handover fatal that reads soundly.
-        kho_off: Whether the next kernel is told to take no handover.
+        map_decides: Whether the handover is sound, and fatal only by this map.
+        kho_off: Whether the next kernel is booted with kho=off.
         table: Whether the PFNs are those that an EFI table calls bad: there is no KHO list.
         no_kho: Whether the input is a dump of a kernel without KHO.
     """
@@ -345,24 +346,26 @@ class Validation:
         name: The case, printable.
         page_size: Bytes.
         arch: As recorded or assumed; None where unknown.
-        outcome: Of the handover; None for a bare list, or where the input does not tell.
+        outcome: Of the handover; None for a plain list, or where it is unknown.
         pfns: Distinct PFNs judged.
         runs: Sorted, disjoint, covering exactly the distinct PFNs.
         findings: Worst first.
         rests_on: What the verdicts rest on, for people: one line each.
-        frames: The map they were judged by, None without one.
+        frames: The map they were judged by: first and last PFN (inclusive), kind, label; None
+            without a map.
         which_handover: Which of several handovers this is about, None where there was no choice.
-        unsure: Of the PFNs that replay, how many are where early boot may keep them in use; None
+        unsure: How many of the PFNs that replay are where early boot may keep them in use; None
             without a map.
         decided_by: The finding that decided the outcome; None where the list replays, there is no
-            handover, or nothing tells.
-        how: How the outcome comes about; None if the outcome says it all.
-        in_doubt: What leaves open which handover counts, of all that were found.
-        basis: What beside the inputs decided.
+            handover, or the outcome is unknown.
+        how: How the outcome comes about; None if there is no more to say.
+        in_doubt: Why it is unsure which of the handovers found is the one that counts; empty where
+            it is not.
+        basis: What the judgement rests on.
         efi: The judgement on the EFI table of poisoned memory, None where there is none. Where
             there is no KHO list beside it, the PFNs are those that it calls bad.
-        scratch: What scratch costs; None where that is not known.
-        handover: The handover that was judged, None for a bare list or an EFI table alone.
+        scratch: What scratch costs; None where that is unknown.
+        handover: The handover that was judged, None for a plain list or an EFI table alone.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What early boot needs before it reads the handover: a mapping of it, and scratch to live in.
+"""What early boot needs before it reads the handover: a mapping of it, and enough scratch.
 
 Source: kho_populate() and kho_extend_scratch() in kernel/liveupdate/kexec_handover.c, map_mem() and
 arm64_memblock_init() in arch/arm64/mm (Linux 7.3.4). The numbers are measured: bisected on the
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 
 #: kho_extend_scratch() looks at RAM by the GiB.
 _GIB_BITS = 30
-#: Of that many at most: one free GiB is enough.
+#: GiB blocks that are looked at, at most: one free one is enough.
 _MAX_PARTS = 4096
-#: What early boot was seen to take of the end of scratch, the page structs apart: 3 to 5 MiB.
+#: Bytes at the end of scratch that early boot may take beside the struct pages; 3 to 5 MiB seen.
 _EARLY_BOOT = 8 << 20
-#: And where more of RAM serves as scratch soon: before that.
+#: Bytes that it may take before kho_extend_scratch() gives it more memory.
 _EARLIEST = 1 << 20
 
 
 def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
-    """Say why early_memremap() gives no such range, None where it does (mm/early_ioremap.c)."""
+    """Return why early_memremap() cannot map the range, None where it can (mm/early_ioremap.c).
+
+    ``size`` in bytes.
+    """
     if not 0 < size <= PHYS_END - phys:
         return f"{size} bytes at 0x{phys:x} are not a range of memory"
     end = align_up(phys + size, kernel.page_size)
@@ -44,7 +47,7 @@ def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
 
 
 def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
-    """Judge what is handed over as scratch; None where nothing is wrong with it."""
+    """Decide where the scratch that is handed over is fatal; None where it is not."""
     scratch = h.scratch
     if scratch is None:
         return None
@@ -93,9 +96,9 @@ def _needed(h: Handover, kernel: NextKernel) -> int:
 
 
 def _extends(h: Handover, kernel: NextKernel) -> bool:
-    """Whether some GiB of RAM holds nothing of the tracker: it serves as scratch, too.
+    """Whether some GiB of RAM has no tracker node and no preserved block: it becomes scratch, too.
 
-    kho_extend_scratch() of 7.3; what it allocates itself is little.
+    Source: kho_extend_scratch() of 7.3, which itself allocates little.
     """
     if h.walk is None:
         return False
@@ -106,7 +109,10 @@ def _extends(h: Handover, kernel: NextKernel) -> bool:
 
 
 def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
-    """Return the problem of a page at the end of scratch, where early boot allocates; or None."""
+    """Return the problem of a page of the handover that early boot overwrites, None if none is.
+
+    Early boot allocates from the end of scratch. Without a map, any page in scratch is one.
+    """
     if h.in_scratch is None or kernel.frames is None:
         return h.in_scratch
     w, root = h.hwpoison, h.root

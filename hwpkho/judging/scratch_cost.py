@@ -1,4 +1,4 @@
-"""What scratch costs: memory for movable pages alone, kept for the next kernel."""
+"""What scratch costs: memory kept for the next kernel, until then for movable pages only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def of(handover: Handover, pfns: PfnSet, kernel: NextKernel) -> ScratchCost | None:
-    """Return what scratch costs; None where the input does not show where it is."""
+    """Return what scratch costs, with the bad PFNs in it; None where the input does not show it."""
     areas = handover.scratch.areas if handover.scratch else None
     if not areas:
         return None
@@ -39,7 +39,10 @@ def of(handover: Handover, pfns: PfnSet, kernel: NextKernel) -> ScratchCost | No
 
 
 def check(handover: Handover, cost: ScratchCost | None, limit: float | None) -> Iterator[Finding]:
-    """Yield what exceeds the limit, a share of RAM, and what bad pages in scratch cost."""
+    """Yield findings where scratch exceeds ``limit``, and where LUO would use bad pages in it.
+
+    ``limit`` is a share of RAM, 0 to 1, None for none.
+    """
     if limit is not None:
         if cost is None:
             yield finding(SKIPPED, "the limit on scratch: the input does not show where it is")

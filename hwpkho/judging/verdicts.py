@@ -1,4 +1,4 @@
-"""The verdict of every PFN: layers painted over the memory map, then the sorted list cut by them.
+"""The verdict on every PFN: layers painted over the memory map, then the sorted list cut by them.
 
 Which layer counts where several fit is the order of ``VERDICTS``. Nothing here looks at single
 PFNs except inside the preserved blocks of other subtrees.
@@ -38,13 +38,13 @@ _BY_KIND: dict[str, tuple[Verdict | None, Code | None, Fact | None]] = {
     "device": ("device", pfnlist.DEVICE, None),
     "unknown": (None, IN_GAP, "gap"),
 }
-_NOBODY = "preserved for another subtree"
+_OTHER_SUBTREE = "preserved for another subtree"
 _NOT_RAM = Ruling("not-ram", pfnlist.NOT_RAM.id, None)
 _UNJUDGED = Ruling(None, None, None)
 
 
 class Layer(NamedTuple):
-    """Frames ``first`` to ``last``, inclusive, and what holds for them."""
+    """The ruling on the PFNs ``first`` to ``last``, inclusive; a lower rank goes first."""
 
     first: int
     last: int
@@ -83,7 +83,10 @@ def judge_pfns(pfns: PfnSet, kernel: NextKernel, handover: Handover | None) -> R
 
 
 def _map_layers(kernel: NextKernel, pfns: PfnSet) -> Iterator[Layer]:
-    """Yield the runs of the map that hold PFNs of the list, and sections that RAM fills in part."""
+    """Yield the runs of the map that hold PFNs of the list, and memory sections with RAM.
+
+    The sections are the lowest layer: what no other covers there is a hole with struct pages.
+    """
     frames = kernel.frames
     if frames is None:
         return
@@ -98,7 +101,7 @@ def _map_layers(kernel: NextKernel, pfns: PfnSet) -> Iterator[Layer]:
         at = pfns.following(frames.last[i] + 1)
     label = "hole in a section that RAM fills in part"
     hole = Ruling("firmware", pfnlist.SECTION_HOLE.id, label, "idle")
-    for first, last in kernel.section_holes():
+    for first, last in kernel.sections():
         yield Layer(first, last, len(VERDICTS), hole)
 
 
@@ -115,7 +118,7 @@ def _handover_layers(h: Handover, page_size: int) -> Iterator[Layer]:
     scratch = Ruling("scratch", pfnlist.IN_SCRATCH.id, "scratch")
     for start, size in (h.scratch and h.scratch.areas) or ():
         yield pages(start, size, scratch, _RANK["scratch"])
-    # Free again by the time of the replay, but read by early boot: like RAM, with a warning.
+    # Freed before the replay, but read by early boot: like RAM, with a warning.
     for label, addresses in (
         ("chunk", (h.hwpoison and h.hwpoison.chunks) or ()),
         ("tracker", h.walk.nodes if h.walk and h.tracker != "gone" else ()),
@@ -135,7 +138,7 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
     if w is None:
         return
     if w.phys is not None:
-        # The registered size is believed no further than its page goes.
+        # A registered size is not trusted beyond the blob's page.
         yield "hwpoison blob", w.phys, min(w.size or 1, page_size - w.phys % page_size)
     if w.blob is not None:
         for phys in w.pages or ():
@@ -143,12 +146,12 @@ def _own_pages(h: Handover, page_size: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _luo_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
-    """Yield what LUO has of the list: files, their memory, and the pages that lead to both."""
+    """Yield what LUO owns and the list may hit: its own pages and the memory of its files."""
     tree = luo_of(h)
     if tree is None or tree.state not in ("serialized", "not-serialized"):
         return
     for first, last, ruling in of_luo(tree, pfns, page_size):
-        # Its blob is free again by the time of the replay, as a chunk is.
+        # LUO's blob is freed before the replay, as a chunk is.
         held = ruling.verdict if ruling.verdict in ("handover", "preserved") else "device"
         yield Layer(first, last, _RANK[held], ruling)
 
@@ -173,21 +176,24 @@ def _preserved_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Lay
                 at = start + (1 << order)
                 if start << shift not in own and marked.has(start << shift, order):
                     ruling = Ruling(
-                        "in-use", preserved.PRESERVED_ELSEWHERE.id, names(start) or _NOBODY
+                        "in-use", preserved.PRESERVED_ELSEWHERE.id, names(start) or _OTHER_SUBTREE
                     )
                     yield Layer(start, at - 1, _RANK["in-use"], ruling)
 
 
 def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
-    """Yield disjoint ascending ``(first, last, ruling)``; of several the lowest rank counts."""
-    # Of equal ones that which begins first counts: paint() shows the last.
+    """Yield disjoint ascending ``(first, last, ruling)``; where layers overlap, the lowest rank."""
+    # Of equal ranks the layer that begins first counts; paint() shows the last one.
     ordered = sorted(layers, key=lambda layer: layer[:3])[::-1]
     for at, end, number in paint([(x.first, x.last + 1, -x.rank) for x in ordered]):
         yield at, end - 1, ordered[number].ruling
 
 
 def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Finding]:
-    """Yield one finding for each code and region that a run has."""
+    """Yield one finding for each ruling that has a code; ``page_size`` in bytes.
+
+    ``by_id`` are the registered codes by id.
+    """
     for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
             continue
@@ -206,7 +212,7 @@ def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Fin
 
 
 def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
-    """Yield a finding where PFNs repeat."""
+    """Yield a finding where PFNs repeat: the list has more entries than distinct PFNs."""
     if listed != distinct:
         n = listed - distinct
         message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} an earlier one"

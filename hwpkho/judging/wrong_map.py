@@ -2,11 +2,11 @@
 
 A memory image proves that its machine has memory at each address it holds. Where a page of the
 handover was read at an address at which the map has no RAM, the map is of another machine, and a
-panic predicted by it would be a panic of that other machine. A pointer that leads out of RAM, on
-the other hand, to where the image holds nothing, says that the handover is broken.
+panic predicted by it would be a panic of that other machine. But a pointer out of RAM, to where the
+image holds nothing either, shows a broken handover.
 
-Segments for a boot loader prove nothing: whoever made them chose the addresses. Of those, and of
-copies of debugfs, most places must be outside RAM before the map is doubted.
+Segments for a boot loader prove nothing: whoever made them chose the addresses. With those, and
+with copies of debugfs, the map is doubted only if most places are outside RAM.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding, Runs
     from hwpkho.memmap.view.regions import Regions
 
-#: So many PFNs above RAM at least, for a list to cast doubt on a map: a single one is damaged.
+#: PFNs above RAM that cast doubt on a map, at least: a single one may be damage.
 _FEW = 2
-#: Fewer numbers, or lower ones, are no sign of a list of addresses.
+#: A list of fewer numbers, or with a lower one, is not taken for a list of addresses.
 _FEWEST, _LOWEST = 2, 1 << 24
-
 
 #: Outcomes after which every poisoned page is forgotten.
 FATAL = ("crash", "dropped", "refused")
@@ -49,17 +48,17 @@ _MAY_BE_RAM = ("ram", "in-use", "unknown")
 
 
 class Place(NamedTuple):
-    """A part of the handover: what it is, and its addresses (bytes)."""
+    """A part of the handover: what it is, and its physical addresses."""
 
     what: str
     at: tuple[int, ...]
 
 
 def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
-    """Say why the map cannot be of this machine; None where it can, or where nothing tells.
+    """Return why the map cannot be of this machine; None where it can, or that is unknown.
 
-    What the next command line makes of its memory does not count. ``source`` is the memory that
-    the handover was read from, None for copies of debugfs.
+    The next kernel's command line does not count. ``source`` is the memory that the handover was
+    read from, None for copies of debugfs.
     """
     kernel = kernel.without_cmdline()
     if kernel.frames is None:
@@ -67,10 +66,11 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     read = captured(source)
     places = list(_read(h) if source is not None else _stated(h))
     outside = [p for p in places if any(kernel.outside(at) for at in p.at)]
+    # The kernel never uses what it removes: such an area proves nothing.
     areas = [
         (a, n)
         for a, n in (h.scratch and h.scratch.areas) or ()
-        if n and not kernel.removes(a) and not kernel.removes(a + n - 1)  # no machine has those
+        if n and not kernel.removes(a) and not kernel.removes(a + n - 1)
     ]
     lost = [(a, n) for a, n in areas if kernel.outside(a, n)]
     all_lost = len(lost) == len(areas) > 1
@@ -85,7 +85,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
         outside.append(Place("preserved blocks", blocks))
     if not outside:
         return None
-    # Of what was read, one place is proof; of what is told, most places, or all of scratch.
+    # One place that was read is proof; places that are only named must be most, or all of scratch.
     whole = all_lost and source is None
     if not read and not whole and (len(outside) < 2 or 2 * len(outside) <= len(places)):
         return None
@@ -95,7 +95,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
 
 
 def as_finding(why: str, files: str) -> Finding:
-    """Return the finding for what :func:`misfit` says."""
+    """Return the finding for ``why``, as :func:`misfit` returns it; ``files`` are the maps."""
     message = f"is this the right memory map? {why}; {files} was set aside"
     return finding(WRONG_MAP, message)
 
@@ -106,7 +106,10 @@ def captured(source: Source | None) -> bool:
 
 
 def decides(why: str, files: str) -> Finding:
-    """Return the finding for a sound handover that the map alone makes fatal."""
+    """Return the finding on a sound handover that is fatal only by the map.
+
+    ``why`` is what :func:`decides_alone` returns, ``files`` are the maps.
+    """
     message = f"is this the right memory map? {why}, only by {files}: the handover itself is sound"
     return finding(MAP_DECIDES, message)
 
@@ -155,7 +158,7 @@ def like_addresses(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
 def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
     """Yield that the numbers of a plain list look like addresses: each begins a page as one.
 
-    By chance two PFNs do so in one of millions of lists; low ones are somebody's round numbers.
+    Two PFNs that do so by chance are one pair in millions; low ones may be round numbers.
     """
     if any(first != last or first % page_size or first < _LOWEST for first, last in pfns):
         return
@@ -170,9 +173,9 @@ def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
 
 
 def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
-    """Say what of a captured handover the map alone makes fatal, None where it does not.
+    """Return what makes a captured handover fatal by the map alone, None where nothing does.
 
-    What the next command line makes fatal is the user's, not the map's.
+    The next kernel's command line does not count: it is the user's choice.
     """
     if kernel.memory is None or not captured(source):
         return None
@@ -203,7 +206,7 @@ def must_fit(
 
 
 def _read(h: Handover) -> Iterator[Place]:
-    """Yield the parts of a handover that were read from memory, and read soundly."""
+    """Yield the parts of a handover that were read from memory and proved sound."""
     fdt = h.root.fdt if h.root else None
     if fdt is not None and h.root is not None and h.root.phys is not None:
         yield Place("root FDT", (h.root.phys,))
@@ -218,7 +221,7 @@ def _read(h: Handover) -> Iterator[Place]:
     if w is not None and w.pfns is not None and w.chunks:
         yield Place("chunk", tuple(w.chunks))
     if w is not None and w.pfns and w.pages:
-        # Behind the last live entry the array was not read.
+        # Pages of the array beyond the last live entry were not read.
         block = (h.page_size or DEFAULT_PAGE_SIZE) << w.order
         yield Place("array page", tuple(w.pages[: -(-8 * len(w.pfns) // block)]))
     if h.scratch is not None and h.scratch.array is not None and h.scratch.areas is not None:
@@ -226,7 +229,7 @@ def _read(h: Handover) -> Iterator[Place]:
 
 
 def _stated(h: Handover) -> Iterator[Place]:
-    """Yield the places that a copy's root FDT names: nothing of them was read."""
+    """Yield the places that a copy of the root FDT names; none of them was read."""
     fdt = h.root.fdt if h.root else None
     if fdt is None:
         return
@@ -238,19 +241,19 @@ def _stated(h: Handover) -> Iterator[Place]:
 
 
 def _scratch(areas: list[tuple[int, int]], kernel: NextKernel) -> Place:
-    """Return the areas as a place: of one that begins in RAM the last byte counts."""
+    """Return scratch as a place: the start of each area, or its end if only that is outside RAM."""
     return Place("scratch", tuple(a if kernel.outside(a) else a + n - 1 for a, n in areas))
 
 
 def _blocks(h: Handover, kernel: NextKernel) -> tuple[int, ...]:
-    """Return up to two preserved blocks outside RAM, of a tracker that proves to be this one's.
+    """Return the addresses of up to two preserved blocks outside RAM, if the tracker is intact.
 
-    A kernel marks RAM only. One block outside may be damage, of which a kernel would panic.
+    A kernel marks RAM only. A single block outside may be damage, on which a kernel panics.
     """
     if h.walk is None or h.tracker != "complete" or not h.walk.intact:
         return ()
     found: set[int] = set()
-    structs = list(kernel.section_holes(possible=True))
+    structs = list(kernel.sections(possible=True))
     for first, end, order in h.walk.preserved.spans():
         if len(found) < 2 and kernel.outside(first, end - first):
             found.update(h.walk.preserved.outside(first, order, structs) or ())

@@ -1,8 +1,9 @@
 """Generations b, c1, c2, d1 and d2: a header that is checked, and a bitmap.
 
 The checks are in the kernels' order; the first that fails decides. b reserves each unit in
-memblock before that may grow; c walks the pages of its units after memblock has given memory to the
-allocator, up to max_pfn; d adds the table's range to memory, and is asked by the allocator.
+memblock before memblock may grow its arrays; c walks the pages of its units up to max_pfn, after
+memblock has given memory to the buddy allocator; d adds the table's own range to memory, and the
+allocator looks each page up in the bitmap.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.result import Fate
 
-#: Bytes by which a kernel tells the version: of another one it reads no more.
+#: Bytes of the version field: a kernel reads no more of a table with another version.
 _FIRST = 4
 _MALFORMED = "efi: Ignoring malformed poisoned-memory table"
 
@@ -42,8 +43,8 @@ class BitmapGeneration:
         aligned: Whether phys_base must be a multiple of the unit.
         footprint: Whether the table must end before the last page of the address space.
         adds: Whether the table's range is added to memory and reserved.
-        clips: Whether bits past max_pfn are not looked at.
-        early: Whether it reserves each place in memblock before that may grow.
+        clips: Whether it ignores bits past max_pfn.
+        early: Whether it reserves each unit in memblock before memblock may grow its arrays.
         fate: What becomes of pages under a set unit.
     """
 
@@ -61,7 +62,8 @@ class BitmapGeneration:
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
         """See :meth:`.model.Generation.read`."""
         layout = bitmap_layout(self.layout)
-        # An empty configuration table entry; page 0 has version 0 to every kernel that looks.
+        # Address 0 is an empty entry of the configuration table; a kernel that reads page 0 all
+        # the same finds version 0.
         first = memory.read(phys, _FIRST) if phys else b""
         header = layout.parse(first.ljust(layout.HEAD, b"\0"))
         if header.version == VERSION:
@@ -82,7 +84,7 @@ class BitmapGeneration:
                 )
                 return Reading("crash", words, efi_kernel.FOOTPRINT)
         seen = self._seen(header, kernel)
-        if self.early or self.clips:  # d asks for the bits of memory that there is, one at a time
+        if self.early or self.clips:  # d reads single bits, and those of existing memory only
             memory.check(min(phys + layout.HEAD + seen, PHYS_END) - 1)
         found = memory.pieces(phys + layout.HEAD, seen)
         units = sum(bits.count(raw) for _, raw in found.known)
@@ -105,7 +107,10 @@ class BitmapGeneration:
         return reading
 
     def refuses(self, header: Header, phys: int, page_size: int) -> str | None:
-        """Return what it says of a header that it refuses, None for one that it takes."""
+        """Return the kernel's message where it refuses the header, None where it takes it.
+
+        ``phys`` is the address of the table, ``page_size`` in bytes.
+        """
         if header.version != VERSION:
             return f"efi: Ignoring poisoned-memory table with version {header.version}"
         unit, size = header.unit_size, header.size
@@ -123,7 +128,7 @@ class BitmapGeneration:
         return _MALFORMED if malformed else None
 
     def _seen(self, header: Header, kernel: NextKernel) -> int:
-        """Return how many bytes of bitmap are looked at; all that are there without a map."""
+        """Return how many bytes of the bitmap the kernel reads; without a memory map, all."""
         if not self.clips or kernel.frames is None:
             return header.size
         end = max((last + 1 for _, last in kernel.ram()), default=0) * kernel.page_size
@@ -131,6 +136,7 @@ class BitmapGeneration:
         return min(header.size, align_up(-(-units // 8), 8))
 
     def _says(self, reading: Reading, header: Header, kernel: NextKernel) -> str:
+        """Return the kernel's message on a table that it takes."""
         if not reading.units:
             return "no message"
         more = "at least " if reading.hidden else ""
@@ -143,7 +149,7 @@ class BitmapGeneration:
         if self.fate != "flagged" or kernel.frames is None:
             return "no message"
         size = kernel.page_size
-        sections = [(a * size, (b + 1) * size) for a, b in kernel.section_holes(unmapped=True)]
+        sections = [(a * size, (b + 1) * size) for a, b in kernel.sections(unmapped=True)]
         taken = sum(b - a for a, b in intersection(reading.bad(), sections)) // size
         left = sum(b - a for a, b in reading.bad()) // size - taken
         words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []
@@ -152,7 +158,7 @@ class BitmapGeneration:
 
 
 def _runs(found: Pieces) -> Iterator[Range]:
-    """Yield runs of set units; one that goes on in the next piece is two."""
+    """Yield runs of set units, ends exclusive; a run across two pieces comes as two."""
     for offset, raw in found.known:
         for first, end in bits.ranges(raw):
             yield first + offset * 8, end + offset * 8

@@ -24,7 +24,10 @@ _NAMED = 3
 
 
 def findings(table: PoisonTable, reading: Reading, kernel: NextKernel) -> Iterator[Finding]:
-    """Yield what to know of the units that a kernel sees, against its memory map."""
+    """Yield findings on the bad ranges that a kernel reads: where they are, and what they cost.
+
+    Without a memory map only a table inside its own bad ranges is found.
+    """
     phys = table.phys or 0
     held = next(((a, b) for a, b in reading.bad() if a <= phys < b), None)
     if held is not None:

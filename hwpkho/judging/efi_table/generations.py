@@ -1,4 +1,4 @@
-"""The generations of kernels that know the table, and the consumer that knows none."""
+"""The generations of kernels that read the table, and the choices of ``--consumer-efi``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def latest(layout: str | None) -> Generation:
 
 
 class Consumers:
-    """What ``--consumer-efi`` takes."""
+    """The choices of ``--consumer-efi``."""
 
     @staticmethod
     def names() -> list[str]:

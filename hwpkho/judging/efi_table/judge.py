@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str) -> EfiJudged:
     """Judge the table at ``table.phys`` for a next kernel of generation ``consumer``.
 
-    The table as decode reads it is for the findings alone: a kernel reads as its generation does.
+    ``consumer`` is a name of ``GENERATIONS``, or ``none``. ``table`` itself, as decode read it,
+    only serves for findings: the kernel reads ``source`` anew, in the layout of its generation.
     """
     phys = table.phys or 0
     if consumer == NONE:
@@ -57,7 +58,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
 
 
 def _as_written(table: PoisonTable) -> Reading:
-    """Return what the table says in its own layout."""
+    """Return the table read in its own layout."""
     covers = None if table.header is None else (table.header.phys_base, table.header.end)
     return Reading(None, "", units=table.units() or 0, bad=table.ranges, covers=covers)
 
@@ -104,7 +105,7 @@ def _findings(
         )
         yield finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)
     yield from effects.findings(table, reading, kernel)
-    # What is an error in a table that nothing can be told of need not be one to this kernel.
+    # A defect of the table need not stop this kernel: a warning, unless the outcome is bad.
     mild = reading.outcome in ("accepted", None)
     for p in table.problems:
         yield of_problem(p, "warning" if mild and p.severity == "error" else None)

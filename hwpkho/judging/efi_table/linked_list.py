@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.result import EfiOutcome, Fate
 
-#: Nodes that are followed; so many pages fail on no machine.
+#: Nodes that are followed at most; no machine has bad pages for so many.
 MAX_NODES = 1 << 14
 
 
 class ListGeneration:
-    """The generation, see the module."""
+    """Generation a; the module says what it does."""
 
     about = "the first posting: a list of pages"
     layout = "list"

@@ -1,8 +1,8 @@
-"""Memory as the next kernel reads it early: also where no RAM answers, and past its end.
+"""Memory as the next kernel reads it in early boot, addresses without RAM included.
 
-The width of the processor's addresses is in no input: the power of two above all that the memory
-map has is taken, at least 2^40. What lies beyond faults at the first read. Below, an address that
-nothing answers reads as zeros (measured under QEMU); memory that the image lacks is not known.
+No input records the width of the processor's physical addresses: the power of two above the memory
+map's last address is assumed, at least 2^40. A read beyond that faults. Below, an address where
+nothing responds reads as zeros (measured under QEMU); memory that the image lacks is unknown.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
     from hwpkho.judging.next_kernel import NextKernel
 
-#: No processor with EFI has narrower addresses, bits.
+#: Bits of a physical address: no processor with EFI has fewer.
 _LEAST_BITS = 40
-#: Bytes of a bitmap that are looked at, wherever they are.
+#: Bytes of a bitmap that are read from the image at most; the rest counts as missing.
 _MOST = 256 << 20
 
 
@@ -42,7 +42,7 @@ class AbsentError(Exception):
 
 
 class Pieces(NamedTuple):
-    """Bytes of a range as far as they are known; what is in neither reads as zeros.
+    """Bytes of a range as far as they are known; what is in neither list reads as zeros.
 
     Attributes:
         known: ``(offset in the range, bytes)``, ascending.
@@ -76,7 +76,10 @@ class EarlyMemory:
             raise AbsentError(phys, 1)
 
     def read(self, phys: int, size: int) -> bytes:
-        """Return ``size`` bytes at ``phys``, few enough for one page or two."""
+        """Return ``size`` bytes at ``phys``; for more than a page or two see :meth:`pieces`.
+
+        Raises FaultError where the read faults, AbsentError where the image lacks some of them.
+        """
         self.check(phys)
         self.check(phys + max(size, 1) - 1)
         data = self._source.read(phys, size)
@@ -91,7 +94,7 @@ class EarlyMemory:
         return bytes(raw)
 
     def pieces(self, phys: int, size: int) -> Pieces:
-        """Return what is known of ``size`` bytes at ``phys``; ``size`` may be anything."""
+        """Return what is known of ``size`` bytes at ``phys``, of any ``size``, however large."""
         wanted = [(phys, phys + size)]
         held = union((start, start + n) for start, n in self._source.extents())
         known: list[tuple[int, bytes]] = []

@@ -1,4 +1,4 @@
-"""What a generation of kernels reads out of a table, and what it comes to."""
+"""What a generation of kernels reads out of a table, and how that ends."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Reading:
     """What a kernel reads.
 
     Attributes:
-        outcome: None: it cannot be told.
-        reason: What it says, or what keeps hwpkho from telling; printable.
-        code: What decides, None where the table is taken.
+        outcome: None: unknown, or the kernel does not know the table.
+        reason: The kernel's message, or why the outcome is unknown; printable.
+        code: Code of the finding that decides, None where the table is taken.
         units: Bits that it sees set, or entries with a size.
-        bad: Yields the bytes that they stand for, ``(start, end)``, end exclusive, ascending and
-            disjoint, again at each call.
-        own: Ranges of the table's own that it reserves.
-        unknown: Bytes of units whose bits are not in the image.
+        bad: Each call yields the byte ranges that these stand for anew: ``(start, end)``, end
+            exclusive, ascending and disjoint.
+        own: Byte ranges of the table itself that it reserves.
+        unknown: Byte ranges of units whose bits are not in the image.
         hidden: Bits that it reads and the image lacks.
-        covers: Bytes that the bitmap has units for, None for a list.
+        covers: The byte range that the bitmap has units for, None for a list.
     """
 
     outcome: EfiOutcome | None
@@ -60,10 +60,10 @@ class Generation(Protocol):
 
     @property
     def early(self) -> bool:
-        """Whether it reserves each place in memblock before that may grow."""
+        """Whether it reserves each bad range in memblock before memblock may grow its arrays."""
 
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
-        """Do its checks, and read what the table at ``phys`` says.
+        """Return what this generation reads of the table at ``phys`` (bytes), after its checks.
 
         Raises FaultError where a read faults, AbsentError where the image lacks what decides.
         """

@@ -20,15 +20,16 @@ _TAKEN: dict[Fate, Verdict] = {"reserved": "reserved", "flagged": "replays"}
 
 
 def listed(judged: EfiJudged, page_size: int) -> PfnSet:
-    """Return the pages that the table calls bad, each that a range touches."""
+    """Return the PFNs that the table calls bad: each page that a bad range touches."""
     return pfn_set(of_runs((a // page_size, (b - 1) // page_size) for a, b in judged.bad()))
 
 
 def runs(judged: EfiJudged, pfns: PfnSet, kernel: NextKernel) -> Runs:
-    """Return ``pfns`` cut where it changes what becomes of them.
+    """Return ``pfns``, cut where the ruling changes, with their rulings.
 
-    A table that is not read leaves them all in use; what a kernel that dies on it would have done
-    is told as for a list that is not replayed. Without a memory map every verdict is None.
+    Where the kernel does not read the table, all of them stay in use. Where it crashes on the
+    table, the verdicts are those of a kernel that did not. Without a memory map every verdict is
+    None.
     """
     found = Runs(pfns)
     frames = kernel.frames

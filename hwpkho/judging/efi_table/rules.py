@@ -1,7 +1,8 @@
-"""What becomes of a kernel that has taken a table: whether it still has the memory to boot.
+"""Whether a kernel that has taken a table still has the memory to boot.
 
-The limits are measured: 112 places boot on x86 and 121 do not; no RAM left never boots, 237 MiB of
-it always do. Between them the line is drawn at what is said beside each.
+Each limit lies between two measurements: x86 boots with 112 reserved ranges and not with 121; no
+kernel boots without any RAM left, and all of them do with 237 MiB. See ``Arch.places`` and
+``LEAST_RAM``.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _LOW = 1 << 20
 
 
 def after(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading:
-    """Return what a table comes to that the kernel takes, or that keeps it reading for ever.
+    """Return how boot goes on after the kernel took the table, or hangs in a loop of its nodes.
 
-    In a loop each place is reserved once, so that only their number can end it.
+    In a loop each range is reserved only once, so that only their number can end it.
     """
-    for rule in RULES if reading.outcome == "accepted" else (_places,):
+    for rule in RULES if reading.outcome == "accepted" else (_ranges,):
         decided = rule(reading, generation, kernel)
         if decided is not None:
             return decided
@@ -39,23 +40,26 @@ def after(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
 
 
 def ram(kernel: NextKernel) -> list[Range]:
-    """Return the RAM that is known, in bytes, ends exclusive."""
+    """Return the known RAM as byte ranges, ends exclusive; empty without a memory map."""
     size = kernel.page_size
     return [(a * size, (b + 1) * size) for a, b in kernel.ram()]
 
 
 def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
-    """Yield all that is taken from the allocator: ascending, disjoint, those that touch joined."""
+    """Yield the byte ranges that the allocator does not get, ends exclusive.
+
+    They are ascending and disjoint, and touching ones are joined.
+    """
     own = reading.own if generation.fate == "reserved" else []
     return joined(heapq.merge(reading.bad(), union(own)))
 
 
 def room(arch: arches.Arch | None) -> int:
-    """Return how many places memblock has room for."""
+    """Return how many ranges memblock has room for; the least of all where ``arch`` is unknown."""
     return arch.places if arch else min(a.places for a in arches.ARCHES)
 
 
-def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if not generation.early:
         return None
     arch = arches.known(kernel.arch)
@@ -64,7 +68,7 @@ def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
     if count <= limit:
         return None
     if arch is None:
-        return _open(reading, f"{count} separate ranges, but the architecture is unknown")
+        return _undecided(reading, f"{count} separate ranges, but the architecture is unknown")
     return replace(
         reading,
         outcome="crash",
@@ -76,7 +80,7 @@ def _places(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
     )
 
 
-def _low(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+def _low_memory(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     arch = arches.known(kernel.arch)
     if not generation.early or arch is None or not arch.trampoline:
         return None
@@ -91,7 +95,7 @@ def _low(reading: Reading, generation: Generation, kernel: NextKernel) -> Readin
     )
 
 
-def _left(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+def _ram_left(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     memory = ram(kernel)
     if not memory:
         return None
@@ -107,16 +111,16 @@ def _left(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
         )
     maybe = sum(b - a for a, b in intersection(free, union(reading.unknown)))
     if left - maybe < LEAST_RAM:
-        return _open(reading, "bits of the table that are not in the image may take all RAM")
+        return _undecided(reading, "bits of the table that are not in the image may take all RAM")
     return None
 
 
-def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
-    """Tell whether bits that the image lacks could be too many places, or all low RAM."""
+def _missing_bits(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Leave the outcome open where the missing bits may be too many ranges, or take all low RAM."""
     if not generation.early or not reading.hidden:
         return None
     arch = arches.known(kernel.arch)
-    # Of each run of bits every other one may be a place.
+    # In each run of missing bits every other one may be a range of its own.
     most = sum(1 for _ in taken(reading, generation))
     most += (reading.hidden + len(reading.unknown)) // 2
     worst = list(union([*taken(reading, generation), *reading.unknown]))
@@ -125,25 +129,25 @@ def _seen(reading: Reading, generation: Generation, kernel: NextKernel) -> Readi
     if most <= room(arch) and (not needed or any(difference(needed, worst))):
         return None
     why = f"{reading.hidden} bits of the bitmap are not in the image; each may be one more range"
-    return _open(reading, why)
+    return _undecided(reading, why)
 
 
-def _mapped(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+def _without_map(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
     if kernel.frames is None and (reading.units or reading.hidden or len(reading.own) > 1):
         why = "no memory map: hwpkho cannot tell whether enough RAM is left"
-        return _open(reading, why)
+        return _undecided(reading, why)
     del generation
     return None
 
 
-def _open(reading: Reading, why: str) -> Reading:
+def _undecided(reading: Reading, why: str) -> Reading:
     return replace(reading, outcome=None, reason=why, code=efi_kernel.UNDECIDED)
 
 
 RULES: tuple[Callable[[Reading, Generation, NextKernel], Reading | None], ...] = (
-    _places,
-    _low,
-    _left,
-    _seen,
-    _mapped,
+    _ranges,
+    _low_memory,
+    _ram_left,
+    _missing_bits,
+    _without_map,
 )

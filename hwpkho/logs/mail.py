@@ -19,8 +19,8 @@ _HEADER = late(
 _BOUNDARY = late(rb'\bboundary="?([^"\s;]{1,70})', re.IGNORECASE)
 #: Where a body begins: behind an empty line.
 _BODY = late(rb"^\r?\n", re.MULTILINE)
-#: What stands between the mails of a mailbox.
-_NEXT_MAIL = late(rb"^From \S[^\n]{0,200}[0-9]{4}\r?\n", re.MULTILINE)
+#: Where a part may end: at a boundary, or where the next mail of a mailbox begins.
+_END = late(rb'^(?:--([^"\s;]{1,72})|From \S[^\n]{0,200}[0-9]{4}\r?\n)', re.MULTILINE)
 _PADDED = late(rb"=[ \t]+(?=\r{0,2}(?:\n|$))")
 #: How mails and mailboxes begin. Other texts are searched no further: it takes as long as all else.
 _MAIL = late(rb"From \S|[A-Z][A-Za-z-]{1,40}:[ \t]")
@@ -34,8 +34,8 @@ _PLAINLY = late(
     rb"|^(?=[^\n]{0,74}[ \t])[^\n]{60,75}=[ \t]{0,8}\r{0,2}\n(?=[^\r\n-])",
     re.MULTILINE,
 )
-#: Boundaries that are known; a mail has few parts in parts.
-_MAX_ENDS = 16
+#: Boundaries that are known: a mailbox has those of all its mails.
+_MAX_ENDS = 1 << 16
 #: A line that was broken is put together to so many bytes.
 _LONGEST = 1 << 16
 
@@ -48,6 +48,8 @@ class Unquoting:
         self._mail: bool | None = None  # known from the first block on
         self._ends: set[bytes] = set()
         self._begun = b""  # the beginning of a line that the next block goes on with
+        #: Whether anything was decoded.
+        self.decoded = False
 
     def feed(self, block: bytes) -> bytes:
         """Return a block decoded; of a line that goes on in the next one nothing is returned."""
@@ -57,9 +59,9 @@ class Unquoting:
             self._mail = plainly or bool(_MAIL.match(block) or _HEADER.search(block))
         if not self._mail:
             return block
-        if b"boundary=" in block:
+        if b"oundary=" in block or b"BOUNDARY=" in block:
             found = islice(_BOUNDARY.finditer(block), _MAX_ENDS - len(self._ends))
-            self._ends.update(b"--" + match[1] for match in found)
+            self._ends.update(match[1] for match in found)
         headers = b"rintable" in block or b"RINTABLE" in block
         if self._inside or self._header or (headers and _HEADER.search(block)):
             text = begun + self._parts(block)
@@ -67,9 +69,10 @@ class Unquoting:
             text = begun + _decoded(block)
         else:
             return begun + block
+        self.decoded = True
         cut = text.rfind(b"\n") + 1
         if len(text) - cut > _LONGEST:
-            return text + b"\n"
+            return text  # without a line end: the line goes on
         self._begun = text[cut:]
         return text[:cut]
 
@@ -100,15 +103,11 @@ class Unquoting:
 
     def _end(self, block: bytes, at: int) -> int:
         """Return where the part ends that is being decoded, at most the block's end."""
-        if not at and block.startswith(tuple(self._ends)):
-            return 0
-        ends = [
-            place + 1
-            for mark in self._ends
-            if (place := block.find(b"\n" + mark, max(at - 1, 0))) >= 0
-        ]
-        following = _NEXT_MAIL.search(block, at)
-        return min([*ends, following.start() if following else len(block), len(block)])
+        for match in _END.finditer(block, at):
+            mark = match[1]
+            if mark is None or mark in self._ends or mark.removesuffix(b"--") in self._ends:
+                return match.start()
+        return len(block)
 
 
 def _is_plainly_quoted(block: bytes) -> bool:

@@ -77,17 +77,16 @@ def utf16_of(head: bytes) -> str | None:
     return None
 
 
-def blocks(pieces: Iterable[bytes], *, mails: bool = True) -> Iterator[bytes]:
+def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Iterator[bytes]:
     """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF.
 
-    Quoted-printable mails are decoded, unless ``mails`` is False: lines out of their order.
+    Quoted-printable mails are decoded; ``unquoting`` tells afterwards whether there were any.
     """
-    unquoting = Unquoting() if mails else None
+    unquoting = unquoting or Unquoting()
     for block in _whole_lines(pieces):
-        block = unquoting.feed(block) if unquoting else block
-        if block:
+        if block := unquoting.feed(block):
             yield clean(block)
-    if unquoting and (rest := unquoting.rest()):
+    if rest := unquoting.rest():
         yield clean(rest)
 
 

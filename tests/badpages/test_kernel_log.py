@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import quopri
 import textwrap
 import time
 
@@ -41,6 +42,8 @@ def kinds(text: str | bytes, boot: str | None = None) -> set[tuple[int, str]]:
     found = read(text, boot)
     return {(p, m.kind) for m in found.mentions for p in range(m.first, m.last + 1)}
 
+
+QUOTED = b"Content-Transfer-Encoding: quoted-printable\n\n"
 
 WRAPPINGS = {
     "syslog": lambda t: "".join(f"Feb 23 03:28:16 host1 kernel: {x}\n" for x in t.splitlines()),
@@ -395,6 +398,17 @@ def test_the_newest_entry_may_stand_first(how) -> None:
         assert not found.notes
         ends = {found.mentions[0].when for found in (found, read("\n".join(entries) + "\n"))}
         assert len(ends) == 1, "the time of a line does not depend on the order"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [lambda t: t.encode("utf-16"), lambda t: t.replace("\n", "\r").encode(),
+     lambda t: QUOTED + quopri.encodestring(t.encode())],
+    ids=["utf-16", "cr", "mail"],
+)  # fmt: skip
+def test_the_newest_entry_may_stand_first_in_any_text(made) -> None:
+    entries = [_STAMPS["printk"].format(n, step) for n, step in enumerate(_STEPS, 1)]
+    assert read(made("\n".join(entries[::-1]) + "\n")).pfns.tolist() == [1]
 
 
 def test_a_clock_that_was_set_back_is_no_order() -> None:

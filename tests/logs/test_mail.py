@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import quopri
+import time
 from typing import Any
 
 import pytest
@@ -52,6 +53,32 @@ def test_numbers_behind_an_equals_sign_stay(text: bytes) -> None:
 def test_a_line_that_never_ends_costs_no_memory() -> None:
     text = HEADER + b"abc =\n" * 50_000
     assert max(map(len, blocks(text[at : at + 4096] for at in range(0, len(text), 4096)))) < 1 << 17
+
+
+def test_each_mail_of_a_mailbox_has_its_own_boundary() -> None:
+    mail = (
+        b"From a Mon Jan  1 2026\nContent-Type: multipart/mixed; Boundary=b%d\n\n--b%d\n"
+        + HEADER
+        + b"a=3Db\n--b%d--\nmemmap=64K$0x18690000\n"
+    )
+    text = _read(b"".join(mail % (n, n, n) for n in range(40)))
+    assert (text.count(b"memmap=64K$"), text.count(b"\na=b\n")) == (40, 40)
+
+
+def test_many_parts_cost_no_time() -> None:
+    marks = b"From a 2026\n" + b"".join(b"boundary=z%d\n" % n for n in range(16))
+    header = HEADER.partition(b"\n")[2]
+    text = marks + (header + b"a\n--z1\n") * 10_000
+    start = time.process_time()
+    _read(text)
+    assert time.process_time() - start < 2
+
+
+def test_a_long_setting_of_a_mail(tmp_path: Any, cli: Any) -> None:
+    path = tmp_path / "grub"
+    pages = ",".join(f"{n << 14:#x},0xfffffffffffff000" for n in range(1, 9001))
+    path.write_bytes(HEADER + quopri.encodestring(f'GRUB_BADRAM="{pages}"\n'.encode()))
+    assert cli("list", "--pfns", path).out.count("\n") == 9000
 
 
 def test_an_e820_in_a_mail(tmp_path: Any, cli: Any) -> None:

@@ -10,14 +10,20 @@ from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
 from hwpkho.logs.lost_messages import LostMessages
+from hwpkho.logs.mail import Unquoting
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
-from hwpkho.logs.text import blocks, utf16_of
+from hwpkho.logs.text import blocks, clean, utf16_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
+#: What runs backwards is turned around as text where the file is at most so long, bytes; a longer
+#: one as it is, unless that is UTF-16 or a mail.
+_SMALL = 1 << 24
 _BANNER = re.compile(r"(?<!\w)Linux version [0-9]+\.[0-9]+\S* ?\(")
 #: journalctl's lines between boots.
 _MARK = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --$")
@@ -82,9 +88,13 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     Raises InputError where it says that memory is bad and names no page, or is no log, and
     UsageError for a boot that is not there.
     """
-    log, lines = _scanned(file, form, asked)
-    if log.runs_backwards and not utf16_of(bytes(file.read(0, HEAD))):
-        log, _ = _scanned(file, form, asked, lines)
+    mails = Unquoting()
+    log, lines = _scanned(blocks(pieces(file), mails), file.shown, form, asked)
+    if log.runs_backwards and file.size <= _SMALL:
+        text = b"".join(blocks(pieces(file))).removesuffix(b"\n").split(b"\n")
+        log, _ = _scanned([b"\n".join(reversed(text))], file.shown, form, asked, lines)
+    elif log.runs_backwards and not (mails.decoded or utf16_of(bytes(file.read(0, HEAD)))):
+        log, _ = _scanned(map(clean, last_lines_first(file)), file.shown, form, asked, lines)
     return log.finish()
 
 
@@ -110,18 +120,17 @@ def _readers(log: Timeline) -> list[LineReader]:
 
 
 def _scanned(
-    file: FileBytes, form: str, asked: Asked, backwards: int | None = None
+    text: Iterable[bytes], name: str, form: str, asked: Asked, backwards: int | None = None
 ) -> tuple[Timeline, int]:
-    """Return what a log says, and how many lines it has.
+    """Return what the clean text of a log says, and how many lines it has.
 
-    ``backwards`` is how many it has where it is to be read from its end on.
+    ``backwards`` is how many it has where the last one comes first.
     """
-    log = Timeline(file.shown, form, asked, backwards)
+    log = Timeline(name, form, asked, backwards)
     upside_down = backwards is not None
-    scanner = Scanner(_readers(log), "a log of bad pages", file.shown, backwards=upside_down)
+    scanner = Scanner(_readers(log), "a log of bad pages", name, backwards=upside_down)
     block = b""
-    text = last_lines_first(file) if upside_down else pieces(file)
-    for below in blocks(text, mails=not upside_down):
+    for below in text:
         if block:
             scanner.feed(block, below)
         block = below

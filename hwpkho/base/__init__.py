@@ -1,1 +1,1 @@
-"""No format and no kernel: addresses, ranges, sets of PFNs, text, files opened and written."""
+"""What depends on no file format and no kernel: addresses, ranges, sets of PFNs, text, files."""

@@ -31,7 +31,7 @@ def align_up(value: int, size: int) -> int:
 
 
 def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield ``(first, last)``, last inclusive, of an ascending sequence; repeats are folded."""
+    """Yield each run ``(first, last)``, last inclusive, of ascending PFNs; repeats are folded."""
     it = iter(sorted_pfns)
     first = last = next(it, -1)
     if first < 0:
@@ -48,9 +48,9 @@ def runs(sorted_pfns: Iterable[int]) -> Iterator[tuple[int, int]]:
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
-@lru_cache(maxsize=1024)  # a map has few sizes, and some thousand times
+@lru_cache(maxsize=1024)  # a map repeats a few sizes thousands of times
 def human_bytes(size: int) -> str:
-    """Return a size in bytes as the kernel would say it, e.g. ``16 MiB`` or ``353 B``."""
+    """Return a size in bytes as text with a binary unit: ``16 MiB``, ``1.5 GiB``, ``353 B``."""
     step = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     value = size / (1 << 10 * step)
     return f"{value:.0f} {_UNITS[step]}" if value.is_integer() else f"{value:.1f} {_UNITS[step]}"

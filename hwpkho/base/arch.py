@@ -1,7 +1,8 @@
-"""The architectures with KHO: one row each, and everything that differs between them.
+"""The architectures that have KHO: one row each, with everything that differs between them.
 
-Every other module asks a row; none compares names. Forms of memory maps that only one architecture
-prints may name it. Sources: arch/x86 and arch/arm64 of Linux 7.3.4; the header named at each field.
+Other modules read the row and do not compare names; only the formats of memory maps that a single
+architecture prints name it. Sources: arch/x86 and arch/arm64 of Linux 7.3.4, and the header named
+at each field.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ DEFAULT = "x86_64"
 
 
 class PageSize(NamedTuple):
-    """What a kernel with pages of one size has.
+    """Constants of a kernel that depend on its page size.
 
     Attributes:
-        section_bits: SECTION_SIZE_BITS (asm/sparsemem.h): log2 of a memory section, bytes.
-        early_pages: NR_FIX_BTMAPS (asm/fixmap.h): pages that early_memremap() maps at most.
-        early_scratch: Bytes of scratch with which every kernel of the rig died: its page tables
-            and per-CPU areas come from scratch. The rig's kernels are of arm64.
+        section_bits: SECTION_SIZE_BITS (asm/sparsemem.h): log2 of a memory section's bytes.
+        early_pages: NR_FIX_BTMAPS (asm/fixmap.h): the most pages that early_memremap() maps.
+        early_scratch: A scratch size, bytes, with which every arm64 kernel of
+            docs/kernel-rig.md died: it allocates page tables and per-CPU areas from scratch.
     """
 
     section_bits: int
@@ -33,11 +34,11 @@ class PageSize(NamedTuple):
 
 
 class LowMemory(NamedTuple):
-    """Memory from address 0 on that the kernel keeps to itself, whatever its map says.
+    """Memory from address 0 on that the kernel reserves, whatever its memory map says.
 
     Attributes:
-        end: One past the last byte.
-        label: What a map of it is called.
+        end: Physical address of its end, bytes, exclusive.
+        label: What reports call it.
     """
 
     end: int
@@ -48,27 +49,29 @@ class Arch(NamedTuple):
     """One architecture.
 
     Attributes:
-        name: As hwpkho calls it: on the command line and in JSON documents.
-        elf: Its machine and class in an ELF header (e_machine, EI_CLASS).
-        machine: As ``uname -m`` says it; also in kdump headers and in a kernel's first log line.
-        prstatus: Bytes of its struct elf_prstatus.
-        pages: Page size in bytes → what depends on it. Its first one is the usual.
+        name: Its name on the command line and in JSON documents.
+        elf: e_machine and EI_CLASS of its ELF headers.
+        machine: As ``uname -m`` prints it; also in kdump headers and in a kernel's first log line.
+        prstatus: sizeof(struct elf_prstatus), bytes.
+        pages: Page size in bytes → constants that depend on it, the usual page size first.
         boot: How a boot loader passes a handover to the kernel: in a list of setup_data, or in
             /chosen of the device tree.
         memory: What the kernel builds its memory from: ``e820``, or ``memblock`` filled from the
             EFI map or device tree. A name of :data:`hwpkho.memmap.view.VIEWS`.
-        crash_align: Bytes; crashkernel= takes addresses that are multiples of it only.
+        crash_align: Alignment in bytes that crashkernel= requires of an address.
         phys_bits: Bits of the largest physical address.
-        linear_bits: How many bits of a physical address a kernel looks at: its
-            __phys_to_virt() ORs the page offset in. Memory beyond is removed at boot. None: it
-            looks at all.
-        whole_pages: Whether memory that ends inside a page is not mapped there (map_mem()).
-        low: None where the kernel keeps nothing to itself.
+        linear_bits: How many low bits of a physical address reach the linear map: arm64's
+            __phys_to_virt() ORs PAGE_OFFSET into the address. The kernel removes memory above them
+            at boot. None: all bits.
+        whole_pages: Whether the kernel leaves a partial page at the end of memory unmapped
+            (map_mem()).
+        low: None where the kernel reserves no memory from address 0 on.
         page_struct: sizeof(struct page), bytes.
-        places: Separate ranges that memblock can reserve beside the kernel's own before it may
-            grow its table. x86: 112 boot, 121 do not; arm64: 128 + NR_CPUS + 1 less about 16, for
-            NR_CPUS 512; 151 boot, more was not measured.
-        trampoline: Whether the kernel needs RAM in the first MiB, to start further processors.
+        memblock_ranges: How many separate ranges memblock can reserve, beside the kernel's own,
+            before it may grow its table. Measured on x86: a kernel boots with 112, not with 121.
+            arm64: 128 + NR_CPUS + 1 less about 16, with NR_CPUS 512; it boots with 151, more was
+            not measured.
+        trampoline: Whether the kernel needs RAM in the first MiB to start further processors.
     """
 
     name: str
@@ -84,16 +87,16 @@ class Arch(NamedTuple):
     whole_pages: bool = False
     low: LowMemory | None = None
     page_struct: int = 64
-    places: int = 625
+    memblock_ranges: int = 625
     trampoline: bool = False
 
     @property
     def low_end(self) -> int:
-        """One past the memory that the kernel keeps to itself, bytes; 0 where it keeps none."""
+        """End of :attr:`low`, bytes, exclusive; 0 where there is none."""
         return self.low.end if self.low else 0
 
     def has_pages(self, page_size: int | None) -> bool:
-        """Tell whether its kernels have pages of ``page_size`` bytes; None is not known: True."""
+        """Tell whether its kernels have pages of ``page_size`` bytes; True for None (unknown)."""
         return page_size is None or page_size in self.pages
 
     def page_sizes(self) -> str:
@@ -102,15 +105,15 @@ class Arch(NamedTuple):
         return f"{', '.join(others)} or {last}" if others else last
 
     def linear(self, phys: int) -> int:
-        """Return the physical address that a kernel reads when it is given ``phys``.
+        """Return the physical address that phys_to_virt(``phys``) makes a kernel read.
 
-        All three kernels of the rig were seen to read through addresses with bits set above; one
-        built for 48 bits of virtual address forgets four bits more.
+        The three arm64 kernels of docs/kernel-rig.md read through addresses with higher bits set; a
+        kernel built for 48 bits of virtual address ignores four bits more.
         """
         return phys if self.linear_bits is None else phys & ((1 << self.linear_bits) - 1)
 
     def removes(self, phys: int) -> bool:
-        """Tell whether the kernel removes memory at ``phys`` before it uses any of it."""
+        """Tell whether the kernel removes memory at ``phys`` (bytes) early in boot."""
         return self.linear_bits is not None and phys >> self.linear_bits > 0
 
 
@@ -124,7 +127,7 @@ X86_64 = Arch(
     memory="e820",
     crash_align=16 << 20,
     low=LowMemory(1 << 20, "first MiB, kept by the kernel"),  # arch/x86/realmode/init.c
-    places=115,
+    memblock_ranges=115,
     trampoline=True,
 )
 
@@ -151,12 +154,12 @@ ARCHES: Registry[Arch] = Registry(
 
 
 def known(name: str | None) -> Arch | None:
-    """Return the row called ``name``, None for None and for an architecture without KHO."""
+    """Return the row called ``name``; None for None and for an architecture without KHO."""
     return ARCHES[name] if name is not None and name in ARCHES else None
 
 
 def by_machine(name: str) -> str:
-    """Return what hwpkho calls the machine ``name`` of a uname; other names stay as they are."""
+    """Return the architecture's name for ``name`` as uname -m prints it; others unchanged."""
     return next((arch.name for arch in ARCHES if arch.machine == name), name)
 
 
@@ -166,9 +169,9 @@ def page_sizes() -> tuple[int, ...]:
 
 
 def first_with(page_size: int, *, device_tree: bool = False) -> Arch | None:
-    """Return the first with pages of this size, bytes; if wanted, one with a device tree.
+    """Return the first architecture with pages of ``page_size`` bytes, None where there is none.
 
-    None where none has such pages.
+    With ``device_tree``, one that boots with a device tree is preferred.
     """
     found = [arch for arch in ARCHES if arch.has_pages(page_size)]
     with_tree = [arch for arch in found if arch.boot == "device-tree"]
@@ -176,16 +179,16 @@ def first_with(page_size: int, *, device_tree: bool = False) -> Arch | None:
 
 
 def by_page_size(page_size: int | None) -> Arch | None:
-    """Return the only architecture with pages of ``page_size`` bytes, None where several have."""
+    """Return the only architecture with pages of ``page_size`` bytes; None for several or none."""
     found = [arch for arch in ARCHES if page_size in arch.pages]
     return found[0] if len(found) == 1 else None
 
 
 def pages(name: str | None, page_size: int) -> PageSize:
-    """Return what kernels with pages of ``page_size`` bytes have, of architecture ``name``.
+    """Return the constants of architecture ``name`` for pages of ``page_size`` bytes.
 
-    Where that is not known, or has no such pages, the most that one of the others has. Raises
-    KeyError for a size that none has.
+    Where ``name`` is unknown or has no such pages, each is the largest of any architecture. Raises
+    KeyError for a size that no architecture has.
     """
     arch = known(name)
     if arch is not None and page_size in arch.pages:
@@ -197,21 +200,18 @@ def pages(name: str | None, page_size: int) -> PageSize:
 
 
 def phys_bits(name: str | None) -> int:
-    """Return the bits of the largest physical address; the most of any where it is not known."""
+    """Return the physical address bits of architecture ``name``; the most of any if unknown."""
     arch = known(name)
     return max(a.phys_bits for a in ARCHES) if arch is None else arch.phys_bits
 
 
 def linear(phys: int, name: str | None) -> int:
-    """Return the physical address that a kernel reads when it is given ``phys``.
-
-    That of an architecture that is not known looks at all of it.
-    """
+    """Return :meth:`Arch.linear` of architecture ``name``; ``phys`` itself where it is unknown."""
     arch = known(name)
     return phys if arch is None else arch.linear(phys)
 
 
 def removes(phys: int, name: str | None) -> bool:
-    """Tell whether a kernel removes memory at ``phys`` before it uses any of it."""
+    """Return :meth:`Arch.removes` of architecture ``name``; False where it is unknown."""
     arch = known(name)
     return arch is not None and arch.removes(phys)

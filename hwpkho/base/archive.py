@@ -1,7 +1,7 @@
-"""A tar archive read as a folder: its files are opened by name, and nothing is unpacked beside it.
+"""A tar archive read as a folder: files are opened by name, and nothing is extracted to disk.
 
-Names mean nothing outside the archive. Those that lead out of it, links, devices and FIFOs are
-left out and counted; of a name that stands twice the later member counts, as tar has it.
+Members whose path leads out of the archive, links, devices and FIFOs are left out and counted. Of
+two members with one name the later one counts, as for tar.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 #: A sosreport has some ten thousand.
 MAX_MEMBERS = 1 << 17
-#: Characters in all names, those of the folders above them included, and pieces of all files with
-#: holes.
+#: Limits for one archive: characters in all paths, folders included, and pieces of sparse files.
 _MAX_NAMES, _MAX_PIECES = 32 << 20, 1 << 18
 _MAX_DEPTH, _MAX_PATH = 64, 4096
 _MAX_HELD = 8
@@ -29,17 +28,17 @@ _PIECE = 1 << 20
 
 
 class Archive:
-    """An archive by a descriptor of its bytes.
+    """The members of a tar archive, by path.
 
     Attributes:
-        shown: Its name, printable.
-        left_out: How many members were left out, by what they are.
+        shown: Its name for messages, printable.
+        left_out: Why members were left out → how many.
     """
 
     def __init__(self, descriptor: int, shown: str) -> None:
-        """Read the headers; ``descriptor`` is closed with the archive.
+        """Read the headers; :meth:`close` closes ``descriptor``.
 
-        Raises InputError where one is damaged, or there are more than any archive of a machine has.
+        Raises InputError where a header is damaged or the archive exceeds a limit.
         """
         self.shown = shown
         self.left_out: Counter[str] = Counter()
@@ -95,13 +94,13 @@ class Archive:
             self._files[path] = member
 
     def close(self) -> None:
-        """Release the archive and what was opened of it."""
+        """Close the archive's descriptor and those it holds of members."""
         for descriptor in (self._descriptor, *self._held.values()):
             os.close(descriptor)
         self._held.clear()
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether ``path``, inside the archive, is a folder; the empty one is the archive."""
+        """Tell whether ``path``, inside the archive, is a folder; "" is the archive itself."""
         return path in self._folders
 
     def is_file(self, path: str) -> bool:
@@ -113,18 +112,18 @@ class Archive:
         return self._files.keys()
 
     def is_empty(self) -> bool:
-        """Tell whether there are files, and none of them has a byte."""
+        """Tell whether there are files and all of them have 0 bytes."""
         return bool(self._files) and not any(member.real for member in self._files.values())
 
     def names(self, path: str) -> list[str]:
-        """Return the names in a folder, sorted. Raises OSError where it is none."""
+        """Return the names in a folder, sorted. Raises OSError where ``path`` is not a folder."""
         if path not in self._folders:
             code = errno.ENOTDIR if path in self._files else errno.ENOENT
             raise OSError(code, os.strerror(code), path)
         return sorted(self._folders[path])
 
     def notes(self) -> list[str]:
-        """Return lines on what was left out, and on an archive that may be cut off."""
+        """Return notes for the user: what was left out, and whether the archive may be cut off."""
         cut = f"{self.shown}: has no tar end mark: it may be cut off"
         said = [] if self._ends else [cut]
         if not self.left_out:
@@ -133,16 +132,17 @@ class Archive:
         return [*said, f"{self.shown}: left out of this archive: {counts}"]
 
     def open(self, path: str) -> int:
-        """Return a descriptor of the content of a file, at its beginning.
+        """Return a new descriptor of a file's content, positioned at its beginning.
 
-        Raises OSError where there is none, InputError where it is larger than what is unpacked.
+        Raises OSError where there is no such file, InputError where it is larger than
+        :func:`hwpkho.base.unpacking.limit`.
         """
         member = self._files.get(path)
         if member is None:
             code = errno.EISDIR if path in self._folders else errno.ENOENT
             raise OSError(code, os.strerror(code), path)
         if path in self._held:
-            # Opened anew, so that everybody reads from the beginning.
+            # A dup would share the file position with every other reader.
             return os.open(f"/proc/self/fd/{self._held[path]}", os.O_RDONLY | os.O_CLOEXEC)
         most = unpacking.limit(os.fstat(self._descriptor).st_size)
         if member.real > most:
@@ -164,7 +164,7 @@ class Archive:
         return unpacking.to_file(pieces, f"{self.shown}/{path}", member.real)
 
     def _content(self, member: tar.Member) -> Iterator[tuple[int, bytes]]:
-        """Yield ``(offset in the file, bytes)`` of what is no hole."""
+        """Yield ``(offset in the file, bytes)`` of everything but the holes."""
         at = member.at
         for start, size in member.pieces or ((0, member.size),):
             for skip in range(0, size, _PIECE):
@@ -174,7 +174,7 @@ class Archive:
 
 
 def _parts(path: str) -> list[str] | None:
-    """Return the names that a path in an archive is made of, None where it leads out of it."""
+    """Split a member's path; None where it leads out of the archive, or is too long or deep."""
     if len(path) > _MAX_PATH:
         return None
     parts = [part for part in path.split("/") if part not in ("", ".")]

@@ -1,4 +1,4 @@
-"""Keeps what is opened within folders: a case of a batch reads nothing outside it."""
+"""Restricts which files may be opened: a case of a batch reads nothing outside the batch."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Folders and files outside which nothing is opened, resolved, each with ``/`` at its end; None:
-#: anything may be.
+#: The only folders and files that may be opened: real paths, each with ``/`` at its end. None: any.
 _confined: ContextVar[tuple[str, ...] | None] = ContextVar("_confined", default=None)
 
 
 class Outside(NamedTuple):
-    """What is said of what is outside.
+    """Words for the message about a path outside.
 
     Attributes:
-        said: What it is.
-        allows: What allows it, as who runs hwpkho spells that; empty where nothing does.
+        said: What is wrong with the path.
+        allows: The option that allows it, spelled for the caller; empty where there is none.
     """
 
     said: str = "is outside the batch's folder"
     allows: str = "--outside"
 
 
-#: What the command line says of a case.
+#: For a case of a batch on the command line.
 OF_BATCH = Outside()
 _outside: ContextVar[Outside] = ContextVar("_outside", default=OF_BATCH)
 
 
 class OutsideError(InputError):
-    """A path leads where nothing is opened; ``said`` is the message without what allows it."""
+    """A path leads outside; ``said`` is the message without the option that allows it."""
 
     def __init__(self, said: str, allows: str) -> None:
         super().__init__(f"{said}; {allows} allows that" if allows else said)
@@ -45,15 +44,15 @@ class OutsideError(InputError):
 
 
 def resolved(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return where ``paths`` are, links resolved: what :func:`confined` takes."""
+    """Return the real paths of ``paths``, for :func:`confined`."""
     return tuple(_where(path)[0] for path in paths)
 
 
 @contextmanager
 def confined(to: Iterable[str] | None, outside: Outside = OF_BATCH) -> Iterator[None]:
-    """Within the block open nothing outside the paths ``to``, of which links are resolved.
+    """Within the block, open only regular files, and only inside the real paths ``to``.
 
-    Nor anything but files. None confines nothing. ``outside`` is what is said of other paths.
+    None lifts the restriction. ``outside`` words the message about other paths.
     """
     token = _confined.set(None if to is None else tuple(f"{root.rstrip('/')}/" for root in to))
     said = _outside.set(outside)
@@ -65,29 +64,29 @@ def confined(to: Iterable[str] | None, outside: Outside = OF_BATCH) -> Iterator[
 
 
 def active() -> bool:
-    """Tell whether anything is confined."""
+    """Tell whether a restriction is in force."""
     return _confined.get() is not None
 
 
 def check_inside(path: str) -> str:
-    """Return where ``path`` is, links resolved.
+    """Return the real path of ``path``, without opening it for reading.
 
-    Raises InputError if it is outside what :func:`confined` allows; nothing is read.
+    Raises OutsideError if it is outside what :func:`confined` allows, InputError without /proc.
     """
     return _inside(path)[0]
 
 
 def reached(path: str) -> int:
-    """Return a descriptor of what is at ``path``, which is inside, to be opened by ``/proc``.
+    """Return an O_PATH descriptor of ``path``, to be opened through ``/proc/self/fd``.
 
-    It is O_PATH: even a FIFO or a device is not opened yet. The path is followed once, so that
-    nobody can put something else there between the check and the reading. Raises InputError where
-    it is outside, OSError where nothing is there.
+    O_PATH does not open a FIFO or a device yet. The path is resolved once, so nobody can replace
+    the file between the check and the read. Raises OutsideError where it is outside, OSError where
+    nothing is there.
     """
     try:
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        check_inside(path)  # of what is outside nothing is told, not even that it is not there
+        check_inside(path)  # do not even reveal that a path outside does not exist
         raise
     try:
         _check(_place_of(found), path)
@@ -98,12 +97,12 @@ def reached(path: str) -> int:
 
 
 def check_tree(path: str) -> None:
-    """Raise InputError where a folder, or a link anywhere below it, leads outside what is allowed.
+    """Raise OutsideError where a folder, or a link anywhere below it, leads outside.
 
-    Hidden names directly in ``path`` are passed over: nothing reads them. A file is checked where
-    it is opened, and not here as well.
+    Hidden names directly in ``path`` are skipped: nothing reads them. Files are checked when they
+    are opened.
     """
-    # Path raises where a place may not be looked at; what opens it says that.
+    # Path.is_dir() raises without permission; opening the path later says so with a better message.
     if _confined.get() is None or not os.path.isdir(path):  # noqa: PTH112
         return
     todo, seen = [path], set[str]()
@@ -136,9 +135,9 @@ def _inside(path: str) -> tuple[str, bool]:
 
 
 def _where(path: str) -> tuple[str, bool]:
-    """Return where a path leads, and whether a folder is there.
+    """Return the real path, and whether it is a folder.
 
-    The kernel follows its links, at once and as it does to open it.
+    The kernel resolves the links, in one step and exactly as it does for open().
     """
     try:
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -152,7 +151,7 @@ def _where(path: str) -> tuple[str, bool]:
 
 def _place_of(descriptor: int) -> str:
     try:
-        # A Path costs more than the call, and a batch makes it for each file of each case.
+        # A Path object costs more than the call, and a batch calls this for each file of each case.
         return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
     except OSError as error:
         raise InputError("/proc: is not mounted; a batch needs it") from error

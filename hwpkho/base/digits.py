@@ -1,6 +1,7 @@
-"""Numbers in text from elsewhere, strictly: Python's own ``int()`` takes more than anyone means.
+"""Numbers in text from elsewhere, read strictly.
 
-It takes signs, blanks, underscores, digits of every script, and fails beyond 4300 of them.
+Python's ``int()`` also accepts signs, blanks, underscores and digits of every script, and raises
+beyond 4300 digits.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ _MAX_DIGITS = 20
 
 
 def unsigned(text: str, base: int = 10) -> int | None:
-    """Return the number below 2^64 that ``text`` is, None for anything else.
+    """Return ``text`` as a number below 2^64, None where it is not one.
 
-    Hex with ``0x`` in front, or digits of ``base`` (10 or 16); leading zeros are no octal.
+    Hex after ``0x``, else digits of ``base`` (10 or 16); a leading zero does not mean octal.
     """
     digits, radix = (text[2:], 16) if text[:2] in ("0x", "0X") else (text, base)
     if not (digits.isascii() and digits.isalnum() and len(digits) <= _MAX_DIGITS):

@@ -12,16 +12,16 @@ _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 _NOT_PLAIN = re.compile(r"[^ -~]")
 
-#: A number, or a range of two, as long as they get, with at most one letter that no number has.
+#: A number, or a range of two, of plausible length, with at most one letter that is no hex digit.
 _NUMBER = late(
     r"(?=[0-9a-fA-FxX-]*[^\W_]?[0-9a-fA-FxX-]*$)(?=.*[0-9])-?[0-9a-zA-Z]{1,20}(?:-[0-9a-zA-Z]{0,20})?"
 )
 
 
 def printable(text: str | bytes) -> str:
-    """Return ``text`` with everything that a terminal could act upon written as an escape.
+    """Return ``text`` as one line, with everything that a terminal could act upon escaped.
 
-    Bytes are read as ASCII; other bytes become ``\\xNN``. The result is one line.
+    Bytes are decoded as ASCII; bytes above 0x7f become ``\\xNN``.
     """
     if isinstance(text, bytes):
         text = text.decode("ascii", "backslashreplace")
@@ -31,15 +31,15 @@ def printable(text: str | bytes) -> str:
 
 
 def quoted(word: str) -> str:
-    """Return a word of an input, in quotes, where it may pass for a number with a slip in it.
+    """Return a word of an input in quotes where it looks like a mistyped number.
 
-    Any other is only counted: an input may be no list but a file that nobody meant to show.
+    Of any other word only the length is told: the file may not be a list but something private.
     """
     return f"'{word}'" if _NUMBER.fullmatch(word) else f"a word of {len(word)} characters"
 
 
 def _escape(char: str) -> str:
-    from unicodedata import category  # what hwpkho reads and says is ASCII, but for damage
+    from unicodedata import category  # imported late: nearly all text is ASCII
 
     if category(char) not in _UNSAFE:
         return char

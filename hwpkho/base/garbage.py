@@ -1,4 +1,7 @@
-"""No search for cyclic garbage while a million small objects are made: it costs more than they."""
+"""Switches the garbage collector off where millions of small objects are made.
+
+Its searches for cycles then cost more than making the objects.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """In the block, collect no cyclic garbage; all else is freed as ever."""
+def uncollected() -> Iterator[None]:
+    """Within the block, collect no cyclic garbage; reference counts still free objects."""
     was = gc.isenabled()
     gc.disable()
     try:

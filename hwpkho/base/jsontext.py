@@ -1,7 +1,7 @@
 """JSON from elsewhere: one reader for lists, maps, manifests, baselines and notes.
 
-Python's own reader takes more than JSON has (``NaN``, ``Infinity``), and things that no program can
-use afterwards: numbers beyond every float, lone surrogates, which no encoding has.
+Python's own reader accepts more than JSON allows (``NaN``, ``Infinity``), and values that fail
+later: numbers too large for a float, and lone surrogates, which cannot be encoded.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from hwpkho.errors import InputError
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 80
-#: Nobody writes longer integers; Python converts some thousand digits, and then none.
+#: Longest integer, digits. Python's own limit (4300) raises an error of another kind.
 _DIGITS = 40
-#: No document has a tenth of it. Python's own bound is that of its stack, from 3.14 on very deep.
+#: Deepest nesting; real documents have less than a tenth. Python's own limit is its stack's, which
+#: is very deep from 3.14 on.
 _DEPTH = 100
 _LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 
 
 def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> Any:
-    """Return the document in ``data`` (UTF-8, with or without a mark; UTF-16 and UTF-32 as well).
+    """Return the JSON document in ``data`` (UTF-8, UTF-16 or UTF-32, with or without a BOM).
 
-    ``where`` is put before the message. Raises InputError for what is not JSON, for numbers beyond
-    a float or of more than 40 digits, for nesting too deep, and for text that no encoding has;
-    ``surrogates`` leaves the last to :func:`check_text`.
+    ``where`` begins each message. Raises InputError for what is not JSON, for integers of more than
+    40 digits and numbers too large for a float, for nesting deeper than 100 levels, and for lone
+    surrogates; with ``surrogates`` the caller checks for these by :func:`check_text`.
     """
     raw = bytes(data)
     try:
@@ -52,11 +53,11 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
 
 
 def check_text(document: Any, where: str, raw: bytes) -> None:
-    """Raise InputError where a text in a document, or a name, holds a lone surrogate.
+    """Raise InputError where a string of ``document``, keys included, holds a lone surrogate.
 
-    Only an escape in ``raw``, the bytes of the document, makes one.
+    ``raw`` are the document's bytes: without a ``\\uD8..`` escape in them there cannot be one.
     """
-    # In UTF-16 and UTF-32 the escape is not to be found so; the first character is ASCII.
+    # The expression does not match in UTF-16 and UTF-32, which the NUL in the first bytes shows.
     if not (_SURROGATE.search(raw) or b"\0" in raw[:4]):
         return
     try:
@@ -92,7 +93,7 @@ def _float(digits: str) -> float:
     return number
 
 
-#: A manifest has a document a line, and to make a decoder costs what to read a line does.
+#: Made once: a manifest has one document a line, and making a decoder costs as much as reading one.
 _PLAIN, _SUSPICIOUS = (
     json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=number)
     for number in (int, _int)  # int itself is twice as fast

@@ -1,4 +1,4 @@
-"""What a call holds open: files that it opens again, what was unpacked, archives as folders."""
+"""Descriptors held open for one call: files to be opened again, unpacked files, archives."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
 
 
 class Kept:
-    """What was opened before, for as long as a call takes.
+    """What a call has opened and may open again.
 
     Attributes:
-        unpacked: Which compressed file at which moment, and the descriptor of what it holds.
-        archives: Archives that are read as folders, by their paths.
-        pipes: Descriptors of all that came through pipes, by what they are called.
-        files: Descriptors of files that are not compressed, by their paths; None where a path
-            stands for whatever is there when it is opened.
+        unpacked: ``(device, inode, mtime, offset)`` of a compressed file → a descriptor of its
+            unpacked content.
+        archives: Path → the archive that is read as a folder.
+        pipes: Name of a pipe (``-``, ``/dev/fd/N``) → a descriptor of all that came through it.
+        files: Path → a descriptor of an uncompressed file. None: every open() looks at the path
+            again.
     """
 
     def __init__(self, *, files: bool) -> None:
-        """Hold nothing yet."""
+        """Start with nothing held; ``files`` tells whether :attr:`files` is used."""
         self.unpacked: dict[tuple[int, ...], int] = {}
         self.archives: dict[str, Archive] = {}
         self.pipes: dict[str, int] = {}
         self.files: dict[str, int] | None = {} if files else None
 
     def close(self) -> None:
-        """Close all of it."""
+        """Close every descriptor and archive."""
         for archive in self.archives.values():
             archive.close()
         held = (self.unpacked, self.pipes, self.files or {})
@@ -44,17 +45,17 @@ _kept: ContextVar[Kept | None] = ContextVar("_kept", default=None)
 
 
 def now() -> Kept | None:
-    """Return what the call holds, None outside of one."""
+    """Return what the current call holds, None outside :func:`for_call`."""
     return _kept.get()
 
 
 @contextmanager
 def for_call(*, files: bool = False) -> Iterator[None]:
-    """Within the block unpack a compressed file once, though it is opened several times, and read
+    """Within the block, unpack a compressed file only once, however often it is opened, and read
     archives as folders (:func:`hwpkho.base.opening.enter`).
 
-    With ``files`` a path stands for the file that was there when it was first opened, whatever is
-    put there meanwhile: for a case, which is read at one moment.
+    With ``files``, a path keeps naming the file that was there when it was first opened, even if it
+    is replaced meanwhile: the files of a case are then all of one moment.
     """
     held = Kept(files=files)
     token = _kept.set(held)

@@ -1,7 +1,7 @@
 """Regular expressions that are compiled when they are first used.
 
-Two dozen forms of memory map have two hundred of them. To compile all takes longer than to start
-the interpreter, and an input has lines of one or two forms.
+Two dozen map formats have two hundred expressions. Compiling all of them takes longer than starting
+the interpreter, and one input needs those of one or two formats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "split
 
 
 class _Late(Generic[AnyStr]):
-    """Stands for a compiled expression; its methods are that one's from the first use on."""
+    """A stand-in for a compiled expression: the first use compiles it and copies its methods."""
 
     def __init__(self, pattern: AnyStr, flags: int) -> None:
         self._pattern: AnyStr = pattern

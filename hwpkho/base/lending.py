@@ -1,4 +1,4 @@
-"""Files that a program has open itself: names that stand for them wherever a path may stand."""
+"""Files that the library's caller has open itself: each gets a name that is used like a path."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-#: The names that stand for them, and their descriptors.
+#: Name → descriptor of each such file.
 _lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
 
 
 def descriptor_of(path: str) -> int | None:
-    """Return the descriptor for which ``path`` stands, None where it is a path."""
+    """Return the descriptor of the lent file named ``path``, None where ``path`` is a real path."""
     lent_out = _lent.get()
     return None if lent_out is None else lent_out.get(path)
 
 
 @contextmanager
 def lent(file: BinaryIO) -> Iterator[str]:
-    """Yield a name under which ``file``, open for reading bytes, can be opened in the block.
+    """Yield a name under which ``file``, open for reading bytes, can be opened within the block.
 
-    It is read from its beginning, and its position stays; of what is no file on a disk the rest is
-    copied to an unnamed temporary file first. Raises InputError where it cannot be read.
+    It is read from its beginning, and its own position does not move. Anything but a regular file
+    is first copied to an unnamed temporary file; one that cannot seek gives only what is left of
+    it. Raises InputError where it cannot be read.
     """
     own = getattr(file, "name", None)
     shown = own if own and isinstance(own, str) else type(file).__name__
@@ -52,7 +53,7 @@ def lent(file: BinaryIO) -> Iterator[str]:
 
 
 def _independent(file: BinaryIO) -> int:
-    """Return a descriptor of all bytes of ``file``: its own, or that of a copy."""
+    """Return a descriptor of the file's bytes: a dup of its own, or that of a copy."""
     raw = getattr(file, "raw", file)
     if isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
         if file.writable():

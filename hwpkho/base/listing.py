@@ -1,4 +1,4 @@
-"""The PFNs of a list in the order it gives them; a range stays a range."""
+"""The PFNs of a list in the list's order; a range is stored as a range, not page by page."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Entries that a list may have, ranges counted in full: 64 GiB of bad 4 KiB pages. An array of
-#: them, which encode needs, takes 128 MiB.
+#: The most PFNs a list may have, ranges counted in full: 64 GiB of bad 4 KiB pages. The array that
+#: encode writes takes 128 MiB for so many.
 MAX_PFNS = 1 << 24
 
 #: PFNs handed out at once where a list is written.
@@ -21,12 +21,14 @@ _PART = 1 << 14
 
 
 class Listing:
-    """PFNs in the order of a list, repeats kept, as columns of its ranges.
+    """PFNs in the order of a list, repeats kept, as the first and last PFN of each range.
 
     Attributes:
         first: First PFN of each range, ``array('Q')``.
-        last: Last PFN of each, inclusive; the same array where no range is longer than a page.
-        count: PFNs, repeats included; more than ``len()`` can return if the list was not checked.
+        last: Last PFN of each, inclusive; the same object as ``first`` where every range is one
+            page.
+        count: Number of PFNs, repeats included. It may exceed what ``len()`` can return, until the
+            caller has checked it against ``MAX_PFNS``.
     """
 
     __slots__ = ("count", "first", "last")
@@ -38,10 +40,10 @@ class Listing:
         *,
         count: int | None = None,
     ) -> None:
-        """Take the columns; without ``last`` each of ``first`` is a page.
+        """Store the ranges; without ``last`` each PFN of ``first`` is a range of one page.
 
-        With ``count``, that of PFNs, they are known to be ranges. Raises ValueError where a range
-        ends before it starts.
+        A caller that passes ``count``, the number of PFNs, vouches for the ranges. Otherwise raises
+        ValueError where a range ends before it starts or the columns differ in length.
         """
         self.first = first if isinstance(first, array) else array("Q", first)
         self.last = self.first if last is None or last == self.first else last
@@ -64,7 +66,7 @@ class Listing:
         return zip(self.first, self.last, strict=True)
 
     def array(self) -> array[int]:
-        """Return every PFN, 8 bytes each."""
+        """Return every PFN as ``array('Q')``; do not change it, it may be :attr:`first` itself."""
         if self.last is self.first:
             return self.first
         words = array("Q")
@@ -73,11 +75,11 @@ class Listing:
         return words
 
     def tolist(self) -> list[int]:
-        """Return every PFN."""
+        """Return every PFN, in order."""
         return list(self)
 
     def _pieces(self) -> Iterator[Iterable[int]]:
-        """Yield single pages, many at once, and ranges: most of a scattered list are pages."""
+        """Yield the PFNs in slices of single pages and ranges: scattered lists are mostly pages."""
         longer = bytes(map(ne, self.first, self.last))
         at, end = 0, longer.find(1)
         while end >= 0:
@@ -89,7 +91,7 @@ class Listing:
 
 
 def of_runs(runs: Iterable[tuple[int, int]]) -> Listing:
-    """Return the list of ``(first, last)``, both inclusive, in their order."""
+    """Return the list of the ranges ``(first, last)``, both inclusive, in their order."""
     first, last = array("Q"), array("Q")
     for low, high in runs:
         first.append(low)
@@ -98,14 +100,14 @@ def of_runs(runs: Iterable[tuple[int, int]]) -> Listing:
 
 
 def parts(items: Iterable[T]) -> Iterator[list[T]]:
-    """Yield PFNs, or whatever there are as many of, some thousands at a time."""
+    """Yield ``items`` in lists of up to 16384, so that a list of millions is written in pieces."""
     following = iter(items)
     while part := list(islice(following, _PART)):
         yield part
 
 
 def joined(items: Iterable[str]) -> Iterator[str]:
-    """Yield items that are text already with commas between them, many at once."""
+    """Yield ``",".join(items)`` in pieces."""
     before = ""
     for part in parts(items):
         yield before + ",".join(part)

@@ -1,8 +1,8 @@
-"""Opens what a user named, or what is in a folder; it never waits for what is not a file.
+"""Opens the files that a user named or that are in a folder, and never blocks on anything else.
 
-A named FIFO, a socket or a terminal may never say anything, a device never end. So only files are
-read, beside what the user's shell handed over (``-``, ``/dev/fd/N`` of a process substitution) and,
-where memory is read, the devices that show it. Compressed files are read as what they hold.
+A named FIFO, a socket or a terminal may never deliver anything, and a device may never end. So only
+regular files are opened, beside what the user's shell passes on (``-``, ``/dev/fd/N`` of a process
+substitution) and, where memory is read, devices. Compressed files are unpacked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
 
-#: What an archive that came through standard input is called as a folder.
+#: The folder name of an archive that came through standard input.
 _STDIN_FOLDER = "stdin:"
 _HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -27,17 +27,17 @@ _KINDS = {
     stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a character device",
     stat.S_IFBLK: "a block device",
 }  # fmt: skip
-#: So many unpacked files are kept, and so many others: a case has a handful.
+#: The most unpacked files and the most other files that are held open: a case has a handful.
 _MAX_KEPT, _MAX_OPEN = 8, 64
-#: So much is copied at once, bytes.
+#: Bytes copied at once.
 _SPOOLED = 1 << 20
 
 
 def enter(path: str) -> str | None:
-    """Return the folder that a tar archive at ``path``, plain or compressed, is from now on.
+    """Make a tar archive at ``path``, plain or compressed, readable as a folder; return its path.
 
-    None where there is none. Within :func:`hwpkho.base.kept.for_call` only. Raises InputError where
-    it is damaged.
+    None where ``path`` is not a tar archive, or outside :func:`hwpkho.base.kept.for_call`. Raises
+    InputError where the archive is damaged or cannot be read.
     """
     held = kept.now()
     if held is None:
@@ -77,15 +77,16 @@ def _folder_of(archive: str) -> str:
 
 
 def handed(path: str) -> bool:
-    """Tell whether ``path`` is standard input or a descriptor that the shell handed over."""
+    """Tell whether ``path`` is standard input or a descriptor passed on by the shell."""
     return path == STDIN or _HANDED.fullmatch(path) is not None
 
 
 def whole(path: str) -> int:
-    """Return a descriptor of all that the shell hands over at ``path``, unpacked.
+    """Return a descriptor of all that comes through ``path``, for which :func:`handed` is true.
 
-    What is no file on a disk is copied to an unnamed temporary file, once for a call that keeps
-    what it opened: it can be opened again and is read from its beginning.
+    Compressed content is unpacked. A pipe is copied to an unnamed temporary file; within
+    :func:`hwpkho.base.kept.for_call` the copy is held, so that ``path`` can be opened again and is
+    then read from its beginning. Raises InputError where it cannot be opened or unpacked.
     """
     held = kept.now()
     if held is not None and path in held.pipes:
@@ -100,7 +101,7 @@ def whole(path: str) -> int:
     elif path == STDIN or stat.S_ISFIFO(status.st_mode):
         found = spooled(own, path)
     else:
-        return own  # a disk, or a device such as /dev/zero, of which nobody waits for the end
+        return own  # a disk, or a device such as /dev/zero, which may never end
     if held is None or confining.active():
         return found
     held.pipes[path] = found
@@ -108,9 +109,10 @@ def whole(path: str) -> int:
 
 
 def spooled(pipe: int, path: str) -> int:
-    """Return a descriptor of an unnamed temporary file with all that ``pipe`` gives, unpacked.
+    """Copy all that comes through ``pipe``, unpacked, to an unnamed temporary file.
 
-    ``pipe`` is closed.
+    Returns the file's descriptor and closes ``pipe``. Raises OSError, or InputError where it cannot
+    be unpacked.
     """
     try:
         head = read_all(pipe, _SPOOLED)
@@ -121,9 +123,10 @@ def spooled(pipe: int, path: str) -> int:
 
 
 def keep(path: str, descriptor: int, head: bytes) -> None:
-    """Let what the shell handed over at ``path`` be opened again, from its beginning.
+    """Hold what comes through ``path``, so that it can be opened again from its beginning.
 
-    ``head`` was read from it before. Within :func:`hwpkho.base.kept.for_call` only.
+    ``head`` are the bytes already read from ``descriptor``. Does nothing outside
+    :func:`hwpkho.base.kept.for_call`. Raises OSError.
     """
     held = kept.now()
     if held is None or path in held.pipes:
@@ -136,7 +139,7 @@ def keep(path: str, descriptor: int, head: bytes) -> None:
 
 
 def _copied(head: bytes, rest: int) -> int:
-    """Return a descriptor of an unnamed temporary file with ``head`` and what else a pipe gives."""
+    """Return a descriptor of an unnamed temporary file with ``head`` and the rest of a pipe."""
     with temporary.file() as spool:
         spool.write(head)
         while chunk := os.read(rest, _SPOOLED):
@@ -146,14 +149,15 @@ def _copied(head: bytes, rest: int) -> int:
 
 
 def _again(descriptor: int) -> int:
-    """Return a descriptor of the same file, opened anew so that it is read from the beginning."""
+    """Return a second descriptor of the same file with a position of its own, at the beginning."""
     return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int:
-    """Return a descriptor of the file ``path``, unpacked unless it is to be read ``as_is``.
+    """Return a descriptor of the regular file ``path``, unpacked unless ``as_is``.
 
-    Of a compressed one ``enough`` bytes may do. Raises InputError where it is none.
+    Unpacking may stop after ``enough`` bytes. Raises InputError where it is not a regular file, or
+    cannot be opened or unpacked.
     """
     if as_is:
         return _open(path, piped=False, devices=False)
@@ -161,22 +165,22 @@ def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int
 
 
 def stream(path: str) -> int:
-    """As :func:`regular`; what the shell handed over may be a pipe or a terminal, too.
+    """As :func:`regular`; where :func:`handed`, ``path`` may also be a pipe or a terminal.
 
-    What comes through a pipe may be compressed still: see :func:`unpacked`.
+    The content of a pipe is not unpacked: see :func:`unpacked`.
     """
     return _opened(path, piped=True, devices=False)
 
 
 def memory(path: str) -> int:
-    """As :func:`stream`; the user may name a device, too."""
+    """As :func:`stream`; ``path`` may also be a device."""
     return _opened(path, piped=True, devices=True)
 
 
 def unpacked(descriptor: int, path: str, head: bytes) -> int | None:
-    """Return a descriptor of what a pipe holds if that is compressed, else None.
+    """Return a descriptor of a pipe's unpacked content, None where it is not compressed.
 
-    ``head`` was read from it before. Raises InputError where it cannot be unpacked.
+    ``head`` are the bytes already read from it. Raises InputError where it cannot be unpacked.
     """
     method = unpacking.method_of(head[: unpacking.HEAD])
     if method is None:
@@ -200,7 +204,7 @@ def _opened(path: str, *, piped: bool, devices: bool, enough: int | None = None)
 
 
 def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
-    """Return ``descriptor``, or in its place that of what a compressed file holds."""
+    """Return ``descriptor``; of a compressed file, close it and return one of the content."""
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or not status.st_size:
@@ -230,7 +234,10 @@ def _plain(descriptor: int, path: str, enough: int | None = None) -> int:
 
 
 def small(path: str, limit: int) -> bytes:
-    """Return the file's first ``limit`` bytes and perhaps one more. InputError as above."""
+    """Return at most ``limit`` + 1 bytes of a file: one too many shows that it is longer.
+
+    Raises InputError as :func:`regular` does.
+    """
     descriptor = regular(path, enough=limit + 1)
     try:
         return read_all(descriptor, limit + 1)
@@ -241,7 +248,7 @@ def small(path: str, limit: int) -> bytes:
 
 
 def read_all(descriptor: int, size: int) -> bytes:
-    """Return ``size`` bytes, fewer only at the end; a pipe gives little at a time."""
+    """Return ``size`` bytes, fewer only at the end: one read() of a pipe returns what is there."""
     parts = []
     while size > 0 and (part := os.read(descriptor, size)):
         parts.append(part)
@@ -261,14 +268,14 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
         if confining.active():
             return _open_inside(path)
         if path == STDIN and piped:
-            if sys.stdin is None:  # python's word for a descriptor that was closed: <&-
+            if sys.stdin is None:  # the shell closed descriptor 0: <&-
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return _unmoved(os.dup(sys.stdin.fileno()))
         mode = Path(path).stat().st_mode
         if piped and _HANDED.fullmatch(path) and not stat.S_ISREG(mode):
             number = path.rpartition("/")[2]
             return _unmoved(os.dup(0 if number == "stdin" else int(number)))
-        # Even to open a device may do something: nothing is opened that is not to be read.
+        # Opening a device may already have an effect (a tape rewinds): check before.
         _check(path, mode, devices=devices)
         return _ready(os.open(path, _FLAGS), path, devices=devices)
     except (OSError, ValueError) as error:
@@ -276,12 +283,12 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
 
 
 def _open_inside(path: str) -> int:
-    """Open a file of a case that is confined."""
+    """Open a file under :mod:`hwpkho.base.confining`."""
     place = confining.reached(path)
     try:
         status = os.fstat(place)
         _check(path, status.st_mode, devices=False)
-        if status.st_size:  # a file on a disk, whatever is at its path by now
+        if status.st_size:  # not a file of /proc or tracefs: reading it cannot block
             return _again(place)
         return _ready(os.open(f"/proc/self/fd/{place}", _FLAGS), path, devices=False)
     finally:
@@ -289,7 +296,7 @@ def _open_inside(path: str) -> int:
 
 
 def _ready(descriptor: int, path: str, *, devices: bool) -> int:
-    """Return ``descriptor`` once it is sure that reading from it does not wait."""
+    """Return ``descriptor`` once it is certain that reading from it does not block."""
     try:
         status = os.fstat(descriptor)
         _check(path, status.st_mode, devices=devices)
@@ -320,9 +327,9 @@ def _check(path: str, mode: int, *, devices: bool) -> None:
 
 
 def _check_waits(path: str, descriptor: int) -> None:
-    """Raise InputError for a file of /proc or tracefs that has nothing to give until something
-    happens: kmsg, trace_pipe. Should it run dry later, a read fails as the descriptor stays as it
-    is.
+    """Raise InputError for a file of /proc or tracefs that blocks until something happens, such as
+    kmsg or trace_pipe. The descriptor stays non-blocking: should the file run dry later, read()
+    fails.
     """
     import select
 

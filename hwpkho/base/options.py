@@ -1,9 +1,8 @@
-"""Names of options in messages, spelled as the caller wrote them, and which of them there are.
+"""Names of options in messages, spelled for the caller, and which options he can give.
 
-A message names a parameter of the library; the command line spells that ``--page-size 4096``, the
-library ``page_size=4096``. It is text from the start, so that other messages can contain it.
-Advice names an option only where the command that runs has it (:func:`taken`), else it is a whole
-command line (:func:`command`).
+For the parameter ``page_size`` a message to a command's user says ``--page-size 4096``, one to a
+program ``page_size=4096``. Advice names an option only where the command that runs has it
+(:func:`taken`); otherwise it is a whole command line (:func:`command`).
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ if TYPE_CHECKING:
 
 #: Whether the caller is a program that uses the library.
 _LIBRARY = ContextVar("library", default=False)
-#: Tells whether the command that runs takes a parameter, with that value where there is one.
+#: Tells whether the running command has an option for a parameter, and accepts the given value.
 _TAKEN: ContextVar[Callable[[str, str | None], bool]] = ContextVar("taken")
-#: What no function of the library takes.
+#: Parameters of commands that no function of the library has.
 _COMMANDS_ALONE = ("batch",)
 #: Parameters whose option has another name.
 _OPTIONS = {"map_name": "map", "form": "from", "place_by": "memmap"}
 
 
 def option(parameter: str, value: object = None) -> str:
-    """Return how the caller spells ``parameter``, with ``value`` where there is one."""
+    """Return ``parameter`` as the caller spells it, with ``value`` if given."""
     if _LIBRARY.get():
         return parameter if value is None else f"{parameter}={value}"
     spelled = f"--{_OPTIONS.get(parameter, parameter).replace('_', '-')}"
@@ -37,14 +36,17 @@ def option(parameter: str, value: object = None) -> str:
 
 
 def called(parameter: str, otherwise: str) -> str:
-    """Return ``parameter`` to a program, another word to a user, who may have it from elsewhere."""
+    """Return ``parameter`` for a program, ``otherwise`` for a command's user.
+
+    For values that a user need not have given as an option.
+    """
     return parameter if _LIBRARY.get() else otherwise
 
 
 def taken(parameter: str, value: str | None = None) -> bool:
-    """Tell whether the caller can give ``parameter`` where he is: his command has that option.
+    """Tell whether the running command has an option for ``parameter`` that accepts ``value``.
 
-    The library has every parameter somewhere, but those of commands alone.
+    For a program: whether any function of the library has the parameter.
     """
     if _LIBRARY.get():
         return parameter not in _COMMANDS_ALONE
@@ -53,9 +55,9 @@ def taken(parameter: str, value: str | None = None) -> bool:
 
 
 def command(name: str, *words: str) -> str:
-    """Return a command line as a user types it: ``hwpkho decode vmcore``.
+    """Return a command line that a user can paste, quoted for the shell: ``hwpkho decode vmcore``.
 
-    A word that a terminal cannot show is not typed either: FILE stands for it.
+    FILE stands for a word that a terminal cannot show.
     """
     typed = (shlex.quote(w) if printable(w) == w else "FILE" for w in words)
     return " ".join(("hwpkho", name, *typed))
@@ -63,7 +65,7 @@ def command(name: str, *words: str) -> str:
 
 @contextmanager
 def of_library() -> Iterator[None]:
-    """Spell options as parameters within the block."""
+    """Within the block, spell options as parameters of the library."""
     token = _LIBRARY.set(True)
     try:
         yield
@@ -72,13 +74,13 @@ def of_library() -> Iterator[None]:
 
 
 def nothing(_parameter: str, _value: str | None) -> bool:
-    """Tell, for a case of many, that no option is about it alone."""
+    """Return False: for one case of a batch, whose options are for all of its cases."""
     return False
 
 
 @contextmanager
 def of_command(takes: Callable[[str, str | None], bool]) -> Iterator[None]:
-    """Within the block ``takes`` tells what the command that runs takes."""
+    """Within the block, ``takes(parameter, value)`` answers :func:`taken`."""
     token = _TAKEN.set(takes)
     try:
         yield

@@ -1,8 +1,8 @@
-"""Writing files and folders: whole or not at all, and never over something by accident.
+"""Writing files and folders: completely or not at all, and never over something by accident.
 
-Output is written beside its place under another name, and takes its place in one step.
-Several things may do so together. A signal waits until a step is through; one that ends the
-program leaves the old or the new, and nothing beside it. ``-`` is standard output.
+Output is written beside its target under a temporary name, then renamed in one step; several
+outputs may be renamed together. Signals are held back during a step: a program that they end leaves
+the old output or the new one, and no temporary file. ``-`` is standard output.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 _together: ContextVar[Together | None] = ContextVar("_together", default=None)
-#: What anybody may read, and what only its owner may, before the umask.
+#: Modes of a new file before the umask: readable by anybody, and by its owner alone.
 _PUBLIC, _PRIVATE = 0o666, 0o600
 
 
 def check_file(path: str, *, force: bool) -> None:
-    """Raise UsageError where :func:`file` would not write to ``path``, without touching it."""
+    """Raise the UsageError with which :func:`file` would refuse ``path``; nothing is written."""
     if path == STDOUT:
         return
     _check_name(path)
@@ -48,7 +48,7 @@ def check_file(path: str, *, force: bool) -> None:
 
 
 def is_stream(path: str) -> bool:
-    """Tell whether ``path`` is standard output, a device or a pipe: nothing lies beside it."""
+    """Tell whether ``path`` is standard output, a character device or a pipe."""
     if path == STDOUT:
         return True
     kind = _kind(Path(path))
@@ -56,7 +56,7 @@ def is_stream(path: str) -> bool:
 
 
 def _check_name(path: str) -> None:
-    """Raise UsageError for an empty name, as of a shell's variable that is not set."""
+    """Raise UsageError for an empty name, such as an unset shell variable gives."""
     if not path:
         raise UsageError("the name of an output is empty; - is standard output")
 
@@ -64,8 +64,8 @@ def _check_name(path: str) -> None:
 def check_input(path: str, *inputs: str) -> None:
     """Raise UsageError where writing to ``path`` would replace one of ``inputs``.
 
-    Inputs are as a user names them: files, ``FILE@0xBASE``, and folders, of which every file counts
-    that lies up to four levels deep (a copy of debugfs has three).
+    Inputs are as a user names them: files, ``FILE@0xBASE``, and folders, whose files count up to
+    four levels deep (a copy of debugfs has three).
     """
     if path == STDOUT:
         return
@@ -89,7 +89,7 @@ def _same(target: os.stat_result, path: Path) -> bool:
 
 
 def clash(first: str, second: str) -> str | None:
-    """Say how two outputs would lie: both ``there``, or ``in one another``; None: apart."""
+    """Tell whether two outputs collide: ``there`` for one path, ``in one another``, or None."""
     if STDOUT in (first, second):
         return None
     one, other = Path(os.path.realpath(first)), Path(os.path.realpath(second))
@@ -99,13 +99,13 @@ def clash(first: str, second: str) -> str | None:
 
 
 def check_apart(path: str, *others: str) -> None:
-    """Raise UsageError where ``path`` would lie where another output does, or one in the other."""
+    """Raise UsageError where ``path`` is another output's path, or one is inside the other."""
     for where in filter(None, (clash(path, other) for other in others)):
         raise UsageError(f"{printable(path)}: two outputs would lie {where}")
 
 
 def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None:
-    """Raise UsageError where :func:`folder` would not write to ``path``, without touching it."""
+    """Raise the UsageError with which :func:`folder` would refuse ``path``; nothing is written."""
     _check_name(path)
     target = Path(path)
     kind = _kind(target)
@@ -123,7 +123,7 @@ def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None
 
 
 class _Stream(io.BufferedIOBase):
-    """Something that takes bytes one after the other, even where it could be sought in.
+    """An output that is not seekable, even if the file behind it is.
 
     Standard output may be a file that others append to.
     """
@@ -138,12 +138,15 @@ class _Stream(io.BufferedIOBase):
         return self._out.write(data)
 
     def flush(self) -> None:
-        if not self._out.closed:  # this object may end later, and flushes then
+        if not self._out.closed:  # the finalizer of this object flushes too, perhaps later
             self._out.flush()
 
 
 class _Ready(NamedTuple):
-    """What is complete, and where it belongs."""
+    """An output that is written completely: its temporary path ``part`` and its ``target``.
+
+    ``check`` raises UsageError where the target may not be replaced any more.
+    """
 
     path: str
     part: Path
@@ -153,7 +156,7 @@ class _Ready(NamedTuple):
 
 
 class Together:
-    """What is written in one :func:`together`: it takes its places at the end, or none of them."""
+    """The outputs of one :func:`together`: at the end all are renamed into place, or none."""
 
     def __init__(self) -> None:
         self._parts: list[Path] = []
@@ -172,7 +175,7 @@ class Together:
             return
         kind = _kind(Path(path))
         if kind is not None and _is_stream(kind):
-            # By the name that was given: /dev/stdout and /dev/fd/N may lead to a pipe without one.
+            # Not by its real path: /dev/stdout and /dev/fd/N may lead to a pipe, which has none.
             with _named(path), _opened(path) as stream:
                 yield cast("BinaryIO", _Stream(stream))
             return
@@ -216,7 +219,7 @@ class Together:
         )
 
     def add(self, path: str, data: bytes) -> None:
-        """Add ``data`` to what stands in a file, once everything else is in its place.
+        """Append ``data`` to a file, once everything else is in place.
 
         Raises InputError where the file cannot be opened.
         """
@@ -224,7 +227,10 @@ class Together:
             self._added.append((path, Path(path).open("ab"), data))  # noqa: SIM115  # close() does
 
     def commit(self) -> None:
-        """Put everything in its place. What was put is taken back where the next cannot be."""
+        """Rename every output into place, undoing all where one fails; then append.
+
+        Raises InputError or UsageError.
+        """
         if self._ready:
             self._put()
         for path, file, data in self._added:
@@ -232,7 +238,7 @@ class Together:
                 file.write(data)
 
     def close(self) -> None:
-        """Close what nothing was added to."""
+        """Close the files that :meth:`add` opened."""
         for _, file, _ in self._added:
             file.close()
 
@@ -258,7 +264,7 @@ class Together:
                 _sync(folder)
 
     def discard(self) -> None:
-        """Remove what has no place: what failed, and what was replaced."""
+        """Remove the temporary files: outputs that failed, and what was replaced."""
         with undisturbed():
             for part in self._parts:
                 if part.is_dir():
@@ -271,7 +277,7 @@ class Together:
             self._parts.clear()
 
     def _beside(self, target: Path, path: str) -> Path:
-        """Return where to write what takes the place ``target``; UsageError where it is taken."""
+        """Return a temporary path beside ``target``; UsageError where it is another's target."""
         check_apart(path, *self._targets)
         self._targets.append(str(target))
         part = target.with_name(f".hwpkho-{os.urandom(8).hex()}.part")
@@ -281,12 +287,12 @@ class Together:
 
 @contextmanager
 def together() -> Iterator[Together]:
-    """Yield what opens files and folders that take their places together, at the end of the block.
+    """Yield a :class:`Together` whose outputs are renamed into place together, at the block's end.
 
-    Where that fails for one of them all are as they were, and where two of them would have one
-    place, or lie one in the other, which is a UsageError. Only the end of the machine, or SIGKILL
-    between two renames one right after the other, leaves some new and some old. What is added to a
-    file is added after that. Within another such block it is that one, whose end counts.
+    Where one of them fails, all targets stay as they were. Only a crash of the machine, or SIGKILL
+    between two successive renames, leaves some old and some new. Appending comes after that. Inside
+    another such block the outer one is yielded, and its end counts. Raises InputError where an
+    output cannot be written, UsageError where two of them collide.
     """
     outer = _together.get()
     if outer is not None:
@@ -305,11 +311,11 @@ def together() -> Iterator[Together]:
 
 @contextmanager
 def file(path: str, *, force: bool = False, private: bool = False) -> Iterator[BinaryIO]:
-    """Open ``path`` for writing; it appears under its name when the block ends well.
+    """Open ``path`` for writing bytes; it appears under its name when the block ends without error.
 
-    A ``private`` file is its owner's alone; one that is replaced keeps the mode of what was there.
-    Raises UsageError where it exists and ``force`` is not given, or is no regular file; character
-    devices and pipes are written to as they are. Raises InputError where it cannot be written.
+    Only the owner may read a new ``private`` file; a file that is replaced keeps its mode.
+    Character devices and pipes are written to directly. Raises UsageError where ``path`` exists
+    and ``force`` is not given, or is not a regular file; InputError where it cannot be written.
     """
     with together() as writing, writing.file(path, force=force, private=private) as out:
         yield out
@@ -317,17 +323,17 @@ def file(path: str, *, force: bool = False, private: bool = False) -> Iterator[B
 
 @contextmanager
 def folder(path: str, ours: Callable[[str], bool], *, force: bool = False) -> Iterator[Path]:
-    """Yield a new folder to fill; it takes the place of ``path`` when the block ends well.
+    """Yield a new folder to fill; it takes the place of ``path`` when the block ends without error.
 
-    A folder that exists is only replaced where it is empty, or with ``force`` where ``ours`` knows
-    the name of everything in it; UsageError otherwise. InputError where it cannot be written.
+    An existing folder is replaced where it is empty, or, with ``force``, where ``ours`` is true of
+    every name in it; otherwise raises UsageError. Raises InputError where it cannot be written.
     """
     with together() as writing, writing.folder(path, ours, force=force) as filled:
         yield filled
 
 
 def _opened(path: str) -> BinaryIO:
-    """Open a device or a pipe. UsageError where something else is there by now."""
+    """Open a device or a pipe. Raises UsageError where it was replaced by something else."""
     out = os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
     if not _is_stream(os.fstat(out.fileno()).st_mode):
         out.close()
@@ -336,7 +342,7 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _as_before(descriptor: int, target: Path, *, private: bool) -> None:
-    """Give a file the mode of what it replaces, and the owner unless it is to be private."""
+    """Give a file the mode of the one it replaces, and its owner unless it is to be private."""
     before = target.stat()
     if not private:
         with suppress(OSError):
@@ -345,7 +351,7 @@ def _as_before(descriptor: int, target: Path, *, private: bool) -> None:
 
 
 def _sync(path: Path) -> None:
-    with suppress(OSError):  # a file system that cannot: what is written is there all the same
+    with suppress(OSError):  # some file systems cannot fsync a folder; the data is written anyway
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             os.fsync(descriptor)
@@ -369,7 +375,7 @@ def _is_stream(mode: int) -> bool:
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Say which output an operating system error is about."""
+    """Turn an OSError into an InputError that names the output."""
     try:
         yield
     except BrokenPipeError:
@@ -377,6 +383,7 @@ def _named(path: str) -> Iterator[None]:
     except OSError as error:
         said = error.strerror or str(error)
         parent = Path(path).parent
-        if isinstance(error, FileNotFoundError) and not parent.exists():  # /proc is there
+        # /proc exists, and refuses new files with ENOENT.
+        if isinstance(error, FileNotFoundError) and not parent.exists():
             said = f"there is no folder {printable(str(parent))}"
         raise InputError(f"{printable(path)}: {said}") from error

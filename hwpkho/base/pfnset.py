@@ -1,6 +1,6 @@
-"""Sets of PFNs: disjoint ranges in ascending order, and what can be asked of them.
+"""Sets of PFNs, stored as disjoint ranges in ascending order.
 
-What a range of 16 Mi PFNs costs is one range. All ends and bounds are inclusive.
+A range costs the same however long it is. All ends and bounds are inclusive.
 """
 
 from __future__ import annotations
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 #: The largest entry that a list can have: 64 bits.
 PFN_MAX = (1 << 64) - 1
-#: Single PFNs are dense where there is one in so many pages. Marking each in a byte for every page
-#: sorts them in a third of the time of sorted(), and in less memory, which takes 40 bytes for each.
+#: Single PFNs are dense where at least one in so many pages is listed. They are then sorted by
+#: marking each in a bytearray, one byte a page: a third of the time of sorted(), and less memory
+#: (sorted() takes 40 bytes a PFN).
 _DENSE = 32
-#: PFNs marked together, and pages whose marks are read together.
+#: PFNs marked at once, and pages whose marks are read at once.
 _PART, _BLOCK = 1 << 13, 1 << 16
-#: Runs handed out together.
+#: The most runs in one part of :meth:`PfnSet.cuts`.
 _RUNS = 1 << 10
-#: Pages and ranges of several lists that are gathered before they are sorted. Lists of one fleet
-#: repeat each other: gathered as a set, a page costs once what sorting does.
+#: Pages and ranges of several lists that are gathered before they are sorted. The lists of a fleet
+#: share most pages: in a Python set each is sorted only once.
 _GATHERED = 1 << 21
 
 
 class PfnSet:
-    """A set of PFNs. ``low`` and ``high`` are PFNs, both inclusive; a run is cut where they are.
+    """A set of PFNs.
+
+    The parameters ``low`` and ``high`` of its methods are PFNs, both inclusive; runs that reach
+    beyond them are clipped.
 
     Attributes:
-        first: First PFN of each run, ascending, ``array('Q')``; there is a gap before each.
-        last: Last PFN of each.
+        first: First PFN of each run, ascending, ``array('Q')``; no run touches the next.
+        last: Last PFN of each, inclusive; may be the same object as ``first``.
     """
 
     __slots__ = ("first", "last")
@@ -82,11 +86,11 @@ class PfnSet:
         return PfnSet(array("Q", first), array("Q", last))
 
     def listing(self) -> Listing:
-        """Return the PFNs, ascending."""
+        """Return the PFNs as a list, ascending; it shares this set's arrays."""
         return Listing(self.first, self.last, count=self.pages())
 
     def kept_of(self, listing: Listing) -> Listing:
-        """Return what of ``listing`` is in this set, in the list's order."""
+        """Return the PFNs of ``listing`` that are in this set, in the list's order."""
         if listing.last is listing.first:
             return Listing(filter(self.__contains__, listing.first))
         return of_runs(run for ends in listing.runs() for run in self.runs(*ends))
@@ -96,16 +100,16 @@ class PfnSet:
         return zip(*self.columns(low, high), strict=True)
 
     def following(self, pfn: int) -> int | None:
-        """Return the first PFN from ``pfn`` on, None where there is none."""
+        """Return the smallest PFN of this set not below ``pfn``, None where there is none."""
         i = bisect_left(self.last, pfn)
         return max(pfn, self.first[i]) if i < len(self.first) else None
 
     def gap_from(self, pfn: int) -> int:
-        """Return the first PFN from ``pfn`` on that is not in this set; it may be 2^64."""
+        """Return the smallest PFN not below ``pfn`` that is not in this set; it may be 2^64."""
         return self.last[bisect_left(self.last, pfn)] + 1 if pfn in self else pfn
 
     def preceding(self, pfn: int) -> int | None:
-        """Return the last PFN up to ``pfn``, None where there is none."""
+        """Return the largest PFN of this set up to ``pfn``, None where there is none."""
         i = bisect_right(self.first, pfn)
         return min(pfn, self.last[i - 1]) if i else None
 
@@ -120,9 +124,9 @@ class PfnSet:
         return j - i
 
     def cuts(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """Yield what is between ``low`` and ``high`` in parts of a thousand runs at most.
+        """Yield bounds ``(low, high)`` of successive parts of this set, of up to 1024 runs each.
 
-        No run goes on from one part into the next.
+        No run reaches from one part into the next.
         """
         i, j = self._span(low, high)
         for at in range(i, j, _RUNS):
@@ -130,7 +134,7 @@ class PfnSet:
             yield max(low, self.first[at]), min(high, self.last[end - 1])
 
     def columns(self, low: int, high: int) -> tuple[array[int], array[int]]:
-        """Return the first and the last PFNs of the runs between ``low`` and ``high``: copies."""
+        """Return copies of :attr:`first` and :attr:`last` for the runs from ``low`` to ``high``."""
         i, j = self._span(low, high)
         first, last = self.first[i:j], self.last[i:j]
         if first:
@@ -144,9 +148,9 @@ class PfnSet:
 
 
 def pfn_set(pfns: Iterable[int]) -> PfnSet:
-    """Return the set of ``pfns``, in any order and with repeats.
+    """Return the set of ``pfns``, which may be in any order and repeat.
 
-    A :class:`Listing` costs what its ranges do.
+    A :class:`Listing` is not expanded: the cost is that of its ranges.
     """
     listing = pfns if isinstance(pfns, Listing) else Listing(pfns)
     first, last = listing.first, listing.last
@@ -180,7 +184,7 @@ def union(listings: Iterable[Listing]) -> PfnSet:
 
 
 def _gathered(pages: set[int], first: array[int], last: array[int]) -> PfnSet:
-    """Return the set of ``pages``, and of the ranges that two columns bound, in any order."""
+    """Return the set of ``pages`` and of the ranges ``first`` to ``last``, in any order."""
     ordered = array("Q", sorted(pages))
     return _joined(ordered, ordered) | _between(first, last)
 
@@ -188,7 +192,7 @@ def _gathered(pages: set[int], first: array[int], last: array[int]) -> PfnSet:
 def once(listings: Iterable[Listing]) -> Listing:
     """Return the PFNs that are in any of ``listings``, each once, ascending.
 
-    As :func:`union`, without looking for runs among a moderate number of single pages.
+    For up to 2 Mi single pages this is faster than :func:`union`: it does not join runs.
     """
     listings = tuple(listings)
     columns = [listing.first for listing in listings]
@@ -196,23 +200,24 @@ def once(listings: Iterable[Listing]) -> Listing:
         return union(listings).listing()
     if not all(map(_rises, columns)):
         return Listing(sorted(set().union(*columns)))
-    # One behind the other, columns that ascend are sorted by merging them.
+    # sorted() merges ascending columns without comparing every pair (timsort).
     ordered = sorted(chain.from_iterable(columns))
     new = bytes(map(ne, islice(ordered, 1, None), ordered))
     return Listing(compress(ordered, b"\1" + new))
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:
-    """Return the PFNs that are in any of ``sets``."""
+    """Return the union of ``sets``."""
     return in_at_least(1, [one for one in sets if one])
 
 
 def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
     """Return the PFNs that are in ``count`` or more of ``sets``; 1 is the union.
 
-    Where ``i`` runs have ended and ``i + count`` have begun, ``count`` hold the PFN. So with all
-    first PFNs in ascending order, and all last ones, what is wanted is from begin number
-    ``i + count`` to end number ``i + 1``, for every ``i`` where there is something between them.
+    A PFN is in ``count`` sets where ``i + count`` runs have begun and ``i`` have ended. So with all
+    first PFNs sorted, and all last PFNs sorted, the result is the ranges from begin number
+    ``i + count`` to end number ``i + 1``, counted from 1, for every ``i`` where that range is not
+    empty.
     """
     first = _ascending(array("Q", chain.from_iterable(s.first for s in sets)))
     last = _ascending(array("Q", chain.from_iterable(s.last for s in sets)))
@@ -225,16 +230,16 @@ def in_at_least(count: int, sets: Sequence[PfnSet]) -> PfnSet:
 
 
 def _between(first: array[int], last: array[int]) -> PfnSet:
-    """Return the set of the ranges that two columns bound, in any order."""
+    """Return the set of the ranges ``first`` to ``last``, in any order."""
     ordered = _ascending(first)
     return _joined(ordered, ordered if first == last else _ascending(last))
 
 
 def _joined(first: array[int], last: array[int]) -> PfnSet:
-    """Return the set of the ranges between two ascending columns; they may touch and overlap."""
+    """Return the set of ranges whose columns are both ascending; they may touch and overlap."""
     if not first:
         return PfnSet()
-    # Where a gap begins, as many ranges have ended as have begun.
+    # Begin n + 1 starts a run of its own where it does not touch or overlap end n.
     gaps = bytes(map(gt, map(sub, islice(first, 1, None), last), repeat(1)))
     if gaps.count(1) == len(gaps):
         return PfnSet(first, last)
@@ -244,9 +249,10 @@ def _joined(first: array[int], last: array[int]) -> PfnSet:
 
 
 def _counted_up(column: array[int]) -> tuple[array[int], array[int]]:
-    """Return the columns of the runs in which each PFN is one more than that before it.
+    """Return first and last PFNs of the runs in which each PFN is one more than the one before.
 
-    Where most PFNs are runs of their own, the column is both: sorting its runs would save nothing.
+    Returns the column itself, twice, where most PFNs are runs of their own: there is less to sort
+    only if runs are few.
     """
     begins = b"\1" + bytes(map(ne, islice(column, 1, None), map(add, column, repeat(1))))
     if 2 * begins.count(1) > len(column):
@@ -265,19 +271,19 @@ def _ascending(column: array[int]) -> array[int]:
 
 
 def _distinct(column: array[int]) -> array[int]:
-    """Return the distinct values of a column, ascending; repeats may be left where it is sparse."""
+    """Return the values of a column, ascending; a dense column comes without repeats."""
     base, high = min(column), max(column)
     if high - base >= len(column) * _DENSE:
         return array("Q", sorted(column))
     marks = bytearray(high - base + 1)
     for at in range(0, len(column), _PART):
-        part = column[at : at + _PART].tolist()  # a list is gone through faster than an array
+        part = column[at : at + _PART].tolist()  # iterating over a list is faster
         for pfn in map(sub, part, repeat(base)):
             marks[pfn] = 1
     found = array("Q")
     for at in range(0, len(marks), _BLOCK):
         gaps = list(map(len, marks[at : at + _BLOCK].split(b"\1")))
-        # Before a mark stand the gaps up to it and the marks before it.
+        # A mark's position is the sum of the gaps before it plus the number of marks before it.
         places = range(base + at, base + at + len(gaps) - 1)
         found.extend(array("Q", map(add, accumulate(gaps), places)))
     return found

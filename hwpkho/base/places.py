@@ -1,4 +1,4 @@
-"""What is at a path: on a disk, or inside a tar archive that is read as a folder."""
+"""What is at a path: in a file system, or inside a tar archive that is read as a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 
 
 def within(path: str | Path) -> tuple[Archive, str] | None:
-    """Return the archive that a path leads into, and the path inside it."""
+    """Return the archive that a path leads into, and the path inside it; None where in none."""
     held = kept.now()
     if held is None or not held.archives:
         return None
@@ -35,13 +35,19 @@ def within(path: str | Path) -> tuple[Archive, str] | None:
 
 
 def is_folder(path: str | Path) -> bool:
-    """Tell whether ``path`` is a folder, on a disk or in an archive; an archive is one."""
+    """Tell whether ``path`` is a folder, on disk or in an archive; an archive counts as one.
+
+    Raises OSError where it cannot be looked at.
+    """
     found = within(path)
     return stat.S_ISDIR(_mode(path)) if found is None else found[0].is_folder(found[1])
 
 
 def is_file(path: str | Path) -> bool:
-    """Tell whether ``path`` is a file, on a disk or in an archive; an archive is one."""
+    """Tell whether ``path`` is a regular file, on disk or in an archive; an archive counts as one.
+
+    Raises OSError where it cannot be looked at.
+    """
     found = within(path)
     if found is None or not found[1]:
         return stat.S_ISREG(_mode(path))
@@ -49,13 +55,10 @@ def is_file(path: str | Path) -> bool:
 
 
 def _mode(path: str | Path) -> int:
-    """Return the mode of what is at a path, 0 for nothing. Raises OSError where it cannot be told.
-
-    As :class:`Path` does it, which costs more than the question: a batch asks it of each input of
-    each case, again and again.
-    """
+    """Return st_mode of what is at a path, 0 for nothing; OSError where it cannot be looked at."""
     try:
-        return os.stat(path).st_mode  # noqa: PTH116 - see above
+        # A Path object costs more than the call, and a batch makes it many times for each case.
+        return os.stat(path).st_mode  # noqa: PTH116
     except ValueError:  # a NUL
         return 0
     except OSError as error:
@@ -65,7 +68,7 @@ def _mode(path: str | Path) -> int:
 
 
 def exists(path: str | Path) -> bool:
-    """Tell whether there is anything at ``path``, a link that leads nowhere included."""
+    """Tell whether there is anything at ``path``, even a dangling symbolic link."""
     found = within(path)
     if found is None:
         return os.path.lexists(path)
@@ -73,7 +76,7 @@ def exists(path: str | Path) -> bool:
 
 
 def inside(folder: str | Path) -> list[Path]:
-    """Return what is in a folder, sorted by name. Raises OSError where it cannot be read."""
+    """Return the paths in a folder, sorted by name. Raises OSError where it cannot be read."""
     found = within(folder)
     if found is None:
         return sorted(Path(folder).iterdir())
@@ -81,16 +84,16 @@ def inside(folder: str | Path) -> list[Path]:
 
 
 def files(folder: str | Path, levels: int) -> Iterator[Path]:
-    """Yield all but folders in a folder on a disk, by name, and in those in it: so many levels.
+    """Yield everything but folders in a folder on disk, sorted by name, down to ``levels`` levels.
 
-    Folders that cannot be read, or not from where a case is confined to, are passed over. Links may
-    lead back to a folder: it is looked into once, and again where a shorter way leads to it later.
+    Folders that cannot be read, or that :mod:`hwpkho.base.confining` forbids, are skipped. Links
+    may lead back to a folder: it is read once, and again where a shorter path reaches it later.
     """
     yield from _files(Path(folder), levels, {})
 
 
 def _files(folder: Path, levels: int, seen: dict[tuple[int, int], int]) -> Iterator[Path]:
-    """Yield as :func:`files`; ``seen`` is how many levels of each folder were looked at."""
+    """As :func:`files`; ``seen``: device and inode of a folder → how many levels were read."""
     try:
         confining.check_inside(str(folder))
         status = folder.stat()
@@ -114,9 +117,10 @@ def _files(folder: Path, levels: int, seen: dict[tuple[int, int], int]) -> Itera
 
 
 def top(path: str | Path, stop: Callable[[Path], bool]) -> Path:
-    """Return the folder that counts at ``path``: in an archive of nothing but a folder, that one.
+    """Return the folder to read at ``path``: inside an archive, descend through only children.
 
-    Where that again holds nothing but a folder, that one, and so on up to where ``stop`` says so.
+    While a folder of an archive holds a single folder and nothing else, go into it, until ``stop``
+    is true of one. Outside archives ``path`` is returned. Raises OSError.
     """
     at = Path(path)
     if within(at) is not None:

@@ -1,7 +1,7 @@
-"""The algebra of ranges ``(start, end)``, ``end`` exclusive: of bytes, frames or whatever else.
+"""The algebra of ranges ``(start, end)``, ``end`` exclusive, of bytes, frames or anything else.
 
-Who has inclusive ends converts them at the edge. Large sets of PFNs are :mod:`hwpkho.base.pfnset`:
-the same in arrays of 64-bit words, which cannot hold an exclusive end of 2^64.
+Callers with inclusive ends convert them. For large sets of PFNs there is
+:mod:`hwpkho.base.pfnset`, in arrays of 64-bit words, which cannot hold an exclusive end of 2^64.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Range = tuple[int, int]
 
 
 def joined(ascending: Iterable[Range]) -> Iterator[Range]:
-    """Yield the union of ranges that come in the order of their starts: ascending and disjoint.
+    """Yield the union of ranges that are sorted by start, as ascending and disjoint ranges.
 
-    Those that touch become one; empty ones are left out.
+    Ranges that touch become one; empty ranges are dropped.
     """
     start = end = -1
     for first, past in ascending:
@@ -38,12 +38,12 @@ def joined(ascending: Iterable[Range]) -> Iterator[Range]:
 
 
 def union(ranges: Iterable[Range]) -> list[Range]:
-    """Return the union of ranges in any order, ascending and disjoint; see :func:`joined`."""
+    """Return the union of ranges in any order, as ascending and disjoint ranges."""
     return list(joined(sorted(ranges)))
 
 
 def intersection(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]:
-    """Yield what two unions share; both ascend and are disjoint in themselves, as the result is."""
+    """Yield what is in both; each argument is ascending and disjoint, and so is the result."""
     ours, theirs = iter(left), iter(right)
     one, two = next(ours, None), next(theirs, None)
     while one and two:
@@ -57,9 +57,9 @@ def intersection(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Rang
 
 
 def difference(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]:
-    """Yield what is in ``left`` and not in ``right``; both ascend and are disjoint in themselves.
+    """Yield what is in ``left`` and not in ``right``; each is ascending and disjoint.
 
-    A range of ``left`` that touches the next one stays apart from it.
+    Ranges of ``left`` that touch are not joined.
     """
     holes = iter(right)
     hole = next(holes, None)
@@ -80,13 +80,13 @@ def difference(left: Iterable[Range], right: Iterable[Range]) -> Iterator[Range]
 
 
 def holding(ranges: Sequence[Range], at: int) -> Range | None:
-    """Return which of ascending, disjoint ranges holds ``at``, None where none does."""
+    """Return the one of ascending, disjoint ranges that contains ``at``, None where none does."""
     i = bisect_right(ranges, at, key=itemgetter(0)) - 1
     return ranges[i] if i >= 0 and at < ranges[i][1] else None
 
 
 def touches(ranges: Sequence[Range], start: int, end: int) -> bool:
-    """Tell whether ascending, disjoint ranges have a part of ``start`` to before ``end``."""
+    """Tell whether ascending, disjoint ranges overlap ``start`` to ``end``, ``end`` exclusive."""
     i = bisect_left(ranges, end, key=itemgetter(0)) - 1
     return i >= 0 and ranges[i][1] > start
 
@@ -94,12 +94,11 @@ def touches(ranges: Sequence[Range], start: int, end: int) -> bool:
 def paint(
     layers: Sequence[tuple[int, int, int]], met: Callable[[int, int], None] | None = None
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield what is seen of layers ``(start, end, priority)`` painted over one another.
+    """Yield which layer is on top where layers ``(start, end, priority)`` overlap.
 
-    Of the layers at a place the one of the highest priority is seen, of equal ones the one given
-    last. Yields ``(start, end, number of the layer)``, ascending and disjoint, for every stretch
-    between two edges. ``met(seen, number)`` is called for a layer that begins where another one is
-    seen.
+    The layer of the highest priority is on top, among equals the one given last. Yields ``(start,
+    end, index of the layer)``, ascending and disjoint, for every stretch between two edges that has
+    a layer. ``met(top, index)`` is called for a layer that begins where ``top`` is on top.
     """
     order = [i for i, layer in enumerate(layers) if layer[0] < layer[1]]
     order.sort(key=lambda i: layers[i][0])

@@ -1,6 +1,6 @@
-"""The bytes of an input: a file, a pipe, a file of /proc or /sys; whole or piece by piece.
+"""The bytes of an input, whole or piece by piece: a file, a pipe, a file of /proc or /sys.
 
-Compressed ones are read as what they hold.
+Compressed inputs are unpacked.
 """
 
 from __future__ import annotations
@@ -16,28 +16,32 @@ from hwpkho.errors import InputError, ReadError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What a form sees of an input to recognise it, bytes.
+#: Bytes at the start of an input by which its format is recognised.
 HEAD = 1 << 16
 
-#: A log is read in pieces of so many bytes.
+#: Bytes of a piece of a log.
 PIECE = 1 << 16
 
 _STEP = 1 << 20
 
-#: Largest input that is read whole (for a form that is a whole file), bytes.
+#: Largest input that is read whole, bytes.
 MAX_WHOLE = 256 << 20
 
 
 class Input:
-    """One input opened for reading: its first bytes, then either all or piece by piece.
+    """One input, opened for reading; call either :meth:`whole` or :meth:`pieces`, once.
 
     Attributes:
         path: As the user named it; ``-`` is standard input.
+        shown: Its name for messages, printable.
         head: The first 64 KiB.
     """
 
     def __init__(self, path: str) -> None:
-        """Open ``path``. Raises InputError where it cannot be read or is a disk or a terminal."""
+        """Open ``path``. Raises InputError where it cannot be read or is a device.
+
+        A terminal is the only device that is read.
+        """
         self.path = path
         self.shown = unopened.named(path)
         self._fd = opening.stream(path)
@@ -60,7 +64,7 @@ class Input:
             raise
 
     def _unpack(self) -> bool:
-        """Read on in what a pipe holds if that is compressed; tell whether it is."""
+        """Switch to the unpacked content where a pipe's is compressed; tell whether it is."""
         found = opening.unpacked(self._fd, self.path, self.head)
         if found is None:
             return False
@@ -70,7 +74,10 @@ class Input:
         return True
 
     def keep(self) -> None:
-        """Let the input be opened again from its beginning, though it came through a pipe."""
+        """Let the input be opened again from its beginning, even if it came through a pipe.
+
+        Raises InputError where it cannot be read to its end.
+        """
         try:
             opening.keep(self.path, self._fd, self.head)
         except OSError as error:
@@ -83,16 +90,16 @@ class Input:
         self.close()
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file; a second call does nothing."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def whole(self, enough: int | None = None, most: int = MAX_WHOLE) -> memoryview:
-        """Return all bytes, or the first ``enough``.
+        """Return all bytes, or at least the first ``enough``.
 
-        Raises InputError where all are more than ``most``, before they are read where the file
-        system tells.
+        Raises InputError where there are more than ``most`` bytes, without reading them where the
+        file's size shows it; ReadError where the file shrank meanwhile.
         """
         if len(self.head) < HEAD:
             return memoryview(self.head)
@@ -117,7 +124,10 @@ class Input:
             )
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes from the beginning in pieces; the holes of a sparse file are left out."""
+        """Yield the bytes from the beginning in pieces; holes of a sparse file are left out.
+
+        Raises OSError, and ReadError where the file shrank meanwhile.
+        """
         yield self.head
         while True:
             if self._sparse:

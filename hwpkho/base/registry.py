@@ -1,8 +1,8 @@
-"""The class of all registries: what there is of a kind, by name.
+"""The class of all registries: the things of one kind (formats, targets, ...), by name.
 
-A registry is the truth about its kind: choices in ``--help``, enums in schemas and tables in the
-documentation come from it. What hwpkho brings along is named as ``module:attribute`` and imported
-when it is first asked for; more can be registered at run time.
+Choices in ``--help``, enums in schemas and tables in the documentation come from the registry.
+Built-in things are named as ``module:attribute`` and imported when they are first asked for; others
+can be registered at run time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Registry(Generic[T]):
         self._all: tuple[T, ...] | None = None
 
     def register(self, name: str, thing: T, *, before: str | None = None) -> None:
-        """Add ``thing`` as ``name``: as the last one, or before the one called ``before``.
+        """Add ``thing`` as ``name``, last or just before the thing called ``before``.
 
         Raises ValueError for a name that is taken, and KeyError for an unknown ``before``.
         """
@@ -45,7 +45,7 @@ class Registry(Generic[T]):
         self._lazy = {n: self._lazy.get(n, "") for n in names}
 
     def unregister(self, name: str) -> None:
-        """Take out what :meth:`register` added. Raises KeyError for an unknown name."""
+        """Remove what :meth:`register` added. Raises KeyError for an unknown name."""
         del self._lazy[name]
         self._loaded.pop(name, None)
         self._all = None
@@ -58,7 +58,7 @@ class Registry(Generic[T]):
         return name in self._lazy
 
     def __getitem__(self, name: str) -> T:
-        """Return what is called ``name``, imported if need be. Raises KeyError for an unknown."""
+        """Return the thing called ``name``, imported if need be; KeyError for an unknown name."""
         if name not in self._loaded:
             module, _, attribute = self._lazy[name].partition(":")
             thing: Any = import_module(module)
@@ -66,7 +66,7 @@ class Registry(Generic[T]):
         return self._loaded[name]
 
     def get(self, name: str) -> T | None:
-        """Return what is called ``name``, imported if need be; None for an unknown name."""
+        """Return the thing called ``name``, imported if need be; None for an unknown name."""
         if name not in self:
             return None
         return self[name]
@@ -76,7 +76,7 @@ class Registry(Generic[T]):
         return (self[name] for name in self.names())
 
     def all(self) -> tuple[T, ...]:
-        """Return all of them in order, all imported: for whoever asks all of them often."""
+        """Return all of them in order, imported; for callers that iterate often."""
         if self._all is None:
             self._all = tuple(self)
         return self._all

@@ -1,9 +1,9 @@
-"""Putting something complete in its place, in one step wherever the file system has one.
+"""Renaming a finished file or folder to its target, atomically where the file system can.
 
-renameat2(2) exchanges two names, so that there is no moment without either, and can refuse to
-replace anything. Where it is missing (old kernels, some network file systems) a file is linked or
-renamed, which is one step as well; a folder is not: the old one is moved aside before the new one
-takes its place, and back if that fails.
+renameat2(2) exchanges two names, so that the target exists at every moment, and can refuse to
+replace anything. Without it (old kernels, some network file systems) a file is linked or renamed,
+which is atomic too. A folder is not: the old one is moved aside before the new one takes its place,
+and moved back if that fails.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _NOREPLACE, _EXCHANGE = 1, 2
 _AT_FDCWD = -100
-#: What says that there is no such step here.
+#: Errors that mean that the kernel or the file system lacks renameat2() with that flag.
 _MISSING = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
 
 
 def put(part: Path, target: Path, *, force: bool) -> None:
-    """Give ``part`` the name ``target``; what had it is then called ``part`` until removed.
+    """Rename ``part`` to ``target``; what was at ``target`` is then at ``part``, for undoing.
 
     Without ``force`` nothing is replaced. Raises OSError where it cannot be done.
     """
@@ -33,13 +33,13 @@ def put(part: Path, target: Path, *, force: bool) -> None:
             _replace(part, target)
     elif not _renameat2(part, target, _NOREPLACE):
         if part.is_dir():
-            part.rename(target)  # which takes the place of an empty folder only
+            part.rename(target)  # rename(2) replaces only an empty folder
         else:
             _link(part, target)
 
 
 def take_back(part: Path, target: Path) -> None:
-    """Undo :func:`put`."""
+    """Undo :func:`put`. Raises OSError where it cannot be done."""
     if not os.path.lexists(part):
         target.rename(part)
     elif not _renameat2(part, target, _EXCHANGE):
@@ -47,7 +47,7 @@ def take_back(part: Path, target: Path) -> None:
 
 
 def _replace(part: Path, target: Path) -> None:
-    """Exchange both in several steps."""
+    """Exchange the two without renameat2(), in several steps."""
     aside = part.with_suffix(".old")
     if not part.is_dir():
         try:
@@ -73,7 +73,7 @@ def _replace(part: Path, target: Path) -> None:
 
 
 def _link(part: Path, target: Path) -> None:
-    """Unlike a rename, a link never takes the place of a file that somebody made meanwhile."""
+    """Rename a file; unlike rename(2), link(2) never replaces a file that was made meanwhile."""
     try:
         os.link(part, target)
     except FileExistsError:
@@ -87,7 +87,7 @@ def _link(part: Path, target: Path) -> None:
 
 
 def _renameat2(old: Path, new: Path, flags: int) -> bool:
-    """Return False where this system or file system has no such call. Raises OSError."""
+    """Call renameat2(2); return False where the system lacks it. Raises OSError if it fails."""
     call = _call()
     if call is None:
         return False

@@ -1,4 +1,4 @@
-"""Sparse files: what is zero becomes a hole where there can be one, and holes are passed over."""
+"""Sparse files: zeros are written as holes where possible, and holes are skipped when reading."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _zeros(size: int) -> bytes:
 
 
 def data_from(descriptor: int, at: int, size: int) -> int:
-    """Return where data begins in a file of ``size`` bytes, from offset ``at`` on.
+    """Return the offset of the first data from ``at`` on, in a file of ``size`` bytes.
 
-    ``size`` where only a hole follows, ``at`` where that cannot be told (a pipe, a file system
-    that knows no holes).
+    ``size`` where only a hole follows; ``at`` where lseek() cannot tell (a pipe, a file system
+    without SEEK_DATA).
     """
     try:
         return os.lseek(descriptor, at, os.SEEK_DATA)
@@ -30,7 +30,7 @@ def data_from(descriptor: int, at: int, size: int) -> int:
 
 
 def skip_hole(descriptor: int) -> int:
-    """Move on to the next data of a file, or to its end; return how many bytes were passed over.
+    """Seek to the next data of a file, or to its end; return how many bytes were skipped.
 
     Raises OSError for a pipe.
     """
@@ -40,9 +40,9 @@ def skip_hole(descriptor: int) -> int:
 
 
 def write(out: BinaryIO, parts: Iterable[bytes | memoryview]) -> None:
-    """Write ``parts`` one after the other, leaving out those that are all zero.
+    """Write ``parts``, none of them empty, one after the other; those of all zeros become holes.
 
-    What is left out reads as zeros. A pipe gets every byte.
+    An output that cannot seek gets every byte.
     """
     if not out.seekable():
         out.writelines(parts)

@@ -1,8 +1,8 @@
-"""The headers of a tar archive, one after the other; nothing is unpacked.
+"""Reads the headers of a tar archive, one after the other; nothing is extracted.
 
 Source: POSIX.1-2017 pax(1) (ustar and pax headers); GNU tar manual, "Basic Tar Format" (long names,
-base-256 numbers, sparse files) and "Storing Sparse Files". The archive is hostile: the standard
-library's tarfile follows sizes that lead backwards without end, hence this reader.
+base-256 numbers, sparse files) and "Storing Sparse Files". The archive may be hostile: the standard
+library's tarfile loops forever on sizes that lead backwards, hence this reader.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    #: Returns so many bytes at an offset, fewer only at the end.
+    #: ``read(offset, count)`` returns ``count`` bytes, fewer only at the end.
     Read = Callable[[int, int], bytes]
 
 BLOCK = 512
@@ -23,7 +23,7 @@ _MAGIC_AT, _MAGIC = 257, b"ustar"
 _GNU_MAGIC = b"ustar  \0"
 _MAX_NAME = 65536
 _FILES, _FOLDER, _LINKS, _SPARSE = (b"0", b"\0", b"7"), b"5", (b"1", b"2"), b"S"
-#: Pieces of a sparse file; one of a memory image has thousands.
+#: The most pieces of a sparse file; that of a memory image has thousands.
 _MAX_PIECES = 1 << 17
 _PIECE = 24
 
@@ -34,14 +34,14 @@ class Member(NamedTuple):
     """A member of an archive.
 
     Attributes:
-        path: Its name, as it stands there.
-        kind: What it is; ``other`` are devices, FIFOs and what no tar makes.
-        at: Offset of its content, bytes.
+        path: Its path as the archive has it, not checked.
+        kind: Its type; ``other`` for devices, FIFOs and unknown types.
+        at: Offset of its content in the archive, bytes.
         size: Bytes of that content.
-        real: Bytes of the file; more than ``size`` for one with holes.
-        pieces: ``(offset in the file, bytes)`` of a file with holes, in the order of the content;
-            None for any other.
-        target: Of a hard link the name of the member that it is another name of.
+        real: Bytes of the extracted file; more than ``size`` for a sparse file.
+        pieces: ``(offset, size)`` in bytes of each piece of a sparse file, in the order of the
+            content; None for any other member.
+        target: For a hard link, the path of the member that it links to.
     """
 
     path: str
@@ -61,8 +61,8 @@ def is_tar(head: bytes) -> bool:
 def members(read: Read, end: int, shown: str) -> Iterator[Member]:
     """Yield the members of an archive of ``end`` bytes.
 
-    Raises InputError, with the name ``shown`` and the offset, where a header is damaged or content
-    is cut off.
+    Raises InputError, naming the archive as ``shown`` and the offset, where a header is damaged or
+    content is cut off.
     """
     at = 0
     long_name: str | None = None
@@ -121,7 +121,7 @@ def _member(path: str, kind: bytes, at: int, size: int) -> Member:
 
 
 def _old_sparse(read: Read, head: bytes, found: Member, end: int, shown: str) -> tuple[int, Member]:
-    """Return where the content of a sparse file of GNU tar begins, and the member."""
+    """Return the offset of a sparse file's content, and the member: GNU tar's own format."""
     pieces = _entries(head[386:482])
     more, at = head[482], found.at
     while more:
@@ -149,7 +149,7 @@ def _entries(data: bytes) -> list[tuple[int, int]]:
 
 
 def _new_sparse(read: Read, extended: dict[str, str], found: Member, shown: str) -> Member:
-    """Return a sparse file of pax format 1.0: its content begins with the map, in decimal lines."""
+    """Return a sparse file of pax format 1.0: its content begins with its map, in decimal lines."""
     lines: list[int] = []
     wanted, at = 1, 0
     text = b""
@@ -179,7 +179,7 @@ def _new_sparse(read: Read, extended: dict[str, str], found: Member, shown: str)
 
 
 def _checked(member: Member, shown: str) -> Member:
-    """Raise InputError where a file with holes does not have the pieces that it names."""
+    """Return ``member``; InputError where the pieces of a sparse file do not fit its sizes."""
     end = 0
     for start, size in member.pieces or ():
         if start < end or size < 0:

@@ -1,4 +1,4 @@
-"""Files and folders for the time of a call. Whatever ends it, they are gone then."""
+"""Temporary files and folders; they are gone when the block ends, however it ends."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 @contextmanager
 def file() -> Iterator[BinaryIO]:
     """Yield a file without a name, which nobody else can open. Raises OSError."""
-    import tempfile  # a third of the standard library hangs on it, and it is rarely needed
+    import tempfile  # it imports much of the standard library and is rarely needed
 
     with ExitStack() as stack:
-        with undisturbed():  # on some file systems it has a name for a moment
+        with undisturbed():  # without O_TMPFILE the file has a name for a moment
             spool = cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile()))
         yield spool
 
 
 @contextmanager
 def folder(within: str | None = None) -> Iterator[Path]:
-    """Yield an empty folder that nobody else may enter, in another one if asked. Raises OSError."""
+    """Yield an empty folder of mode 0700, in the folder ``within`` if given. Raises OSError."""
     import shutil
     import tempfile
 

@@ -1,7 +1,7 @@
 """TOML from elsewhere: one reader for baselines and settings.
 
-Python's own reader takes the square of a dotted key's parts in time and memory: 80 kB of ``a.a.a``
-are 19 seconds and 6 GiB. Keys are looked at before it sees any.
+Python's own reader is quadratic in the parts of a dotted key: 80 kB of ``a.a.a...`` take it 19
+seconds and 6 GiB. So the keys are checked before it runs.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
-#: Nobody nests keys so deep.
+#: The most parts of a dotted key.
 _MAX_PARTS = 8
-#: Keys and brackets in all: a baseline of 16000 entries. tomllib reads some 150000 lines a second.
+#: The most keys and brackets, enough for a baseline of 16000 entries. tomllib reads some 150000
+#: lines a second.
 MAX_KEYS = 100_000
 _SHOWN = 200
 #: Strings and comments of TOML, as tomllib tells them apart; what is left holds its keys.
@@ -28,10 +29,10 @@ _STRINGS = (
 
 
 def load(data: bytes, where: str) -> dict[str, Any]:
-    """Return the document in ``data`` (UTF-8, with or without a mark).
+    """Return the TOML document in ``data`` (UTF-8, with or without a BOM).
 
-    ``where`` is put before the message. Raises InputError for what is not TOML, and for keys that
-    are more, or of more parts, than a file written by people has.
+    ``where`` begins each message. Raises InputError for what is not TOML, for more than
+    ``MAX_KEYS`` keys and brackets, and for a dotted key of more than 8 parts.
     """
     import tomllib  # 5 ms that few calls need
 

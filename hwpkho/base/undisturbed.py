@@ -1,4 +1,4 @@
-"""Steps that a signal must not cut in two."""
+"""Holds signals back during steps that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-#: What a user or a system ends a program with, and gives it time to tidy up.
+#: The signals that ask a program to end and leave it time to clean up.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: And what the command line lets an end come again with that got lost.
+#: SIGALRM too: by this timer the command line raises an ending signal's exception a second time.
 _HELD = (*ENDING, signal.SIGALRM)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let :data:`ENDING` signals wait until the block is through.
+    """Hold :data:`ENDING` signals back until the block is left.
 
-    Threads and processes started within let them wait for good: those of a process are then
-    always the main thread's, whose work it is to end. A thread that a library started before
-    (DuckDB does) takes them all the same, and Python runs the handler in the main thread whichever
-    thread took the signal; so the handlers wait, too.
+    Threads and processes started within the block inherit the mask and keep the signals blocked, so
+    that the main thread gets them. A thread that a library started before (DuckDB does) can still
+    take a signal, and Python then runs the handler in the main thread; so the handlers are replaced
+    too, by one that only notes the signal.
     """
     late: list[int] = []
 
@@ -35,7 +35,7 @@ def undisturbed() -> Iterator[None]:
         for number in late:
             signal.raise_signal(number)
 
-    with ExitStack() as after:  # each of its steps is taken, also where a handler ends another
+    with ExitStack() as after:  # runs every callback, even where a signal's handler raises in one
         after.callback(come)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, before)

@@ -1,4 +1,4 @@
-"""Says why an input cannot be opened, and what helps."""
+"""Messages that say why an input cannot be opened, and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
 STDIN = "-"
-#: So many names are compared with one that is not there.
+#: The most names of a folder that are compared with a misspelled one.
 _MAX_NAMES = 1000
 
 
 def named(path: str) -> str:
-    """Return what messages call the input ``path``."""
+    """Return the name of the input ``path`` for messages, printable."""
     return "standard input" if path == STDIN else printable(path)
 
 
 def failed(path: str, error: OSError | ValueError) -> InputError:
-    """Return what is raised where ``path`` cannot be opened."""
+    """Return the InputError to raise where opening or reading ``path`` failed with ``error``."""
     if not isinstance(error, OSError):
         return InputError(f"{named(path)}: not a path")
     hint = ""
@@ -33,7 +33,7 @@ def failed(path: str, error: OSError | ValueError) -> InputError:
 
 
 def _beside(path: str) -> str:
-    """Return a hint at what ``path``, which is not there, may have meant."""
+    """Return a hint, beginning with ``;``, at what the missing ``path`` may have meant, or ""."""
     before, at, base = path.rpartition("@")
     if at and os.path.lexists(before):
         return f"; {printable(base[:20])} is not an address such as 0x40000000 (FILE@0xBASE)"

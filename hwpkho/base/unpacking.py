@@ -1,7 +1,7 @@
-"""Compressed inputs: gzip, bzip2, xz and zstd, told by their first bytes and unpacked as a stream.
+"""Compressed inputs (gzip, bzip2, xz, zstd): recognised by their first bytes, unpacked as streams.
 
-What is unpacked goes into memory while it is small, then into a temporary file without a name: no
-ending of the program leaves it behind. Pages of zeros stay holes there.
+Up to 1 MiB is unpacked into memory, more into an unnamed temporary file, which the kernel removes
+however the program ends. Zeros become holes in it.
 
 Source: RFC 1952 (gzip), RFC 8878 (zstd), the .xz file format 1.2.1, bzip2's compress.c.
 """
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
-#: So many bytes from the start of a file tell whether it is compressed.
+#: Bytes at the start of a file by which compression is recognised.
 HEAD = 32
-#: What is unpacked of an input at most, bytes, unless the environment says otherwise: so much, and
-#: above the second number not more than so many times the file. Memory that machines use packs to
-#: a tenth; whatever packs to a two-hundredth is empty, or meant to take long.
+#: The most bytes that one input may unpack to, unless the environment sets another limit: 8 GiB,
+#: and beyond 2 GiB no more than 200 times the file. Memory in use compresses to a tenth; what
+#: compresses to a two-hundredth is empty, or a decompression bomb.
 MAX_UNPACKED, _SURE, _TIMES = 8 << 30, 2 << 30, 200
 LIMIT = "HWPKHO_MAX_UNPACKED"
-#: So much is kept in memory; what is longer goes to a temporary file.
+#: The most unpacked bytes that are kept in memory; more go to a temporary file.
 IN_MEMORY = 1 << 20
 
-#: Of each stream so much is taken at first, bytes, and then twice as much, up to a piece: what is
-#: taken too much is copied.
+#: Bytes passed to a decompressor at first, then doubled up to the second number: decompressors copy
+#: the bytes that they did not use.
 _FIRST, _PIECE = 1 << 12, 1 << 18
-#: Of what is dear to begin so many streams may be small: shorter than 1 KiB on average.
+#: How many streams of a method that is dear to begin may be shorter than 1 KiB on average.
 _SMALL = 1 << 13
-#: A hole is made of whole pieces of so many bytes.
+#: Zeros are looked for in pieces of so many bytes; a piece of zeros becomes a hole.
 _HOLE = 1 << 14
-#: What xz may take for its dictionary: xz -9 takes 65 MiB.
+#: The most memory for xz's dictionary; xz -9 needs 65 MiB.
 _XZ_MEMORY = 192 << 20
 _SIZE = late(r"([0-9]{1,18})([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SHIFT = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 class _Stream(Protocol):
-    """One compressed stream, as bz2, lzma and compression.zstd have it."""
+    """The decompressor of one stream, with the interface of bz2, lzma and compression.zstd."""
 
     @property
     def eof(self) -> bool: ...
@@ -65,15 +65,15 @@ _BUILT_WITHOUT = "this Python was built without support for it"
 
 
 class Method(NamedTuple):
-    """A way to compress.
+    """One compression format.
 
     Attributes:
-        name: For messages.
-        starts: What a stream begins with.
-        open: Begins a stream; ImportError where its library is not installed.
-        dear: Whether to begin one takes as long as to unpack a hundred KiB.
-        between: How else what follows a stream may begin, for the decompressor to skip.
-        missing: What to say where its library is not installed.
+        name: For messages; also the command that unpacks it with ``-d``.
+        starts: Matches the beginning of a stream.
+        open: Returns a decompressor; ImportError where its library is not installed.
+        dear: Whether starting a stream takes as long as unpacking 100 KiB.
+        between: Matches what else may follow a stream, for the decompressor to skip.
+        missing: What to tell the user where its library is not installed.
     """
 
     name: str
@@ -120,8 +120,7 @@ def _xz() -> _Stream:
 def _zstd() -> _Stream:
     from importlib import import_module
 
-    # Named, not tried: the search for a module that is not there takes six times as long as a small
-    # stream.
+    # By version, not by trying: a failing import takes six times as long as a small stream.
     name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
     stream: _Stream = import_module(name).ZstdDecompressor()
     return stream
@@ -131,7 +130,7 @@ METHODS = (
     Method("gzip", re.compile(rb"\x1f\x8b\x08"), _Gzip),
     Method("bzip2", re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), _bzip2),
     Method("xz", re.compile(rb"\xfd7zXZ\0"), _xz),
-    # pzstd begins with a frame to be skipped, of 4 bytes.
+    # pzstd begins with a skippable frame of 4 bytes.
     Method(
         "zstd",
         re.compile(rb"(?:[\x50-\x5f]\x2a\x4d\x18\x04\0\0\0....)?\x28\xb5\x2f\xfd", re.DOTALL),
@@ -146,16 +145,14 @@ METHODS = (
 
 
 def method_of(head: bytes) -> Method | None:
-    """Return how a file that begins with ``head`` (``HEAD`` bytes) is compressed, None if it is
-    not.
-    """
+    """Return the compression of a file that begins with ``head`` (``HEAD`` bytes), or None."""
     return next((method for method in METHODS if method.starts.match(head)), None)
 
 
 def limit(packed: int | None = None) -> int:
-    """Return how many bytes are unpacked at most of a file of ``packed`` bytes, if that is known.
+    """Return the most bytes that a file of ``packed`` bytes (None: unknown) may unpack to.
 
-    Raises InputError for an invalid setting.
+    Raises InputError where the environment variable :data:`LIMIT` is not a size.
     """
     text = os.environ.get(LIMIT)
     if text is None:
@@ -169,12 +166,12 @@ def limit(packed: int | None = None) -> int:
 def unpacked(
     descriptor: int, method: Method, shown: str, *, head: bytes = b"", enough: int | None = None
 ) -> int:
-    """Return a new descriptor of what a compressed file holds, at its beginning.
+    """Return a new descriptor of a compressed file's content, positioned at its beginning.
 
-    It is read from where ``descriptor`` stands, which stays open, after ``head``, what was read
-    before. ``shown`` names the file in messages; with ``enough`` unpacking may end after so many
-    bytes. Raises InputError where the streams are cut off, damaged or unpack to more than
-    :func:`limit` bytes, or the library for them is not installed.
+    The file is read from the current position of ``descriptor``, which stays open; ``head`` are the
+    bytes already read before it. ``shown`` names the file in messages; unpacking may stop after
+    ``enough`` bytes. Raises InputError where a stream is cut off or damaged, the content is larger
+    than :func:`limit`, or the library is not installed.
     """
     pieces = _placed(_pieces(_Packed(descriptor, head), method, shown, enough))
     held: list[tuple[int, bytes]] = []
@@ -193,9 +190,9 @@ def _placed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def in_memory(pieces: Iterable[tuple[int, bytes]], size: int = 0) -> int:
-    """Return a descriptor of ``(offset, bytes)`` pieces, ascending, kept in memory.
+    """Return a memfd with ``(offset, bytes)`` pieces, ascending, positioned at its beginning.
 
-    ``size`` is that of the whole, where it ends in a hole.
+    ``size`` is the length of the whole in bytes, needed where it ends in a hole.
     """
     found = os.memfd_create("unpacked", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(found), "wb") as out:
@@ -205,9 +202,9 @@ def in_memory(pieces: Iterable[tuple[int, bytes]], size: int = 0) -> int:
 
 
 def to_file(pieces: Iterable[tuple[int, bytes]], shown: str, size: int = 0) -> int:
-    """As :func:`in_memory`, in a temporary file without a name, which nobody else can open.
+    """As :func:`in_memory`, in an unnamed temporary file, which nobody else can open.
 
-    Raises InputError, with the name ``shown`` of what is unpacked, where there is no room for it.
+    Raises InputError, naming the input as ``shown``, where there is no room for it.
     """
     try:
         with temporary.file() as spool:
@@ -227,7 +224,7 @@ def to_file(pieces: Iterable[tuple[int, bytes]], shown: str, size: int = 0) -> i
 
 
 def _write(out: BinaryIO, pieces: Iterable[tuple[int, bytes]], size: int) -> None:
-    """Write pieces; what is zero stays a hole, between them and in them."""
+    """Write pieces; gaps between them, and zeros in them, become holes."""
     for at, piece in pieces:
         out.seek(at)
         view = memoryview(piece)
@@ -237,7 +234,7 @@ def _write(out: BinaryIO, pieces: Iterable[tuple[int, bytes]], size: int) -> Non
 
 
 def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> Iterator[bytes]:
-    """Yield what the streams hold, of which there may be several one after the other."""
+    """Yield the unpacked bytes of all streams: a file may hold several, one after the other."""
     most = limit(source.size)
     size = streams = 0
     while source.next_stream():
@@ -276,8 +273,8 @@ class _Packed:
     """The bytes of a compressed file.
 
     Attributes:
-        offset: How many were taken.
-        size: How many there are, None where nothing tells.
+        offset: How many have been taken.
+        size: How many there are, None for a pipe.
     """
 
     def __init__(self, descriptor: int, head: bytes) -> None:
@@ -288,7 +285,7 @@ class _Packed:
         self.offset = 0
 
     def take(self, most: int) -> bytes:
-        """Return some bytes, ``most`` at most, none at the end."""
+        """Return up to ``most`` bytes, none only at the end."""
         if self._at == len(self._held):
             self._held, self._at = os.read(self._descriptor, _PIECE), 0
         data = self._held[self._at : self._at + most]
@@ -297,7 +294,7 @@ class _Packed:
         return data
 
     def give_back(self, count: int) -> None:
-        """Take back the last bytes that were taken, which were not used."""
+        """Take back the last ``count`` bytes, which the decompressor did not use."""
         self._at -= count
         self.offset -= count
 
@@ -310,20 +307,20 @@ class _Packed:
                 self.give_back(len(data_left))
                 return True
             if self.size is not None and self._at == len(self._held):
-                # A file; padding in it may be a hole of terabytes.
+                # The padding of a file may be a hole of terabytes.
                 self.offset += sparse.skip_hole(self._descriptor)
             step = _PIECE
         return False
 
     def head(self) -> bytes:
-        """Return the next bytes, ``HEAD`` or all that are left, which stay."""
+        """Return the next ``HEAD`` bytes, or all that are left, without taking them."""
         while len(self._held) - self._at < HEAD and (more := os.read(self._descriptor, _PIECE)):
             self._held, self._at = self._held[self._at :] + more, 0
         return self._held[self._at : self._at + HEAD]
 
 
 def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
-    """Begin the first stream, or the next of several."""
+    """Return a decompressor for the next stream. Raises InputError where none begins here."""
     head = source.head()
     if method_of(head) is not method and not (method.between and method.between.match(head)):
         raise InputError(
@@ -340,7 +337,7 @@ def _begin(source: _Packed, method: Method, shown: str) -> _Stream:
 
 
 def _step(stream: _Stream, data: bytes, method: Method, shown: str, packed: int) -> bytes:
-    """Return the next bytes; the decompressors have no error in common."""
+    """Return the next unpacked bytes; InputError for any error that a decompressor raises."""
     try:
         return stream.decompress(data, _PIECE)
     except MemoryError:

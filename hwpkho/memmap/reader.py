@@ -61,7 +61,7 @@ class Reading:
         return self.boots[0]
 
 
-@garbage.kept()
+@garbage.uncollected()
 def read_memmap(
     paths: Sequence[str],
     *,

@@ -153,7 +153,7 @@ def test_places_are_counted_with_the_tables_own(count: int, outcome: str, cli, t
     units = [(n, n + 1) for n in range(1, 2 * count, 2)]
     doc = _judge(cli, tmp_path, {TABLE: table(units, size=64)}, "--consumer-efi", "b")
     assert doc["efi"]["outcome"] == outcome
-    assert ARCHES["x86_64"].places == 115
+    assert ARCHES["x86_64"].memblock_ranges == 115
 
 
 def test_arm64_has_room_for_more(cli, tmp_path: Path):

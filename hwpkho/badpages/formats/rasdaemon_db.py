@@ -75,7 +75,7 @@ class RasdaemonDb(Form):
         from hwpkho.badpages import sqlite  # costs sqlite3: only where there is a database
 
         found = Collector(file.shown, self.name, asked, "address")
-        with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database, garbage.kept():
+        with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database, garbage.uncollected():
             if not database.tables:
                 raise InputError(f"{file.shown}: a database without any table of rasdaemon")
             for name, read in _READERS.items():

@@ -56,7 +56,7 @@ def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
 
 def room(arch: arches.Arch | None) -> int:
     """Return how many ranges memblock has room for; the least of all where ``arch`` is unknown."""
-    return arch.places if arch else min(a.places for a in arches.ARCHES)
+    return arch.memblock_ranges if arch else min(a.memblock_ranges for a in arches.ARCHES)
 
 
 def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:

@@ -172,7 +172,7 @@ class Regions:
         return self._frames[page_size]
 
 
-@garbage.kept()
+@garbage.uncollected()
 def view_of(
     memmap: MemoryMap,
     *,

@@ -7,13 +7,11 @@ too, where the address of a variable follows it; that is no entry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import efi_config
 from hwpkho.abi.efi_poisoned import GUID
-from hwpkho.abi.efi_poisoned.tell import HEAD, tell
 from hwpkho.base.arch import phys_bits
-from hwpkho.efi.model import Entry
 from hwpkho.images.words import WORD
 
 if TYPE_CHECKING:
@@ -23,6 +21,20 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 1 << 10
 #: So many entries before and behind are looked at for tables of the firmware.
 _BESIDE = 16
+
+
+class Entry(NamedTuple):
+    """An entry of an EFI configuration table that names a table of poisoned memory.
+
+    Attributes:
+        phys: Physical address of the entry, bytes.
+        table: Physical address that it names.
+        beside: Names of the firmware's tables whose entries are next to it.
+    """
+
+    phys: int
+    table: int
+    beside: tuple[str, ...] = ()
 
 
 def entries(source: Source) -> list[Entry]:
@@ -84,6 +96,8 @@ def _beside(source: Source, at: int, way: int) -> list[str]:
 
 def _is_table(source: Source, phys: int) -> bool:
     """Tell whether a reader would take what is at ``phys`` for a table."""
+    from hwpkho.abi.efi_poisoned.tell import HEAD, tell  # for the few entries that stand alone
+
     if phys % WORD:
         return False
     head = source.look(phys, HEAD) or source.look(phys, 16)

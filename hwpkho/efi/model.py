@@ -21,24 +21,11 @@ if TYPE_CHECKING:
     from hwpkho.abi.efi_poisoned import Header
     from hwpkho.abi.efi_poisoned.tell import Told
     from hwpkho.codes import Problem
+    from hwpkho.efi.find import Entry
 
 
 #: Ranges of one table that are kept at once: a bitmap of 4 MiB, for 64 TiB, has no more.
 MAX_RUNS = 1 << 24
-
-
-class Entry(NamedTuple):
-    """An entry of an EFI configuration table that names a table of poisoned memory.
-
-    Attributes:
-        phys: Physical address of the entry, bytes.
-        table: Physical address that it names.
-        beside: Names of the firmware's tables whose entries are next to it.
-    """
-
-    phys: int
-    table: int
-    beside: tuple[str, ...] = ()
 
 
 class NodeRead(NamedTuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.efi_poisoned import Header
     from hwpkho.codes import Code, Problem
-    from hwpkho.efi.model import Entry
+    from hwpkho.efi.find import Entry
     from hwpkho.images.base import Source
     from hwpkho.images.files import FileBytes
 

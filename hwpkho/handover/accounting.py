@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.preserved import NOBODY_KNOWN, OWNED_TWICE
-from hwpkho.handover.luo.model import LuoTree
+from hwpkho.handover.luo import luo_among
 from hwpkho.handover.owners import Claim
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def report(
         at = unknown.pages.first[0] << shift
         message = f"{human_bytes(pages << shift)} marked preserved, from 0x{at:x} on,"
         message += " belong to no owner that hwpkho knows"
-        trees = [s.content for s in root.subtrees if isinstance(s.content, LuoTree)]
-        if any(tree.state == "not-serialized" for tree in trees):
+        tree = luo_among(root)
+        if tree is not None and tree.state == "not-serialized":
             message += "; LUO's blocks are among them until it writes its sessions"
         problems.add(NOBODY_KNOWN, message, at)

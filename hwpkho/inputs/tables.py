@@ -9,7 +9,6 @@ from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import efi, problem
 from hwpkho.efi import find
-from hwpkho.efi.model import MAX_RUNS
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,9 +69,9 @@ def beside_handovers(
 def _differences(
     table: PoisonTable, handover: Handover, listed: PfnSet, page_size: int
 ) -> Iterator[Problem]:
-    from hwpkho.efi import compare
+    from hwpkho.efi import compare, model
 
-    if table.run_count() > MAX_RUNS:
+    if table.run_count() > model.MAX_RUNS:
         return  # no table of a real machine; what is shown of it is enough
     found = compare.against(table, listed, page_size)
     n = found.uncovered.pages()

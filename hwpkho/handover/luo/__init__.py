@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.handover.luo.model import LuoTree
-
 if TYPE_CHECKING:
-    from hwpkho.handover.model import Handover
+    from hwpkho.handover.luo.model import LuoTree
+    from hwpkho.handover.model import Handover, Root
 
 
 def luo_of(handover: Handover) -> LuoTree | None:
     """Return what LUO leads to; None where there is no such subtree, or nothing of it was given."""
-    root = handover.root
-    found = (subtree.content for subtree in (root.subtrees if root else ()))
+    return None if handover.root is None else luo_among(handover.root)
+
+
+def luo_among(root: Root) -> LuoTree | None:
+    """Return what the subtree LUO of a root FDT leads to; None as for :func:`luo_of`."""
+    found = [subtree.content for subtree in root.subtrees if subtree.content is not None]
+    if not found:
+        return None
+    from hwpkho.handover.luo.model import LuoTree  # few handovers have more than blobs
+
     return next((content for content in found if isinstance(content, LuoTree)), None)

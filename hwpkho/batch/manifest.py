@@ -1,11 +1,10 @@
-"""A manifest of cases: a JSON object a line.
+"""A manifest of cases: one JSON object per line.
 
 ``{"case": NAME, "inputs": [...], "memmap": [...], "options": {...}}``; paths are relative to the
 manifest, those of the option ``against`` as well. Options are those of ``hwpkho validate`` without
-the dashes, with ``_`` or ``-`` between words; they count before those of the command line.
-Beside them may stand what a fleet's data set wants to know: ``host``, ``taken_at``, ``boot_id``,
-``release``, and ``dimms``, paths of what says which DIMM a page is on. A line with a host needs no
-``case``.
+the dashes, with ``_`` or ``-`` between words; they take precedence over those of the command line.
+For a fleet's data set a line may also have ``host``, ``taken_at``, ``boot_id``, ``release``, and
+``dimms``, paths of files that show which DIMM a page is on. A line with a host needs no ``case``.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ if TYPE_CHECKING:
 
 #: Longest line, bytes.
 MAX_LINE = 1 << 20
-#: More than any case has; each is looked at wherever it leads.
+#: Paths under one key, more than any case has: each is resolved and checked.
 MAX_PATHS = 1000
-#: Lines that are no cases and are reported one by one; there may be millions in a file of another
-#: kind.
+#: Lines that are not cases and are reported one by one; a file of another kind may have millions.
 MAX_BAD = 20
-#: So many from the beginning on are no manifest; the rest of the file is not read.
-_NO_MANIFEST = 1000
-#: Nor are so many beside the cases, and ten for each case; what follows is not read either.
-_HARDLY = 10_000
+#: Lines that are not cases, with no case among or before them: this is not a manifest.
+_MAX_BAD_ALONE = 1000
+#: Lines that are not cases, beside ten for each case: what follows is not read.
+_MAX_BAD_AMONG = 10_000
+#: Bytes that show a binary file, or one of another kind.
 _HEAD = 1 << 16
 
 _ABOUT = ("host", "taken_at", "boot_id", "release")
@@ -52,17 +51,17 @@ class Line(NamedTuple):
     """A line of the manifest.
 
     Attributes:
-        case: The name; ``line N`` where the line has none.
-        number: Of the line, from 1.
+        case: The name, printable; ``line N`` where the line has none.
+        number: Number of the line, from 1.
         inputs: Paths of the inputs.
         memmaps: Paths of the memory maps.
-        against: Paths of the lists that an EFI table is held against, of the options.
+        against: Paths under the option ``against``: lists that an EFI table is compared with.
         options: The other options of the line, not checked yet.
         error: Why the line cannot be read, None where it can.
         about: ``host``, ``taken_at``, ``boot_id`` and ``release``, as far as the line has them,
             not checked yet.
-        dimms: Paths of logs, databases and listings that say which DIMM a page is on.
-        absolute: The first path that the line gives from the root on, None where there is none.
+        dimms: Paths of logs, databases and listings that show which DIMM a page is on.
+        absolute: The first absolute path of the line, None where there is none.
     """
 
     case: str
@@ -80,12 +79,13 @@ class Line(NamedTuple):
 def read(path: str, *, distinct: bool = True, called: str | None = None) -> Iterator[Line]:
     """Yield the lines of a manifest; blank ones are skipped, bad ones carry an error.
 
-    Unless ``distinct`` is not set, so does a second line with the name of another. A copy of a
-    manifest is read as if it were where ``called`` says.
+    If ``distinct``, so does a line with the name of an earlier one. Where ``path`` is a copy of a
+    manifest, ``called`` is the path of the original: other paths are relative to that, and messages
+    name it.
 
-    Of lines that are no cases the first ``MAX_BAD`` are reported one by one, the others in one line
-    at the end; where they are many times the cases reading ends there. Raises InputError where the
-    file cannot be read, is binary, or begins with a thousand lines of which none is a case.
+    Of the lines that are not cases the first ``MAX_BAD`` are yielded one by one, the others as one
+    line at the end; where they far outnumber the cases, reading ends. Raises InputError where the
+    file cannot be read, is binary, or begins with a thousand lines without a case.
     """
     good = bad = last = 0
     held: list[Line] = []
@@ -98,9 +98,9 @@ def read(path: str, *, distinct: bool = True, called: str | None = None) -> Iter
             yield line
             continue
         bad, last = bad + 1, line.number
-        if bad == _HARDLY + 10 * good:
+        if bad == _MAX_BAD_AMONG + 10 * good:
             break
-        if bad == _NO_MANIFEST and not good:
+        if bad == _MAX_BAD_ALONE and not good:
             raise InputError(f"{held[0].error}; nor is any of the {bad - 1} lines after it a case")
         if bad > MAX_BAD:
             continue
@@ -112,7 +112,7 @@ def read(path: str, *, distinct: bool = True, called: str | None = None) -> Iter
     if bad > MAX_BAD:
         more = bad - MAX_BAD
         error = f"{printable(called)}: {more} more lines up to line {last} are no cases either"
-        if bad == _HARDLY + 10 * good:
+        if bad == _MAX_BAD_AMONG + 10 * good:
             error += "; what follows is not read"
         yield Line(f"{more} more lines", last, error=error)
 
@@ -201,16 +201,19 @@ def _paths(value: Any, key: str, base: Path, where: str) -> tuple[str, ...]:
 
 
 def _named(values: dict[str, Any]) -> Iterator[str]:
-    """Yield the paths of a line as they stand there."""
+    """Yield the paths of a line as it gives them."""
     for key in ("inputs", "memmap", "dimms", "against"):
         found = values.get(key, [])
         yield from [found] if isinstance(found, str) else found
 
 
 def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
-    """Return ``options`` with what the line says. Raises UsageError for what no option is."""
+    """Return ``options`` with those of the line in their place.
+
+    Raises UsageError for an unknown option or a wrong value.
+    """
     options = applied(options, line.options or {}, f"case {line.case}:")
-    # What is given for the whole batch is for those cases that read it.
+    # An option for the whole batch is for the cases that read it; the others do not refuse it.
     names = (key.replace("-", "_") for key in line.options or {})
     given = frozenset(_GIVEN.get(n, n) for n in names)
     if given != options.given:
@@ -228,9 +231,9 @@ def option_names() -> list[str]:
 
 
 def applied(options: ValidateOptions, values: Mapping[str, Any], where: str) -> ValidateOptions:
-    """Return ``options`` with what ``values`` say; ``given`` stays.
+    """Return ``options`` with ``values`` in their place; its ``given`` stays.
 
-    Raises UsageError for what no option is, with ``where`` in front.
+    Raises UsageError for an unknown option or a wrong value, with ``where`` in front.
     """
     for key, value in values.items():
         name = key.replace("-", "_")
@@ -323,9 +326,9 @@ def _boot(value: Any) -> str:
     return str(value) if type(value) is int else _text(value)
 
 
-#: Options whose values have another name.
+#: Options that ``ValidateOptions.given`` has under another name.
 _GIVEN = {"map": "map_name", "from": "form"}
-#: Options of a case that say how its lists are read, too, under the same name.
+#: Options that also say how lists are read, under the same name.
 _OF_LISTS_TOO = ("boot", "layout")
 #: Name → (part of ValidateOptions or None, attribute, how the value is read).
 _OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {

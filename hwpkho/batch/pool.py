@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import FailOn
     from hwpkho.judging.options import ValidateOptions
 
-    #: Makes a page on a case, None where there is to be none.
+    #: Makes a page on a case; returns None for no page.
     Draw = Callable[[CaseResult], bytes | None]
 
 T = TypeVar("T")
 
-#: Cases that a process gets at once, at most: enough to hide what handing them over costs.
+#: Cases that a process gets at once, at most: enough to hide what passing them on costs.
 CHUNK = 16
-#: What is said of a case whose process died.
+#: The error of a case whose process died.
 DIED = "the process that judged it died (killed, or out of memory)"
-#: Chunks under way for each process: results wait in memory no longer than needed.
+#: Chunks submitted for each process: it has work, and few results wait in memory.
 _AHEAD = 3
 
 
@@ -53,7 +53,7 @@ class Job(NamedTuple):
         case: Its name, printable.
         folder: The folder that holds it, or None.
         line: The line of the manifest, or None.
-        within: The folder outside which nothing of the case may lie, links resolved; None:
+        within: The folder that all files of the case must be in, links resolved; None: they may be
             anywhere.
     """
 
@@ -64,7 +64,7 @@ class Job(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where the case lies, or how the manifest or the user names it."""
+        """The folder of the case, or its name in the manifest."""
         return self.folder or self.case
 
     @property
@@ -77,8 +77,10 @@ class Job(NamedTuple):
     def prepare(
         self, options: ValidateOptions
     ) -> tuple[tuple[str, ...], ValidateOptions, list[str]]:
-        """Return the inputs, the options of this case, and lines for the report, on how the files
-        were chosen.
+        """Return the case's inputs, its options, and lines for the report on how files were chosen.
+
+        Raises InputError where the line of the manifest is bad, or the case has no files to judge
+        or leads outside; UsageError for a wrong option.
         """
         if self.folder is not None:
             confining.check_tree(self.folder)
@@ -86,7 +88,7 @@ class Job(NamedTuple):
             case_options = replace(options, case=casefolder.with_boot(options.case, found))
             if found.memmaps:
                 case_options = replace(case_options, memmaps=tuple(found.memmaps))
-            # What is given for the whole batch is for those cases that read it.
+            # An option for the whole batch is for the cases that read it; no other refuses it.
             case_options = replace(case_options, given=frozenset())
             return tuple(found.inputs), case_options, found.notes()
         if self.line is None:
@@ -102,9 +104,8 @@ class Job(NamedTuple):
 def jobs(path: str, *, outside: bool = False) -> list[Job]:
     """Return the cases of a folder or a manifest, in the order of their names or lines.
 
-    Cases may lie anywhere where ``outside`` is set, else in the folder, or in that of the manifest.
-
-    Raises InputError where there is none, or ``path`` cannot be read.
+    Unless ``outside``, all files of a case must be in the folder, or in that of the manifest.
+    Raises InputError where there is no case, or ``path`` cannot be read.
     """
     shown = printable(path)
     if Path(path).is_dir():
@@ -130,9 +131,10 @@ def judge_job(
     named: tuple[str, ...],
     draw: Draw | None = None,
 ) -> CaseResult:
-    """Judge one case, and draw it where that is wanted; whatever goes wrong is in the result.
+    """Return the result of one case, drawn by ``draw`` if given; it never raises.
 
-    ``named`` are files that it may read wherever they lie; see :func:`named`.
+    Whatever goes wrong is the ``error`` of the result. ``named`` are files that the case may read
+    wherever they are; see :func:`named`.
     """
     result = _judge(job, options, accepted, named)
     drawn = None
@@ -140,11 +142,11 @@ def judge_job(
         try:
             with confining.confined(bounds(job, named)):
                 drawn = draw(result)
-        except Exception as error:  # likewise
+        except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = why(error)
             result = unjudged(text, accepted, job.case, code)
     v = result.validation
-    # Memory and handover are for pictures, and these are made.
+    # Only pages need the memory and the handover: without them the result is quickly pickled.
     light = None if v is None else replace(v, frames=None, handover=None)
     return replace(result, validation=light, drawn=drawn)
 
@@ -171,7 +173,7 @@ def _judge(
 
 
 def why(error: Exception) -> tuple[int, str]:
-    """Return the exit code of a case that could not be judged, and one printable line on it."""
+    """Return the exit code of a case that could not be judged, and why, in one printable line."""
     code, text = 3, f"internal error, please report: {type(error).__name__}: {error}"
     if isinstance(error, HwpkhoError):
         code, text = error.exit_code, str(error)
@@ -184,18 +186,21 @@ def why(error: Exception) -> tuple[int, str]:
 
 
 def named(options: ValidateOptions) -> tuple[str, ...]:
-    """Return what the command line names for all cases: the user's own choice, wherever it lies."""
+    """Return the paths that the command line gives for all cases, links resolved.
+
+    They are the user's own choice, so every case may read them wherever they are.
+    """
     against = (path for spec in options.against if isinstance(spec, str) for path in split(spec))
     return confining.resolved((*options.memmaps, *against))
 
 
 def bounds(job: Job, named: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the places outside which nothing of a case may lie; None: anywhere."""
+    """Return the paths that all files of a case must be in; None: they may be anywhere."""
     return None if job.within is None else (job.within, *named)
 
 
 def processes(cases: int, wanted: int | None) -> int:
-    """Return how many processes to use: what was asked for, else one a CPU; never idle ones."""
+    """Return how many processes to use: ``wanted``, else one per CPU; at most one per case."""
     return max(1, min(wanted or len(os.sched_getaffinity(0)), cases))
 
 
@@ -208,7 +213,7 @@ def run(
 ) -> Generator[CaseResult]:
     """Yield the results in the order of ``todo``, judged in ``workers`` processes.
 
-    ``draw``, which is pickled, makes a page of each that was judged, or None.
+    ``draw``, which is pickled, makes the page on each, if any.
     """
     allowed = named(options)
     if workers == 1:
@@ -230,9 +235,9 @@ def each(
 ) -> Generator[T]:
     """Yield what ``work`` returns for each of ``chunks``, in their order, from other processes.
 
-    ``chunks`` are taken as they are needed. The cases of a chunk whose process died are worked on
-    one by one; ``died`` says what becomes of the deadly one. Both are pickled, and so is what
-    ``work`` returns.
+    ``chunks`` are taken as they are needed. Where a process dies, the cases of its chunk are worked
+    on one by one, and yielded so; ``died`` returns the result of the one that kills its process.
+    ``work``, the chunks and what ``work`` returns are pickled.
     """
     coming = iter(chunks)
     again: deque[list[Job]] = deque()
@@ -280,18 +285,18 @@ class _Pool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:  # nobody wants what they are at
+        if kind is not None:  # nobody waits for their results
             self._end()
         self._pool.shutdown(cancel_futures=True)
 
     def submit(self, chunk: list[Job]) -> Future[Any]:
-        """Have a chunk worked on; BrokenProcessPool where one of the processes died."""
-        resource_tracker.ensure_running()  # it forgets which signals were to wait
-        with undisturbed():  # a process that just starts has nobody who would heed one
+        """Submit a chunk. Raises BrokenProcessPool where one of the processes died."""
+        resource_tracker.ensure_running()  # here, for it would unblock SIGINT and SIGTERM below
+        with undisturbed():  # a process that starts inherits that signals are blocked
             return self._pool.submit(_work_on, chunk)
 
     def renew(self) -> None:
-        """Take other processes, after one of these died."""
+        """Start new processes, after one of these died."""
         self._end()
         self._pool.shutdown(cancel_futures=True)
         self._pool = self._new()
@@ -304,7 +309,10 @@ class _Pool:
 def _one_by_one(
     chunk: Sequence[Job], work: Callable[[list[Job]], T], died: Callable[[Job], T]
 ) -> list[T]:
-    """Work on the cases of a chunk whose process died, so that only the deadly one is lost."""
+    """Work on each case of a chunk by itself, so that only the one that kills its process is lost.
+
+    Returns the results in order.
+    """
     results: list[T] = []
     with _Pool(1, work) as pool:
         for job in chunk:
@@ -326,8 +334,9 @@ def _start(work: Callable[[list[Job]], Any]) -> None:
 
 
 def _work_on(chunk: list[Job]) -> Any:
-    """Do the work. Only here a process can be ended: one that died while it spoke to the first
-    process, or held what the others wait for, would leave all of them waiting.
+    """Work on a chunk in one of the processes; only meanwhile a signal can end it.
+
+    A process that died while it holds a lock of the queues would leave the others waiting forever.
     """
     work = _work.get()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

@@ -1,1 +1,1 @@
-"""Which DIMM and which node a page is on, as far as something proves it."""
+"""Which DIMM and which NUMA node a page is on, as far as an input proves it."""

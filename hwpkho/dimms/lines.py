@@ -25,7 +25,7 @@ _EDAC = re.compile(
     r"offset:0x(?P<offset>[0-9a-fA-F]{1,16}) grain:(?P<grain>-?[0-9]{1,20})"
 )
 _EDAC_HANDLE = re.compile(r"\bhandle:0x([0-9a-fA-F]{1,4})\b")
-#: What it says of ghes_mc is the message, not the label.
+#: The label may begin with "ghes_mc on ", which belongs to the message; label_of() drops it.
 _MC_EVENT = re.compile(
     r"\b(?:Corrected|Uncorrected|Fatal|Deferred) error(?:s|\(s\))?: ?.{0,200}?\bon "
     r"(?P<label>[^()]{1,255}?) ?\(mc: ?[0-9]{1,4} location: ?[-0-9:]{1,40} "
@@ -44,7 +44,7 @@ _SRAT = re.compile(
     r"SRAT: Node (?P<node>[0-9]{1,5}) PXM [0-9]{1,10} (?:\[mem )?(?P<start>0x[0-9a-fA-F]{1,16}|"
     r"[0-9a-fA-F]{1,16})-(?P<end>0x[0-9a-fA-F]{1,16}|[0-9a-fA-F]{1,16})(?P<closed>\])?"
 )
-#: edac_mc.c: where the driver cannot tell, or names several.
+#: edac_mc.c: labels where the driver does not know the DIMM, or names several.
 _NO_LABEL = re.compile(r"(?:any|unknown) (?:memory|label)\b.*|.* or .*|\W*|.*\bunknown memory\b.*")
 #: Sections that are open at once.
 _OPEN = 64
@@ -82,7 +82,7 @@ class Edac(_Reader):
             return False
         page, offset = int(found["page"], 16), int(found["offset"], 16)
         label = label_of(found["label"])
-        # An error that is known to 8 KiB is on no page for sure; page 0, offset 0 means unknown.
+        # With a grain above 4 KiB the page is uncertain; page 0, offset 0 means unknown.
         if label and (page or offset) and int(found["grain"]) <= 4096 and page < 1 << 52:
             handle = _EDAC_HANDLE.search(line)
             number = int(handle[1], 16) if handle else None

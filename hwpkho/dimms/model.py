@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
 
-#: How it is known. ``decoded``: the machine's own driver named the DIMM for an address of the page
-#: (EDAC, rasdaemon); ``firmware``: the machine's firmware did (CPER); ``smbios``: the page is in
-#: the range of a DIMM that is not interleaved (type 20), and the memory map agrees; ``node``: the
-#: DIMM is not known, its NUMA node is (SRAT); ``unknown``: nothing tells.
+#: How the place is known. ``decoded``: the machine's own driver named the DIMM for an address of
+#: the page (EDAC, rasdaemon); ``firmware``: the machine's firmware did (CPER); ``smbios``: the page
+#: is in the range of a DIMM that is not interleaved (type 20), and the memory map agrees; ``node``:
+#: the DIMM is unknown, its NUMA node is known (SRAT); ``unknown``: neither is known.
 Confidence = Literal["decoded", "firmware", "smbios", "node", "unknown"]
 CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
     Attributes:
         dimm: The DIMM's label, printable; None where it is not known.
-        serial: Its serial number, printable; None likewise.
+        serial: The DIMM's serial number, printable; None where it is not known.
         confidence: How the DIMM is known.
         node: NUMA node, None where it is not known.
     """
@@ -46,11 +46,11 @@ class Pair(NamedTuple):
     """An address, and the DIMM that was named for it.
 
     Attributes:
-        address: In bytes, or a PFN.
+        address: Physical address in bytes, or a PFN.
         label: The DIMM's label, printable; empty where only the handle is known.
-        handle: The handle of its type 17 in SMBIOS, None where nothing gives it.
+        handle: Handle of its SMBIOS structure of type 17, None where it is not known.
         confidence: ``decoded`` or ``firmware``.
-        paged: Whether it is a PFN: of the machine's page size, which EDAC's lines do not tell.
+        paged: Whether the address is a PFN: EDAC's lines do not record the page size.
     """
 
     address: int
@@ -64,10 +64,10 @@ class Device(NamedTuple):
     """A DIMM by SMBIOS, type 17.
 
     Attributes:
-        handle: Its handle.
-        locator: ``DIMM_A1``.
-        bank: Its bank locator.
-        serial: Its serial number, None where there is none of its own.
+        handle: Handle of the structure.
+        locator: Device locator, ``DIMM_A1``.
+        bank: Bank locator.
+        serial: Serial number, None where the DIMM has none, or shares it with another.
         size: Bytes, None where it is not known.
     """
 
@@ -84,8 +84,8 @@ class Mapped(NamedTuple):
     Attributes:
         start: First byte.
         end: Last byte, inclusive.
-        device: Handle of its type 17.
-        interleaved: Whether it shares them with others, or may.
+        device: Handle of the DIMM's type 17.
+        interleaved: Whether the DIMM shares these addresses with others, or may.
     """
 
     start: int
@@ -118,7 +118,7 @@ class Dimms:
         pairs: Addresses and the DIMMs named for them.
         devices: The DIMMs by SMBIOS.
         mapped: Their addresses by SMBIOS.
-        nodes: Ranges of nodes.
+        nodes: Ranges of NUMA nodes.
     """
 
     pairs: list[Pair] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Dimms:
         return bool(self.pairs or self.mapped or self.nodes)
 
     def joined(self, other: Dimms) -> Dimms:
-        """Return what both say."""
+        """Return what both say; a pair that both have is kept once."""
         return Dimms(
             list(dict.fromkeys(self.pairs + other.pairs)),
             self.devices + other.devices,
@@ -141,7 +141,7 @@ class Dimms:
     def places(
         self, pfns: PfnSet, page_size: int, ram: Sequence[tuple[int, int]] | None
     ) -> Iterator[Run]:
-        """Yield where the pages of a set are, ascending; together they are the set.
+        """Yield runs of pages at one place, ascending; together they are the set.
 
         Args:
             pfns: The pages.
@@ -155,7 +155,7 @@ class Dimms:
             yield from marks.cut(first, last)
 
     def _decoded(self, shift: int) -> dict[int, Place]:
-        """Return the DIMM of each page for which one was named, and no other."""
+        """Return the place of each page for which a DIMM was named; unknown if several were."""
         named: dict[int, dict[Confidence, set[Place]]] = {}
         devices = _Devices(self.devices)
         for pair in self.pairs:
@@ -169,7 +169,7 @@ class Dimms:
         return found
 
     def _ranges(self, shift: int, ram: Sequence[tuple[int, int]] | None) -> list[Run]:
-        """Return the ranges of DIMMs that are beyond doubt, in pages."""
+        """Return the page ranges of DIMMs that are not interleaved; none if the map disagrees."""
         if ram is None or not ram or not self._agrees(ram):
             return []
         devices = {d.handle: d for d in self.devices}
@@ -183,10 +183,10 @@ class Dimms:
         return runs
 
     def _agrees(self, ram: Sequence[tuple[int, int]]) -> bool:
-        """Tell whether SMBIOS's ranges and the map tell of the same memory.
+        """Tell whether SMBIOS's ranges and the map describe the same memory.
 
-        Each range belongs to a known DIMM and is as large as that, none overlap, and all RAM is in
-        them: a board that ignores the hole below 4 GiB has RAM above its last range.
+        The ranges of each DIMM must be as large as the DIMM, none may overlap, and all RAM must be
+        in them: where SMBIOS ignores the hole below 4 GiB, there is RAM above its last range.
         """
         sizes = {d.handle: d.size for d in self.devices if d.locator}
         totals: dict[int, int] = {}
@@ -212,7 +212,7 @@ class _Devices:
                 self._by_label.setdefault(label, []).append(device)
 
     def place(self, pair: Pair) -> Place:
-        """Return where the page of a pair is."""
+        """Return the place of the page of a pair."""
         if pair.handle is not None:
             known = self._by_handle.get(pair.handle, [])
         else:
@@ -250,7 +250,7 @@ class _Marks:
         )
 
     def cut(self, first: int, last: int) -> Iterator[Run]:
-        """Yield the runs of the pages between ``first`` and ``last``."""
+        """Yield the runs of the pages ``first`` to ``last``, inclusive."""
         at, held = first, self._at(first)
         edge = bisect_right(self._edges, first)
         while edge < len(self._edges) and self._edges[edge] <= last:

@@ -1,4 +1,4 @@
-"""Reads what says which DIMM a page is on: logs, rasdaemon's databases, listings of dmidecode."""
+"""Reads what names DIMMs and nodes: logs, rasdaemon's databases, listings of dmidecode."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sqlite import Database
     from hwpkho.memmap.view.regions import Regions
 
-#: Forms of lists that may say it themselves.
+#: Forms of lists of bad pages that may name DIMMs themselves.
 FORMS = frozenset(("kernel-log", "rasdaemon-db", "rasdaemon-log", "tracepoint"))
 _SQLITE = b"SQLite format 3\0"
-#: A listing of a machine with a thousand DIMMs has half a MiB.
+#: Bytes of a listing, at most; that of a machine with a thousand DIMMs has half a MiB.
 _MAX_LISTING = 1 << 24
-#: One of these is in everything that tells.
-_TELLS = (b"SRAT: Node ", b"[Hardware Error]", b"EDAC ", b"(mc:", b", DMI type 17, ")
+#: Every log or listing that names a DIMM or a node has one of these.
+_WORDS = (b"SRAT: Node ", b"[Hardware Error]", b"EDAC ", b"(mc:", b", DMI type 17, ")
 
 
 def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
-    """Return what files say of a machine's DIMMs.
+    """Return what files say about a machine's DIMMs.
 
     Args:
         paths: Logs, databases of rasdaemon, listings of dmidecode, of one machine.
-        sure: Whether each must say something; else one that says nothing is passed over.
+        sure: Whether each file must name a DIMM or a node; if not, one that does not is skipped.
 
-    Raises InputError where one cannot be read, or says nothing and must.
+    Raises InputError where a file cannot be read, or names none although it must.
     """
     found = Dimms()
     for path in paths:
@@ -44,7 +44,7 @@ def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
             head = bytes(file.read(0, 1 << 16))
             if head.startswith(_SQLITE):
                 _database(file, found)
-            elif sure or _tells(file):
+            elif sure or _may_name(file):
                 _text(file, found)
             if sure and _count(found) == before:
                 raise InputError(
@@ -56,7 +56,10 @@ def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
 
 
 def ram_of(regions: Regions | None) -> list[tuple[int, int]] | None:
-    """Return what a map calls RAM, for :meth:`Dimms.places`; None without a map."""
+    """Return what a map calls RAM, for :meth:`Dimms.places`; None without a map.
+
+    ``(start, end)`` in bytes, ends inclusive, ascending.
+    """
     if regions is None:
         return None
     ram = union((r.start, r.end + 1) for r in regions.regions if r.kind in ("ram", "in-use"))
@@ -67,11 +70,11 @@ def _count(found: Dimms) -> int:
     return len(found.pairs) + len(found.devices) + len(found.mapped) + len(found.nodes)
 
 
-def _tells(file: FileBytes) -> bool:
-    """Tell whether a file has what a log that tells anything has."""
+def _may_name(file: FileBytes) -> bool:
+    """Tell whether a file may name a DIMM or a node: whether it has one of the words."""
     with_overlap = range(0, file.size, 1 << 20)
     return any(
-        any(word in block for word in _TELLS)
+        any(word in block for word in _WORDS)
         for block in (bytes(file.read(at, (1 << 20) + 32)) for at in with_overlap)
     )
 
@@ -111,7 +114,7 @@ def _mc_events(database: Database, found: Dimms) -> None:
     for label, address, grain in database.rows("mc_event", ("label", "address", "grain")):
         if not isinstance(label, str) or not isinstance(address, int) or address == 0:
             continue
-        # The tracepoint's grain_bits: an error known to more than a page is on none for sure.
+        # grain is the tracepoint's grain_bits: above 12, 4 KiB, the page is uncertain.
         if isinstance(grain, int) and grain > 12:
             continue
         plain = lines.label_of(label)

@@ -16,7 +16,7 @@ from hwpkho.dimms.model import Device, Mapped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A machine has at most some hundred.
+#: Structures that are read, at most; a machine has some hundred.
 _MAX = 1 << 14
 _HANDLE = re.compile(
     r"^Handle 0x([0-9A-Fa-f]{1,4}), DMI type (17|20), [0-9]{1,3} bytes", re.MULTILINE
@@ -34,7 +34,10 @@ _NO_SERIAL = re.compile(
 
 
 def read(text: str) -> tuple[list[Device], list[Mapped]]:
-    """Return the devices and their addresses that a listing of dmidecode has."""
+    """Return the DIMMs of a listing of dmidecode, and their addresses.
+
+    A serial number that several of them have is no one's.
+    """
     devices: list[Device] = []
     mapped: list[Mapped] = []
     for handle, kind, fields in _structures(text):
@@ -48,7 +51,7 @@ def read(text: str) -> tuple[list[Device], list[Mapped]]:
 
 
 def is_listing(head: str) -> bool:
-    """Tell whether a text has structures of dmidecode."""
+    """Tell whether a text is a listing of dmidecode: it has the head of a structure."""
     return bool(re.search(r"^Handle 0x[0-9A-Fa-f]{1,4}, DMI type [0-9]{1,3}, ", head, re.MULTILINE))
 
 

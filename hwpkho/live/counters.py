@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 _CORRUPTED = re.compile(r"^HardwareCorrupted:[ \t]*([0-9]{1,18}) kB[ \t\r]*$", re.MULTILINE)
 _BLOCK = re.compile(r"memory([0-9]{1,9})")
-#: Blocks that are looked at: 128 TiB in blocks of 128 MiB.
+#: Blocks that are looked at, at most: 128 TiB in blocks of 128 MiB.
 _MAX_BLOCKS = 1 << 20
 _NODE = re.compile(r"node([0-9]{1,5})")
-#: Nodes that are looked at: MAX_NUMNODES of the largest kernels.
+#: Nodes that are looked at, at most: MAX_NUMNODES of the largest kernels.
 _MAX_NODES = 1 << 10
 _MAX_NUMBER = 64
-#: The files of a node's ``memory_failure``; ``total`` counts what the others divide.
+#: The files of a node's ``memory_failure``; ``total`` is the sum of the others.
 RESULTS = ("total", "ignored", "failed", "delayed", "recovered")
 
 
 class NodeFailures(NamedTuple):
-    """What memory_failure() did on one node since boot, pages.
+    """How memory_failure() ended on one node since boot, in pages.
 
     Attributes:
         node: Its number.
@@ -47,12 +47,15 @@ def corrupted(meminfo: str) -> int | None:
 
 
 def is_meminfo(text: str) -> bool:
-    """Tell whether a text is one of /proc/meminfo, whatever the kernel counts."""
+    """Tell whether a text is that of /proc/meminfo, with HardwareCorrupted or without."""
     return text.startswith("MemTotal:")
 
 
 def nodes(root: Path) -> list[NodeFailures]:
-    """Return the counters of every node below ``root``, ascending; empty where there are none."""
+    """Return the counters of every node, ascending; empty where there are none.
+
+    ``root`` is the folder that stands for ``/``.
+    """
     found = []
     for number, folder in _nodes(root):
         counts = {}
@@ -77,7 +80,7 @@ def _nodes(root: Path) -> Iterator[tuple[int, Path]]:
 
 
 def blocks(root: Path) -> list[tuple[int, int, int]]:
-    """Return the memory blocks of nodes: node, start and end (exclusive) in bytes, ascending.
+    """Return the memory blocks of nodes: node, start and end (exclusive, bytes), by start.
 
     Empty where the kernel does not show them (CONFIG_MEMORY_HOTPLUG). Source:
     Documentation/admin-guide/mm/memory-hotplug.rst; block_size_bytes is in hex.

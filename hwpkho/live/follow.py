@@ -1,10 +1,10 @@
 """Follows a kernel log: /dev/kmsg, or lines that come through a pipe.
 
-A thread reads, so that nothing is lost while somebody works on what was read before. It stops
-reading when much is waiting: of a pipe the writer waits then, /dev/kmsg says what it overwrote.
+A thread reads ahead, so that nothing is lost while the caller works on earlier lines. It pauses
+when much is waiting: then a pipe's writer waits, and /dev/kmsg overwrites records and reports it.
 
-Source: Documentation/ABI/testing/dev-kmsg; kernel/printk/printk.c (devkmsg_read): a read gives one
-record, EPIPE where records were overwritten, and the sequence numbers tell how many.
+Source: Documentation/ABI/testing/dev-kmsg; kernel/printk/printk.c (devkmsg_read): a read returns
+one record, or fails with EPIPE where records were overwritten; sequence numbers show how many.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
 
 KMSG = "/dev/kmsg"
 STDIN = "-"
-#: A record of /dev/kmsg, or a piece of a pipe, bytes.
+#: Bytes of one read: a record of /dev/kmsg, or a piece of another log.
 _RECORD, _PIECE = 1 << 13, 1 << 16
-#: So much may wait to be worked on, bytes.
+#: Bytes that may wait for the caller before the thread pauses.
 _MAX_WAITING = 4 << 20
-#: So much is given at once: what is made of it takes many times as much memory.
+#: Bytes after which wait() returns: working on them takes many times as much memory.
 _AT_ONCE = 1 << 18
-#: After all that was there has been read: how long more of a burst may gather, seconds.
+#: Seconds between two looks at the log, so that more of a burst gathers.
 _GATHER = 0.01
-#: So long a thread waits before it looks whether it is to end, milliseconds.
+#: Milliseconds after which a waiting thread checks whether it is to end.
 _LOOK = 100
 
 
 class Follower:
-    """Yields what a log gets, as it gets it.
+    """Reads what is added to a log, as it is added; a context manager.
 
     Attributes:
-        overwritten: How often /dev/kmsg said that records were lost, since somebody asked.
+        name: The log, printable.
+        overwritten: How often /dev/kmsg reported that it had overwritten records.
     """
 
     def __init__(self, path: str) -> None:
@@ -68,7 +69,7 @@ class Follower:
             os.lseek(self._fd, 0, os.SEEK_END)
         self._regular = stat.S_ISREG(mode)
         self._items: SimpleQueue[bytes | None] = SimpleQueue()
-        # Each is counted up by one thread alone: a sum that both change loses one's changes.
+        # Each is changed by one thread only: a number that both change would lose updates.
         self._read_bytes, self._given_bytes = 0, 0
         self._stopped = False
         self._error: OSError | None = None
@@ -86,23 +87,24 @@ class Follower:
         trace: TracebackType | None,
     ) -> None:
         self._stopped = True
-        # One that runs when the interpreter ends is ended by what a small system may lack.
+        # A thread that outlives the interpreter is ended by pthread_exit(), which needs libgcc_s:
+        # a small system may lack it.
         self._thread.join(2.0)
         if not self._thread.is_alive():
             os.close(self._fd)
 
     @property
     def waiting(self) -> int:
-        """How many bytes were read and not given yet."""
+        """How many bytes were read and not returned yet."""
         return self._read_bytes - self._given_bytes
 
     def stop(self) -> None:
-        """End; may be called by a signal handler. What was read before is still given."""
+        """End; a signal handler may call it. :meth:`wait` still returns what was read before."""
         self._stopped = True
         self._items.put(None)
 
     def wait(self, seconds: float) -> tuple[bytes, bool]:
-        """Return what was read, waiting up to ``seconds`` for it, and whether that was the end.
+        """Return what was read, waiting up to ``seconds`` for it, and whether the log has ended.
 
         Raises InputError where reading fails.
         """

@@ -1,7 +1,8 @@
-"""New bad pages in a kernel log that goes on: each once, in bounded memory.
+"""Finds new bad pages in a kernel log that grows: each once, in bounded memory.
 
-What a kernel says most is found by one expression; the rest is left to the readers of all logs,
-which take minutes of a log at once: they get some lines again that stood above.
+One expression finds the messages that a kernel writes most. The rest goes to the readers of whole
+logs (:mod:`hwpkho.badpages.logs`), which need context: with each piece they get again the last
+lines before it.
 """
 
 from __future__ import annotations
@@ -25,26 +26,26 @@ _PLAIN = re.compile(
     rb"|already hardware poisoned)\n",
     re.MULTILINE,
 )
-#: Where one of these stands the order counts, and the readers of all logs know it.
+#: With one of these in a piece the order of messages matters, which the readers of logs respect.
 _ORDERED = re.compile(rb"npoison|non struct page|Linux version ")
 #: A record as /dev/kmsg has it: priority, sequence number, microseconds, flags.
 _RECORD = re.compile(rb"^[0-9]{1,4},([0-9]{1,18}),([0-9]{1,18}),[^;\n]{0,64};", re.MULTILINE)
-#: Its fields for programs, a line each.
+#: The fields below its text (SUBSYSTEM=, DEVICE=), a line each.
 _FIELD = re.compile(rb"^ [A-Z_]{1,32}=[^\n]*\n", re.MULTILINE)
 _UNPOISONED = re.compile(rb"(?:Unpoison|MCE):(?:%s)" % WELL.encode(), re.IGNORECASE)
-#: Of these a page that nobody knew to be bad is no news.
+#: The kernel says so of a page that was not bad: news only where hwpkho takes it for bad.
 _ALREADY = b"already unpoisoned"
 _LOST = re.compile(
     rb"\*\* *([0-9]{1,9}) printk messages dropped \*\*|Missed ([0-9]{1,9}) kernel messages"
     rb"|\b([0-9]{1,9}) messages lost\b"
 )
-#: Lines that are shown to the readers again: a record of an error has no more.
+#: Lines that the readers get again: the record of an error has no more.
 _AGAIN = 48
 #: A line longer than that is cut: no kernel writes one.
 _MAX_LINE = 1 << 16
-#: Pages of one mention that are told one by one.
+#: A mention of more pages counts as one run, not page by page.
 MAX_SINGLE = 1 << 12
-#: Blocks of pages of which somebody said something: 64 MiB of bits, for bad pages all over 2 TiB.
+#: Blocks that a set of pages keeps: 64 MiB of bits, for bad pages all over 2 TiB; bits of a block.
 _MAX_BLOCKS, _BLOCK_BITS = 1 << 14, 15
 
 
@@ -55,7 +56,7 @@ class Named(NamedTuple):
         first: First PFN.
         last: Last PFN, inclusive; more than the first only of a run of more than ``MAX_SINGLE``.
         kind: What is known about it.
-        when: ISO 8601, or ``boot+SECONDS``; None where the log does not tell.
+        when: ISO 8601, or ``boot+SECONDS``; None where the log has no time.
     """
 
     first: int
@@ -65,12 +66,12 @@ class Named(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a stretch of a log says.
+    """What a piece of a log reports.
 
     Attributes:
         pages: New bad pages.
-        unpoisoned: Pages that were put back into use.
-        missed: Records that it lost, as far as somebody counted; None for none.
+        unpoisoned: PFNs that were put back into use.
+        missed: How many records the log lost, as far as it counts them; None for none.
         unclear: Messages about errors that name no page.
     """
 
@@ -81,13 +82,13 @@ class Found(NamedTuple):
 
 
 class Pages:
-    """A set of PFNs, a bit for each: of many places the oldest are forgotten."""
+    """A set of PFNs in blocks of bits; where these get too many, the oldest is forgotten."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, bytearray] = {}
 
     def add(self, pfn: int) -> bool:
-        """Add a page; return whether it is new."""
+        """Add a PFN; return whether it is new."""
         block = self._blocks.get(pfn >> _BLOCK_BITS)
         if block is None:
             if len(self._blocks) >= _MAX_BLOCKS:
@@ -99,7 +100,7 @@ class Pages:
         return new
 
     def discard(self, pfn: int) -> None:
-        """Take a page out."""
+        """Take a PFN out, if it is there."""
         if pfn in self:
             self._blocks[pfn >> _BLOCK_BITS][pfn >> 3 & (1 << _BLOCK_BITS - 3) - 1] ^= 1 << (
                 pfn & 7
@@ -116,7 +117,7 @@ class LogEvents:
 
     Args:
         page_size: Of the kernel, bytes; messages that name addresses need it.
-        known: Runs of pages that are bad already.
+        known: Runs of pages that are known to be bad: first and last PFN, inclusive.
     """
 
     def __init__(self, page_size: int | None, known: Iterable[tuple[int, int]] = ()) -> None:
@@ -130,11 +131,17 @@ class LogEvents:
             self.learn(first, last)
 
     def learn(self, first: int, last: int) -> list[Named]:
-        """Note pages that are bad, by what else than the log shows it; return the new ones."""
+        """Note that the PFNs ``first`` to ``last`` (inclusive) are bad; return the new ones.
+
+        This is for pages that something else than the log shows to be bad.
+        """
         return list(self._new(first, last, "poisoned", None))
 
     def feed(self, piece: bytes, *, ended: bool = False) -> Found:
-        """Take the next piece of the log; a line that is not whole waits for the next one."""
+        """Take the next piece of the log and return what it reports.
+
+        The rest of a line waits for the next piece, unless the log has ``ended``.
+        """
         text = self._rest + piece
         end = len(text) if ended else text.rfind(b"\n") + 1
         text, self._rest = text[:end], text[end:][:_MAX_LINE]
@@ -180,7 +187,7 @@ class LogEvents:
         return _FIELD.sub(b"", text), missed or None
 
     def _read(self, text: bytes, pages: list[Named]) -> tuple[str, ...]:
-        """Read what the readers of all logs know; return messages that name no page."""
+        """Add what the readers of whole logs find to ``pages``; return messages without a page."""
         lines = self._above.count(b"\n")
         whole = self._above + text
         self._above = b"".join(whole[-_MAX_LINE:].splitlines(keepends=True)[-_AGAIN:])

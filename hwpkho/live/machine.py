@@ -46,10 +46,11 @@ class Live:
     def __init__(
         self, root: Path = Path("/"), page_size: int | None = None, *, kho: bool = True
     ) -> None:
-        """Look at the kernel whose file systems are below ``root``; ``kho``: it must have one.
+        """Look at the kernel whose file systems are below ``root``.
 
-        Raises InputError with the reason where nothing can be captured: no permission, no KHO,
-        or none of its debugfs.
+        ``page_size`` (bytes) takes the place of the kernel's own. Unless ``kho`` is False, raises
+        InputError with the reason where nothing can be captured: no permission, no KHO, or no
+        debugfs of KHO.
         """
         self._root = root
         self.release = os.uname().release
@@ -89,11 +90,14 @@ class Live:
         )
 
     def copies(self) -> list[DebugfsCopy]:
-        """Return what debugfs shows."""
+        """Return the copies of KHO's structures that debugfs has."""
         return copies.read_debugfs(self._kho)
 
     def memory(self) -> Source:
-        """Return physical memory: /proc/kcore, else /dev/mem; InputError with both reasons."""
+        """Return physical memory: /proc/kcore, else /dev/mem.
+
+        Raises InputError with both reasons where neither can be read.
+        """
         reasons = []
         for name, opened in (("proc/kcore", self._kcore), ("dev/mem", self._devmem)):
             try:
@@ -142,7 +146,7 @@ class Live:
         return None
 
     def _device_tree(self) -> BootHandover | None:
-        """Of a device tree: both properties are two cells of address and two of size."""
+        """Return what /chosen has; each property is two cells of address and two of size."""
         chosen = self._root / "proc/device-tree/chosen"
         values: Sequence[bytes] = [
             opening.small(str(path), _MAX_TEXT)

@@ -1,8 +1,8 @@
-"""The memory of a large running machine, of which only a few pages are searched.
+"""The memory of a running machine, of which only a few pages are searched.
 
-A search of all memory takes minutes for a TiB. What is looked for lies where the running kernel
-says: its debugfs names the tracker, the tracker marks the root FDT. A kernel that took a handover
-over does not show its own root FDT in debugfs; that is in a page without any flag.
+Searching all of it takes minutes for each TiB. The running kernel shows where to look instead: its
+debugfs names the tracker, and the tracker marks the root FDT. The root FDT that this kernel itself
+has received is not in debugfs; it is in a page without any page flag.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
     from hwpkho.images.files import FileBytes
 
-#: Page flags that are read at once, bytes.
+#: Bytes of page flags that are read at once.
 _BLOCK = 1 << 20
-#: Of a magic at the start of a page so many bytes are read.
+#: Bytes at the start of a page that are compared with a magic number.
 _HEAD = 8
 
 
@@ -62,9 +62,10 @@ class Near(Recorder):
 
 
 def marked(source: Source, copies: Iterable[DebugfsCopy], page_size: int) -> list[int]:
-    """Return the single pages that the trackers of ``copies`` mark: the root FDTs are among them.
+    """Return the addresses of the single pages that the trackers of ``copies`` mark.
 
-    ``page_size`` in bytes. Of a tracker that marks thousands the first ones are taken.
+    The root FDTs are among them. ``page_size`` in bytes. Where a tracker marks thousands of pages,
+    only the first thousands count.
     """
     trackers, found = Trackers(source), list[int]()
     for copy in copies:
@@ -74,16 +75,16 @@ def marked(source: Source, copies: Iterable[DebugfsCopy], page_size: int) -> lis
                 continue
             walk = trackers.walk(root.memory_map, page_size, root.version)
         except InputError:
-            continue  # whoever reads the handover says so
+            continue  # reading the handover reports that
         if walk.listed:
             found += single_pages(walk.preserved, root.memory_map)
     return found
 
 
 def device_trees(source: Source, flags: FileBytes, page_size: int) -> Iterator[int]:
-    """Yield the pages of ``source`` that begin like a device tree and have no page flag.
+    """Yield the addresses of pages that begin like a device tree and have no page flag.
 
-    ``flags`` are those of /proc/kpageflags, ``page_size`` is in bytes.
+    ``flags`` is /proc/kpageflags, ``page_size`` in bytes.
     """
     for start, size in source.extents():
         begin, stop = start // page_size * FLAGS_WORD, (start + size) // page_size * FLAGS_WORD

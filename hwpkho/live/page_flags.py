@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hwpkho.images.files import FileBytes
 
-#: What is read at once, bytes: 1 MiB stays in a processor's cache.
+#: Bytes that are read at once: 1 MiB stays in a processor's cache.
 _BLOCK = 1 << 20
 #: Runs of bad pages, and bad huge pages, that a machine may have.
 MAX_RUNS = 1 << 21
@@ -43,7 +43,9 @@ class PageFlags(NamedTuple):
 
 
 def read(file: FileBytes, frames: Iterable[tuple[int, int]] | None = None) -> PageFlags:
-    """Read the flags of ``frames``, first and last PFN (inclusive) of ranges; None: of all.
+    """Return which of ``frames`` have KPF_HWPOISON; ``file`` is /proc/kpageflags or a copy.
+
+    ``frames`` are ranges, first and last PFN (inclusive); None: all.
 
     Raises InputError where the file ends within a word, has no word at all, bits beside the flag
     that no kernel has, or more runs of bad pages than a machine has.
@@ -88,7 +90,7 @@ def _ranges(file: FileBytes, frames: Iterable[tuple[int, int]] | None) -> Iterat
 
 
 def _blocks(file: FileBytes, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and bytes of whole words."""
+    """Yield ``(offset, bytes)`` of the file: whole words, in blocks."""
     for start, end in ranges:
         for at in range(start - start % WORD, end, _BLOCK):
             yield at, bytes(file.read(at, min(_BLOCK, end + -end % WORD - at)))

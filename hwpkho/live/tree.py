@@ -1,6 +1,6 @@
 """The files of a running kernel below ``/``, or of a copied tree of /proc and /sys.
 
-A copied tree is what a user made of the machine's own files, or a sosreport. Nothing outside it is
+A copied tree is one that a user copied from the machine, or a sosreport. Nothing outside it is
 read; its links are followed inside it.
 """
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_TEXT = 1 << 20
-#: The symbols of a kernel are 10 to 30 MB.
+#: Bytes of /proc/kallsyms that are read; a kernel's symbols are 10 to 30 MB.
 _MAX_SYMBOLS = 1 << 26
 _AT_PAGESZ = 6
 _OFF = re.compile(r"(?:^|\s)kho=(?:off|0|n|no|false|N)(?:\s|$)")
 _UNAME = re.compile(r"\b(x86_64|aarch64)\b")
-#: The end of the kernel's text, which every kernel's symbols have behind its functions.
+#: The symbol at the end of the kernel's text, behind all its functions.
 _LAST_SYMBOL = " _etext\n"
 _KEXEC_SECTION = re.compile(
     r"^# Kexec and crash features$(.*?)^# end of Kexec and crash features$",
@@ -42,11 +42,11 @@ class Kho(NamedTuple):
     """What the tree shows of KHO.
 
     Attributes:
-        folder: The debugfs folder, None where there is none.
+        folder: The debugfs folder of KHO, None where there is none.
         absent: Why the kernel has no handover; None where it has one, or may.
-        sure: Whether that is beyond doubt: a copied debugfs may lack what the machine's has.
-        unseen: Why nothing can be told, None where something can.
-        denied: Whether that is for lack of permission: somebody else may see it.
+        unseen: Why it is unknown whether it has one; None where it is known.
+        denied: Whether it is unknown for lack of permission: root may see it.
+        sure: Whether ``absent`` is certain: a copied debugfs may lack what the machine's has.
     """
 
     folder: Path | None = None
@@ -92,7 +92,7 @@ class Tree:
             yield
 
     def path(self, name: str) -> str:
-        """Return the path of a file of the tree, ``proc/iomem``."""
+        """Return the path of a file of the tree; ``name`` is, for example, ``proc/iomem``."""
         return str(self.root / name)
 
     def has(self, name: str) -> bool:
@@ -100,14 +100,17 @@ class Tree:
         return os.path.lexists(self.path(name))
 
     def text(self, name: str, limit: int = _MAX_TEXT) -> str:
-        """Return a text file. Raises InputError where it cannot be read or is longer."""
+        """Return a text file of up to ``limit`` bytes.
+
+        Raises InputError where it cannot be read or is longer.
+        """
         data = opening.small(self.path(name), limit)
         if len(data) > limit:
             raise InputError(f"{printable(self.path(name))}: more than {limit} bytes")
         return data.decode("ascii", "replace")
 
     def word(self, name: str) -> str | None:
-        """Return the one line of a file, None where there is no such file or it cannot be read."""
+        """Return a short file's text, stripped; None where it is empty or cannot be read."""
         try:
             return self.text(name, 4096).strip() or None
         except InputError:
@@ -115,7 +118,7 @@ class Tree:
 
     @property
     def release(self) -> str | None:
-        """The running kernel's release, printable; None where the tree does not tell."""
+        """The running kernel's release, printable; None where the tree does not record it."""
         found = self.word("proc/sys/kernel/osrelease")
         if found is None and (version := self.word("proc/version")):
             words = version.split()
@@ -126,13 +129,13 @@ class Tree:
 
     @property
     def boot_id(self) -> str | None:
-        """What tells one boot from another, None where the tree does not have it."""
+        """The random id that the kernel gave this boot, None where the tree does not have it."""
         found = self.word("proc/sys/kernel/random/boot_id")
         return found if found and re.fullmatch(r"[0-9a-f-]{32,36}", found) else None
 
     @property
     def arch(self) -> str | None:
-        """The architecture, None where no file of the tree tells it."""
+        """The architecture, None where no file of the tree records it."""
         if not self.copied:
             found = known(by_machine(os.uname().machine))
             return found.name if found else None
@@ -144,7 +147,7 @@ class Tree:
 
     @property
     def kernel_loaded(self) -> bool | None:
-        """Whether a kernel is loaded that kexec would boot, None where nothing tells."""
+        """Whether a kernel is loaded for kexec, None where the tree does not show it."""
         for name in ("sys/kernel/kexec/loaded", "sys/kernel/kexec_loaded"):
             found = self.word(name)
             if found in ("0", "1"):
@@ -153,7 +156,7 @@ class Tree:
 
     @property
     def in_container(self) -> bool:
-        """Whether the files are those that a container shows."""
+        """Whether this is the file system of a container."""
         marks = (".dockerenv", "run/.containerenv", "run/systemd/container")
         return any(self.has(name) for name in marks)
 
@@ -162,9 +165,7 @@ class Tree:
         return next((self.path(x) for x in _LOGS if self.copied and self.has(x)), None)
 
     def page_size(self) -> int | None:
-        """Return the kernel's page size (bytes) as the running kernel, or a copied auxiliary
-        vector, tells it.
-        """
+        """Return the kernel's page size, bytes; None where a copy has no auxiliary vector."""
         if not self.copied:
             return os.sysconf("SC_PAGE_SIZE")
         for name in ("proc/self/auxv", "proc/1/auxv"):
@@ -207,16 +208,19 @@ class Tree:
         return self._by_symbols(None)
 
     def _found(self, folder: Path) -> Kho:
-        """Kernels up to 6.18 write the tree of their handover when they are told to."""
+        """Return what a debugfs folder shows.
+
+        Kernels up to 6.18 write their root FDT only when a user asks them to finalize it.
+        """
         state = self.word(str((folder / "out" / "finalize").relative_to(self.root)))
         if state == "0":
             return Kho(unseen=f"{printable(str(folder))}: the handover is not finalized yet")
         return Kho(folder)
 
     def _by_symbols(self, unseen: str | None) -> Kho:
-        """Return what the kernel's symbols say where debugfs shows no handover.
+        """Return what the kernel's symbols show of KHO, where debugfs shows no handover.
 
-        ``unseen`` is why debugfs itself shows nothing; None where it does, but has no kho.
+        ``unseen`` says why debugfs cannot be seen; None where it can, and has no kho.
         """
         without = Kho(absent="it is built without CONFIG_KEXEC_HANDOVER")
         if self._built_without():
@@ -225,7 +229,7 @@ class Tree:
             symbols = self.text("proc/kallsyms", _MAX_SYMBOLS)
         except InputError:
             symbols = ""
-        # A copy that was cut lacks its last symbols, too.
+        # A copy without its last symbols was cut off: that a symbol is missing proves nothing.
         symbols = symbols if _LAST_SYMBOL in symbols else ""
         if symbols and " kho_is_enabled" not in symbols:
             return without
@@ -240,7 +244,7 @@ class Tree:
 
     def _built_without(self) -> bool:
         """Tell whether the kernel's configuration is there and has no KHO."""
-        names = ["proc/config.gz"]  # what is compressed is unpacked as it is read
+        names = ["proc/config.gz"]  # opening.small() unpacks it
         if self.release and "/" not in self.release:
             names.append(f"boot/config-{self.release}")
         texts: list[str] = []
@@ -252,7 +256,7 @@ class Tree:
 
 
 def _unpacked(root: Path) -> Path:
-    """Return the tree, also where it is the only folder in what a report was unpacked into."""
+    """Return ``root``, or its only folder where that is the tree, as in an unpacked report."""
     try:
         inside = [p for p in root.iterdir() if p.is_dir() and not p.is_symlink()]
     except OSError:

@@ -19,7 +19,7 @@ SCHEMA = "hwpkho.config/1"
 
 
 def document(file: File | None, settings: Sequence[Setting]) -> str:
-    """Return the JSON document."""
+    """Return ``hwpkho.config/1``; ``file`` is None if no hwpkho.toml was found."""
     return jsondoc.dump(SCHEMA, _body(file, settings))
 
 
@@ -42,7 +42,7 @@ def _body(file: File | None, settings: Sequence[Setting]) -> dict[str, Any]:
 def text(
     file: File | None, settings: Sequence[Setting], *, every: bool, screen: Screen | None = None
 ) -> Iterator[str]:
-    """Yield a line for each setting that is no default, or with ``every`` for each."""
+    """Yield a line for each setting that is not a default, or with ``every`` for all of them."""
     screen = screen or Screen()
     named = file.path if file else "none: no hwpkho.toml here or above"
     yield from fold(named, screen.prose, "file  ")
@@ -58,7 +58,7 @@ def text(
 
 
 def _named(settings: Sequence[Setting]) -> dict[str, Setting]:
-    """Return settings by name: by the key alone where it is the same for every command."""
+    """Return settings by name: ``key`` if all commands that have it agree, else ``command.key``."""
     by_key: dict[str, list[Setting]] = {}
     for s in settings:
         by_key.setdefault(s.offer.key, []).append(s)
@@ -70,5 +70,5 @@ def _named(settings: Sequence[Setting]) -> dict[str, Setting]:
 
 
 def _value(value: Any) -> str:
-    """Return a value as TOML has it; nothing is a dash."""
+    """Return a value as JSON, printable; None is a dash."""
     return "-" if value is None else printable(json.dumps(value, ensure_ascii=False))

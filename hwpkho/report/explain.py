@@ -36,7 +36,7 @@ FAMILIES = {
 
 
 def text(codes: Sequence[Code], screen: Screen | None = None) -> str:
-    """Return one code in full, or a line for each of several."""
+    """Return the text on one code in full, or of several codes a line each, by family."""
     screen = screen or Screen()
     if screen.detail < 0:
         return "".join(f"{_head(code, screen)}\n" for code in codes)

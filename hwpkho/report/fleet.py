@@ -1,4 +1,4 @@
-"""fleet: what was added, and answers: a table for people, JSON, CSV."""
+"""fleet add: a progress bar, and what was added, for people and as ``hwpkho.fleet-add/1``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ ADDED_SCHEMA = "hwpkho.fleet-add/1"
 
 
 def watched(done: Generator[Added], about: int, *, quiet: bool = False) -> Added:
-    """Run ``done`` to its end, with a bar on a terminal, and return the last of it."""
-    with closing(done):  # no process outlives it
+    """Run ``done`` to its end and return its last item.
+
+    A progress bar up to ``about`` cases is drawn on standard error if that is a terminal.
+    """
+    with closing(done):  # an exception here must end the worker processes, too
         return _watched(done, about, quiet=quiet)
 
 
@@ -51,7 +54,7 @@ def _watched(done: Iterator[Added], about: int, *, quiet: bool) -> Added:
 
 
 def remarks(done: Added) -> Iterator[str]:
-    """Yield what a user should know of what was added, one line each."""
+    """Yield a warning a line: cases not judged, with a bad host or time, or without a time."""
     if done.not_judged:
         yield f"{_count(done.not_judged, 'case')} could not be judged; the rows say why"
         yield from _some(done.errors, done.not_judged)
@@ -72,7 +75,7 @@ def _some(lines: list[str], total: int) -> Iterator[str]:
 
 
 def added(done: Added, screen: Screen | None = None) -> str:
-    """Return the line for people."""
+    """Return how many cases and rows were added, as a line for people."""
     said = (
         f"{_count(done.added, 'case')} added, {done.known} there already; "
         f"{_count(done.pages, 'row')} of pages, {_count(done.findings, 'row')} of findings"

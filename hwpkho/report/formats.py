@@ -1,4 +1,4 @@
-"""formats: the forms of lists, for people, as ``hwpkho.formats/1``, as a table of Markdown."""
+"""formats: the forms of lists, for people, as ``hwpkho.formats/1``, and as a Markdown table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _directions(form: ListFormat) -> tuple[bool, bool]:
 
 
 def body() -> dict[str, Any]:
-    """Return the document's fields."""
+    """Return the fields of ``hwpkho.formats/1``."""
     return {
         "formats": [
             {
@@ -38,7 +38,7 @@ def body() -> dict[str, Any]:
 
 
 def report(screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines of the table; where a line a form is wanted, without what it is."""
+    """Yield the lines of the table; with --quiet without the descriptions."""
     screen = screen or Screen()
     rows = []
     for form in sorted(LIST_FORMATS, key=lambda form: form.name):

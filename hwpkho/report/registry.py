@@ -1,6 +1,6 @@
-"""What to look at rather than read, by command: pages and pictures. A module each, and a line here.
+"""HTML pages and SVG pictures, by command: one module for each, and a line here.
 
-Those of validate, which are of any number of cases, are in validate/registry.py.
+The reports of validate take any number of cases; they are in validate/registry.py.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """How a result came about, and how much of it is wanted.
+    """How a result was made, and how much of it to show.
 
     Attributes:
-        command: The command line, as a shell takes it; printable.
-        inputs: The files that were read, as far as they can be read again.
-        everything: Whether long lists are wanted whole.
+        command: The command line, quoted for a shell; printable.
+        inputs: The files that were read, with size and SHA-256.
+        everything: Whether to show long lists whole.
     """
 
     command: str
@@ -34,18 +34,18 @@ class Report(Protocol):
 
     @property
     def name(self) -> str:
-        """What ``--format`` calls it."""
+        """Its name for ``--format``."""
 
     @property
     def about(self) -> str:
-        """What it is, in a few words, for the documentation."""
+        """A few words on it, for the documentation."""
 
     def pieces(self, result: Any, call: Call, /) -> Iterable[str]:
         """Return the report on what the command found, piece by piece."""
 
 
 def _of(command: str, *names: str) -> Registry[Report]:
-    """Return the registry of a command; each report is a module of that name in its package."""
+    """Return the registry of ``command``; each of ``names`` is a module of its package."""
     return Registry("report", {name: f"hwpkho.report.{command}.{name}:REPORT" for name in names})
 
 

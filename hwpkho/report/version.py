@@ -18,7 +18,7 @@ SCHEMA = "hwpkho.version/1"
 
 
 def document(found: Installation) -> str:
-    """Return the JSON document."""
+    """Return ``hwpkho.version/1``."""
     return jsondoc.dump(SCHEMA, _body(found))
 
 
@@ -76,7 +76,7 @@ def _of_python(found: Found) -> bool:
 
 
 def _how(extra: str, found: Installation) -> str:
-    """Say how to get an extra, which nothing in an archive can hold."""
+    """Return how to get an extra. A zipapp holds none: it uses what its Python has installed."""
     if found.installed == "zipapp":
         projects = [p.part.project for p in found.parts if p.part.extra == extra and p.problem]
         return f"incomplete; {' and '.join(projects)} of this Python would be used"

@@ -19,7 +19,7 @@ SCHEMA = "hwpkho.watch/1"
 
 
 def lines(event: Event, seen: str) -> Iterator[str]:
-    """Yield the lines of an event; ``seen`` is the time, ISO 8601."""
+    """Yield the lines of an event, each ending in a newline; ``seen`` is the time, ISO 8601."""
     if isinstance(event, watch.NewPages):
         yield from _pages(event, seen)
     elif isinstance(event, watch.Unpoisoned):
@@ -38,7 +38,10 @@ def _line(event: str, seen: str, fields: dict[str, object]) -> str:
 
 
 def _pages(event: NewPages, seen: str) -> Iterator[str]:
-    """Yield a line for each page: in a storm what many have in common becomes text once."""
+    """Yield a line for each run of pages.
+
+    In a storm of errors many runs share all but their PFNs and time; that part is encoded once.
+    """
     head = f'{{"schema":"{SCHEMA}","event":"page","seen":"{seen}","pfn":'
     ends: dict[tuple[Ruling | None, Fate | None, str], str] = {}
     for page, ruling, fate in zip(event.pages, event.rulings, event.fates, strict=True):

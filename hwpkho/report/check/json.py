@@ -19,12 +19,12 @@ SCHEMA = "hwpkho.check/1"
 
 
 def pieces(checked: Checked) -> Iterator[str]:
-    """Yield the document."""
+    """Yield ``hwpkho.check/1`` in pieces."""
     return jsondoc.pieces(SCHEMA, body(checked).items())
 
 
 def body(checked: Checked) -> dict[str, Any]:
-    """Return the fields of the document."""
+    """Return the fields of ``hwpkho.check/1``; unknown ones are None."""
     facts, v = checked.facts, checked.validation
     return {
         "status": checked.status,

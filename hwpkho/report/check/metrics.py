@@ -1,8 +1,8 @@
 """check as metrics, in the text format that Prometheus reads.
 
-``hw_`` are metrics of OpenTelemetry's semantic conventions for hardware, with their attributes
-(hw.errors, hw.status; hw.id, hw.type, hw.state); ``hwpkho_`` are ours in their manner. A value that
-is not known has no sample: nothing is 0 that nobody counted.
+Names with ``hw_`` are metrics of OpenTelemetry's semantic conventions for hardware, with their
+attributes (hw.errors, hw.status; hw.id, hw.type, hw.state); names with ``hwpkho_`` are our own, in
+the same style. An unknown value has no sample, so a 0 was always counted.
 
 Source: Prometheus exposition formats, text format 0.0.4; OpenTelemetry semantic conventions,
 hardware metrics.
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hwpkho.commands.check_result import Checked
 
 Kind = Literal["page", "hugetlb", "unlocated"]
-#: What a metric of bad pages calls memory of which nothing tells the node.
+#: ``hw_id`` of memory as a whole, and of bad pages whose node is not known.
 _ALL = "memory"
-#: How memory_failure() ended, as the node's counters have it.
+#: Results of memory_failure(), named as in /sys/devices/system/node/node*/memory_failure/.
 _RESULTS = ("ignored", "failed", "delayed", "recovered")
 
 
@@ -37,10 +37,10 @@ class Metric:
     """A metric and its samples.
 
     Attributes:
-        name: Its name.
+        name: Its name, as Prometheus has it.
         type: ``gauge`` or ``counter``.
-        help: What it counts.
-        samples: Labels and value of each; none where it is not known.
+        help: What it counts: the HELP line.
+        samples: Labels and value of each; empty if the value is not known.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Metric:
 
 
 def text(checked: Checked, now: float) -> Iterator[str]:
-    """Yield the lines; ``now`` is the time of the check, seconds since 1970.
+    """Yield the lines, each ending in a newline; a metric without samples is left out.
 
-    A metric without samples is left out.
+    ``now`` is the time of the check, seconds since 1970.
     """
     for metric in metrics(checked, now):
         if not metric.samples:
@@ -65,7 +65,7 @@ def text(checked: Checked, now: float) -> Iterator[str]:
 
 
 def metrics(checked: Checked, now: float) -> Iterator[Metric]:
-    """Yield every metric; ``now`` as above."""
+    """Yield every metric, also those without samples; ``now`` in seconds since 1970."""
     yield from _check(checked, now)
     yield from _memory(checked)
     yield from _handover(checked)
@@ -154,7 +154,7 @@ def _memory(checked: Checked) -> Iterator[Metric]:
 
 
 def _bad(checked: Checked) -> dict[tuple[Kind, str], int]:
-    """Return how many pages are bad, by kind and node; empty where nobody could look."""
+    """Return how many pages are bad, by kind and node; empty if no page flags could be read."""
     facts = checked.facts
     if facts.flags is None or facts.page_size is None:
         return {}
@@ -247,7 +247,7 @@ def _count(pages: PfnSet | None) -> int | None:
 
 
 def _escaped(label: str) -> str:
-    """Return the value of a label; it is printable already."""
+    """Escape the value of a label (text format 0.0.4)."""
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

@@ -1,6 +1,7 @@
-"""Where metrics go: to standard output, or to a file that node_exporter's textfile collector reads.
+"""Writes metrics to standard output, or to a file for node_exporter's textfile collector.
 
-The collector reads every ``*.prom`` of a folder at any moment: a file takes its place in one step.
+The collector may read any ``*.prom`` of its folder at any moment, so a new file replaces the old
+one by a rename.
 """
 
 from __future__ import annotations
@@ -20,20 +21,26 @@ _HEAD = b"# HELP hwpkho_check_info "
 
 
 def check_place(path: str, *, force: bool, inputs: tuple[str, ...] = ()) -> None:
-    """Raise UsageError where writing to ``path`` would replace an input, or what is not ours."""
+    """Raise UsageError if writing to ``path`` would replace an input or a file that is not ours.
+
+    A file that metrics wrote earlier may be replaced; any other only with ``force``.
+    """
     output.check_input(path, *inputs)
     output.check_file(path, force=force or _ours(path))
 
 
 def write(checked: Checked, path: str, *, force: bool) -> None:
-    """Write the metrics; ``-`` is standard output. Raises as :func:`hwpkho.base.output.file`."""
+    """Write the metrics to ``path``; ``-`` is standard output.
+
+    Raises what :func:`hwpkho.base.output.file` raises.
+    """
     text = "".join(metrics.text(checked, time.time()))
     with output.file(path, force=force or _ours(path)) as out:
         out.write(text.encode())
 
 
 def _ours(path: str) -> bool:
-    """Tell whether a file is one that metrics wrote: the next one takes its place."""
+    """Tell whether ``path`` is a file that metrics wrote earlier, and may replace."""
     if path == output.STDOUT or not Path(path).is_file():
         return False
     try:

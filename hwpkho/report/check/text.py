@@ -1,4 +1,4 @@
-"""check for people: the line that counts, what was looked at, what was not, findings."""
+"""check for people: status and summary, what was looked at, what could not be, findings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STYLES = {"ok": "good", "warning": "warning", "critical": "error", "unknown": "
 
 
 def report(checked: Checked, screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines: the one that counts, then the details."""
+    """Yield the lines: status and summary first, then the details unless --quiet."""
     screen = screen or Screen()
     status = screen.paint(_STYLES[checked.status], checked.status)
     yield from fold(f"{status}: {words.summary(checked)}", screen.prose, "", "  ")
@@ -41,7 +41,7 @@ def report(checked: Checked, screen: Screen | None = None) -> Iterator[str]:
 def details(
     checked: Checked, paint: Paint | None = None, *, routine: bool = False
 ) -> Iterator[str]:
-    """Yield all but the first line; ``routine``: notes of nearly every report, too."""
+    """Yield all lines but the first; with ``routine`` also notes that nearly every report has."""
     paint = paint or Paint()
     yield from _seen(checked)
     yield from _runs(checked)
@@ -115,7 +115,7 @@ def _handover(checked: Checked) -> str:
 
 
 def _runs(checked: Checked) -> Iterator[str]:
-    """Yield the pages that are not simply taken out again."""
+    """Yield the runs of pages that the next kernel will not keep out of use, and forgotten ones."""
     shown = 0
     for first, last, ruling in checked.runs:
         if ruling.verdict in ("replays", "reserved", "retired"):

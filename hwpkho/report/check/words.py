@@ -1,4 +1,4 @@
-"""check: the one line that says it all, and what monitoring plugins print."""
+"""check: its summary in one line, and the line of a monitoring plugin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.check_result import Checked, Fate, Status
     from hwpkho.judging.result import Finding
 
-#: What a monitoring plugin exits with (Monitoring Plugins Development Guidelines).
+#: Exit codes of a monitoring plugin (Monitoring Plugins Development Guidelines).
 NAGIOS: dict[Status, int] = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
 _FATES: dict[Fate, tuple[str, str]] = {
     "replay": ("will be taken out again", "will be taken out again"),
@@ -20,7 +20,7 @@ _FATES: dict[Fate, tuple[str, str]] = {
     "guests": ("lies in guests' memory", "lie in guests' memory"),
     "forgotten": ("will be forgotten", "will be forgotten"),
 }
-#: Names of the numbers, as metrics and the document have them.
+#: Fates as named in ``hwpkho.check/1``, ``hwpkho.watch/1`` and the performance data of --nagios.
 NAMES: dict[Fate, str] = {
     "replay": "will_replay",
     "stay": "stay_in_use",
@@ -35,7 +35,7 @@ def pages(n: int) -> str:
 
 
 def summary(checked: Checked) -> str:
-    """Return the sentence that counts, without its status and without a full stop."""
+    """Return the summary: one line without the status and without a full stop."""
     parts = [_now(checked)]
     since = checked.since
     if since is not None and since.lost is not None:
@@ -52,7 +52,10 @@ def summary(checked: Checked) -> str:
 
 
 def _told(checked: Checked, worst: Finding) -> bool:
-    """Tell whether the numbers say already what is wrong: of an error those that are critical."""
+    """Tell whether the summary's numbers show the problem already, so ``worst`` need not be added.
+
+    For an error only lost and forgotten pages and a bad outcome count; for less any number does.
+    """
     lost = checked.since is not None and checked.since.lost
     milder: tuple[Fate, ...] = () if worst.severity == "error" else ("stay", "guests")
     fates = (checked.fates[fate] for fate in ("forgotten", *milder))
@@ -86,9 +89,9 @@ def _now(checked: Checked) -> str:
 
 
 def nagios(checked: Checked) -> Iterator[str]:
-    """Yield the line of a monitoring plugin, with its performance data; no bar stands in its text.
+    """Yield the line of a monitoring plugin: status, summary, ``|``, performance data.
 
-    A value that is not known is ``U``.
+    An unknown value is ``U``. A ``|`` in the summary would begin the data early: it becomes ``/``.
     """
     values = {"bad_pages": checked.bad_pages}
     values |= {NAMES[fate]: k for fate, k in checked.fates.items()}

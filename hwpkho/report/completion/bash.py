@@ -108,7 +108,7 @@ def _value(value: Value) -> str:
 
 
 def script(root: Command, program: str) -> str:
-    """Return the script; options with the same values share a line of it."""
+    """Return the script; options that take the same share a branch of its case statement."""
     options: dict[str, list[str]] = {}
     arguments, names = list[str](), list[str]()
     for command in root.walk():

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: What a value is: one of ``words``; several of them, joined by commas; a file; a folder; free
-#: text.
+#: What a value is: one of ``words``; several of them joined by commas; a file; a folder; any text.
 Kind = Literal["words", "listed", "file", "folder", "text"]
 
-#: Words and names of programs that mean nothing else to any of the shells.
+#: Words that no shell changes or splits where they stand without quotes.
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./;+-]*")
 
 
 class Value(NamedTuple):
-    """What an option or argument takes; ``words`` is empty unless ``kind`` says otherwise."""
+    """What an option or argument takes; only the kinds ``words`` and ``listed`` have ``words``."""
 
     kind: Kind
     name: str = ""
@@ -29,7 +28,14 @@ class Value(NamedTuple):
 
 
 class Option(NamedTuple):
-    """An option: its names, ``-o`` and ``--output``, its line of help, None for a flag's value."""
+    """An option.
+
+    Attributes:
+        names: ``-o`` and ``--output``.
+        help: One line.
+        value: What it takes; None for a flag.
+        repeatable: Whether it may be given several times.
+    """
 
     names: tuple[str, ...]
     help: str
@@ -39,15 +45,15 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Command:
-    """A command, its options and arguments; of a group its commands.
+    """A command with its options and arguments, or a group with its commands.
 
     Attributes:
-        path: The words that lead to it, () for the program itself.
+        path: The words that name it on the command line, () for the program itself.
         help: One line.
         options: In the order of ``--help``.
-        arguments: In order; the last one may be ``rest``.
+        arguments: In order.
         rest: Whether the last argument takes all words that are left.
-        commands: Of a group.
+        commands: The commands of a group, else empty.
     """
 
     path: tuple[str, ...]
@@ -65,12 +71,12 @@ class Command:
 
 
 class Shell(NamedTuple):
-    """A shell, and what makes its script.
+    """A shell, and the function that makes its script.
 
     Attributes:
         name: As ``hwpkho completion`` takes it.
-        place: Where a package puts the file, below its prefix, with ``{}`` for the program's name.
-        script: Makes the script from the tree, for a program of this name.
+        place: Path of the script below a package's prefix, with ``{}`` for the program's name.
+        script: Returns the script; takes the root command and the program's name.
     """
 
     name: str
@@ -84,5 +90,5 @@ def safe(word: str) -> bool:
 
 
 def of(value: Value) -> tuple[str, ...]:
-    """Return the words of a value; one that a shell would take apart is left out."""
+    """Return the words of a value, without those that would need quotes."""
     return tuple(word for word in value.words if safe(word))

@@ -27,7 +27,7 @@ def _quoted(text: str) -> str:
 
 
 def _action(value: Value) -> str:
-    """Return what completes ``value``, as _arguments takes it."""
+    """Return the part of a specification for _arguments that completes ``value``."""
     words = " ".join(model.of(value))
     actions = {
         "words": f"({words})",
@@ -39,7 +39,7 @@ def _action(value: Value) -> str:
 
 
 def _option(option: Option) -> Iterator[str]:
-    """Yield a specification for each name; where one is given, none of them is offered again."""
+    """Yield a specification for each name; unless repeatable, giving one excludes all of them."""
     once = "*" if option.repeatable else f"({' '.join(option.names)})"
     for name in option.names:
         joint = "" if option.value is None else "=" if name.startswith("--") else "+"

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover, Subtree
     from hwpkho.images.base import Source
 
-#: Repeated members of a structure (array entries, preserved blocks) are cut after so many.
+#: Array entries, preserved blocks and the like that are shown of one structure.
 MAX_ROWS = 32
-#: So are subtrees; a kernel makes a handful.
+#: Subtrees that are shown; a kernel makes a handful.
 MAX_SUBTREES = 64
-#: The whole dump: a list of a million PFNs takes three quarters of it.
+#: Lines of the whole dump; a list of a million PFNs takes three quarters of them.
 MAX_LINES = 100_000
 _BYTES_PER_LINE = 16
 
@@ -39,9 +39,9 @@ _BYTES_PER_LINE = 16
 def lines(
     handovers: Sequence[Handover], source: Source | None, tables: Sequence[PoisonTable] = ()
 ) -> Iterator[str]:
-    """Yield the annotated dump of all structures of all handovers and EFI tables.
+    """Yield the lines of the annotated dump of all structures of all handovers and EFI tables.
 
-    Raises InputError where no memory was given.
+    Raises InputError if ``source`` is None: a debugfs copy alone has no memory to dump.
     """
     if source is None:
         raise InputError("no memory to annotate; give the memory image as well")
@@ -91,9 +91,10 @@ def _offset(source: Source, phys: int) -> str:
 
 
 class _Marks:
-    """What is wrong, put beside the field that it is about: once, and no notes.
+    """Errors and warnings, each to be shown once, beside the field that it is about.
 
-    ``blob`` is where the blob of the list lies, which codes name a field of.
+    ``blob`` is the physical address of the hwpoison blob: some codes are about a field of it, which
+    they name (:attr:`Code.field`) instead of an address.
     """
 
     def __init__(self, problems: Iterable[Problem], blob: int | None = None) -> None:
@@ -101,7 +102,10 @@ class _Marks:
         self._blob = blob
 
     def beside(self, phys: int, size: int, spans: Sequence[Span]) -> list[Span]:
-        """Return the spans of a structure with what is wrong behind their meanings."""
+        """Return the spans of a structure, the codes of its problems appended to their meanings.
+
+        ``phys`` and ``size`` (bytes) are the structure's.
+        """
         marked, left = list(spans), []
         for problem in self._left:
             code = registry()[problem.code]
@@ -122,7 +126,10 @@ class _Marks:
 def _span_of(
     problem: Problem, code: Code, where: tuple[int, int], spans: Sequence[Span]
 ) -> int | None:
-    """Return the span that a problem is about by its address, None where it is elsewhere."""
+    """Return the index of the span that holds the address of ``problem``, None for no span.
+
+    ``where`` is physical address and size of the structure, bytes.
+    """
     phys, size = where
     at = problem.phys if problem.field is None else problem.field
     if code.field or at is None or not phys <= at < phys + max(size, 1):
@@ -132,9 +139,10 @@ def _span_of(
 
 
 class _Dump:
-    """The structures of one handover, in the order in which they lead to each other.
+    """The structures of one handover, in the order in which they point to each other.
 
-    What stands at an address is shown once: handovers of a broken machine may share it all.
+    A structure is shown once, even if several handovers of a broken machine share it: ``shown``
+    holds the physical addresses already dumped, across handovers.
     """
 
     def __init__(self, handover: Handover, source: Source, shown: set[int]) -> None:
@@ -156,7 +164,7 @@ class _Dump:
         yield from self._array()
         yield from self._tracker()
         tree = luo_of(self.h)
-        if tree is not None:  # last: a large guest's folios may take all lines that are left
+        if tree is not None:  # last, because a large guest's folios may use up MAX_LINES
             for part in luo_annotate.parts(self.h, tree, self.source, self.page_size):
                 yield from self._dump(*part)
 

@@ -1,4 +1,4 @@
-"""decode as a page: each handover and table, what it is made of, its list, its problems."""
+"""decode as an HTML page: structure, memory, list and problems of each handover and EFI table."""
 
 from __future__ import annotations
 

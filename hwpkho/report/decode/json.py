@@ -18,7 +18,7 @@ SCHEMA = "hwpkho.decode/1"
 
 
 def body(handovers: Sequence[Handover], tables: Sequence[PoisonTable] = ()) -> dict[str, Any]:
-    """Return the document's fields for :func:`jsondoc.pieces`; unknown ones are null."""
+    """Return the fields of ``hwpkho.decode/1``, for :func:`jsondoc.pieces`; unknown: None."""
     return {
         "handovers": jsondoc.Array(_handovers(handovers)),
         "efi_poisoned_memory": table_json.field(tables),

@@ -1,7 +1,7 @@
-"""decode --annotate: LUO's own pages beside what their bytes mean.
+"""decode --annotate: LUO's own pages, the raw bytes beside what they mean.
 
-A guest's memory may be a million folios: those that follow each other are shown as one run, its
-first and its last. What is wrong with one of them ends a run.
+A guest's memory may be a million folios: of folios that follow each other only the first and the
+last are shown. A folio with a problem ends such a run, so that it is always shown.
 """
 
 from __future__ import annotations
@@ -25,16 +25,24 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
 
-#: Rows of a page that are shown: all of a block of files of 64 KiB, with three fields each.
+#: Rows of a page that are shown; enough for a 64 KiB block of files, at three rows a file.
 MAX_ROWS = 3 * 1024
-#: Bytes that are read at once: a block of an array may have a high order.
+#: Bytes read at once: a block of an array may have a high order.
 _PIECE = 1 << 20
-#: So many folios that follow each other, in memory and in the file, are a run.
+#: This many folios or more that follow each other, in memory and in the file, are shown as a run.
 MIN_RUN = 5
 
 
 class Part(NamedTuple):
-    """A structure: title, physical address, bytes, their meaning, and whose it is, for people."""
+    """A structure to dump.
+
+    Attributes:
+        title: What it is.
+        phys: Physical address.
+        size: Bytes.
+        spans: What its bytes mean; empty if it is not in the image.
+        of: Whose it is, for people; empty for LUO itself.
+    """
 
     title: str
     phys: int
@@ -44,11 +52,11 @@ class Part(NamedTuple):
 
 
 def parts(h: Handover, tree: LuoTree, source: Source, page_size: int) -> Iterator[Part]:
-    """Yield LUO's own pages; of one that is not in the image no spans."""
+    """Yield LUO's own pages in the order in which they were found; ``page_size`` in bytes."""
     arrays = _Arrays(h, tree, page_size)
     for page in tree.pages:
         title, whose = f"LUO {page.what}", "" if page.of == "LUO" else page.of
-        # As the kernel reads it, which looks at no page's end.
+        # The kernel reads these by their size, across the end of a page if need be.
         size = {model.MEMFD: memfd.SIZE, model.ARRAY: arrays.size(page.phys)}.get(page.what)
         size = page_size if size is None else size
         raw = source.read(page.phys, min(size, _PIECE))
@@ -67,7 +75,7 @@ def parts(h: Handover, tree: LuoTree, source: Source, page_size: int) -> Iterato
 
 
 def _pieces(source: Source, phys: int, size: int) -> Iterator[bytes]:
-    """Yield the bytes of a block, as far as they are there."""
+    """Yield the bytes of a block in pieces, up to the first that is not in the image."""
     for at in range(phys, phys + size, _PIECE):
         raw = source.read(at, min(_PIECE, phys + size - at))
         if raw is None:
@@ -76,9 +84,15 @@ def _pieces(source: Source, phys: int, size: int) -> Iterator[bytes]:
 
 
 class _Row(NamedTuple):
-    """A folio of an array: entry, word, page of the file, its order in the tracker, its mistakes.
+    """A folio of an array.
 
-    The order is None where no preserved block starts there, and -1 where nothing shows it.
+    Attributes:
+        n: Its index in the file's array.
+        pfn: Its first PFN; 0 for an entry without a folio.
+        flags: Those of its word.
+        page: Its index in the file, in pages.
+        order: Of the preserved block that starts there; None if none does, -1 without a tracker.
+        wrong: The codes of its problems, to be appended to its meaning.
     """
 
     n: int
@@ -89,7 +103,7 @@ class _Row(NamedTuple):
     wrong: str
 
     def follows(self, other: _Row) -> bool:
-        """Tell whether it goes on where ``other`` ends, in memory and in the file."""
+        """Tell whether it begins where ``other`` ends, in memory and in the file."""
         if self.wrong or other.wrong or self.order is None or self.order < 0 or not other.pfn:
             return False
         step = 1 << self.order
@@ -97,7 +111,7 @@ class _Row(NamedTuple):
         return (self.pfn, self.page, self.order, self.flags) == ends
 
     def meaning(self) -> str:
-        """Return what its bytes mean."""
+        """Return what its bytes mean, with the codes of its problems."""
         if not self.pfn:
             return f"folio {self.n}: none, page {self.page} of the file"
         bits = [name for bit, name in _FLAGS if self.flags & bit]
@@ -117,7 +131,7 @@ class _Arrays:
         preserved = h.walk.preserved if h.walk and h.walk.nodes and h.tracker != "gone" else None
         self._order_at = preserved.order_at_frame() if preserved else None
         self._twice = h.account.twice if h.account else None
-        # Of each page of an array: the file's folios, its first entry, and how many it has.
+        # Address of an array's page or block -> the file's folios, its first entry, its entries.
         self._at: dict[int, tuple[Folios | None, int, int]] = {}
         for _, file in tree.files():
             total = file.memfd.nr_folios if file.memfd else 0
@@ -129,12 +143,15 @@ class _Arrays:
                 self._at[align_down(page, page_size)] = held
 
     def size(self, phys: int) -> int | None:
-        """Return how many bytes of the page at ``phys`` are used, None where it is no array's."""
+        """Return how many bytes of the page at ``phys`` are used, None if no array has it."""
         held = self._at.get(phys)
         return None if held is None else held[2] * memfd.FOLIO
 
     def rows(self, phys: int, pieces: Iterable[bytes]) -> Iterator[Span]:
-        """Yield the folios in a page of an array, and how those between them follow."""
+        """Yield a span for each folio in a page of an array; of a run one for all between its ends.
+
+        ``pieces`` are the bytes of the page or block at ``phys``.
+        """
         folios, first, count = self._at.get(phys, (None, 0, 0))
         run: list[_Row] = []
         for row in self._rows(pieces, folios, first, count):

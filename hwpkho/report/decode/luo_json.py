@@ -1,6 +1,6 @@
-"""``luo`` and ``preserved`` of ``hwpkho.decode/1``: what LUO leads to, and who owns what.
+"""``luo`` and ``preserved`` of ``hwpkho.decode/1``: LUO's sessions and files, and who owns what.
 
-A guest's memory may be a million folios, so that runs and ranges are written in pieces.
+A guest's memory may be a million folios, so runs and ranges are written in pieces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def fields(h: Handover) -> Iterator[str]:
-    """Yield both fields of a handover, a comma before each."""
+    """Yield both fields of a handover as JSON text in pieces, a comma before each field."""
     yield ',"luo":'
     tree = luo_of(h)
     yield from _luo(tree) if tree else ("null",)
@@ -126,7 +126,7 @@ def _begin(fields: dict[str, object]) -> str:
 
 
 def _listed(items: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Yield the pieces of several items with a comma between two."""
+    """Yield the pieces of all items, with a comma between items."""
     for number, item in enumerate(items):
         if number:
             yield ","

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.handover.owners import Account
 
-#: Lines for sessions and files, and runs of memory that nobody owns; --json has all.
+#: Lines for sessions and files; --json has all.
 MAX_ROWS = 40
 #: Devices of an FLB.
 MAX_DEVICES = 8
+#: Runs of preserved memory whose owner is not known.
 MAX_UNKNOWN = 8
 
 
 def rows(h: Handover) -> Iterator[tuple[str, str]]:
-    """Yield label and text of each line."""
+    """Yield label and text of each line on LUO and on preserved memory; nothing without either."""
     tree = luo_of(h)
     if tree is not None and tree.state is not None:
         yield from _luo(tree, h.page_size or 0)

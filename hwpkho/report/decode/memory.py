@@ -1,4 +1,4 @@
-"""What a picture of a handover shows, without a memory map: its list, and whose memory is where."""
+"""What a picture of a handover shows: its bad pages and who owns the preserved memory; no map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def of_handover(h: Handover) -> Memory:
-    """Return it; pages are counted as 4 KiB where their size is not known."""
+    """Return the bad pages of ``h`` and what it preserves; an unknown page size counts as 4 KiB."""
     size = h.page_size or DEFAULT_PAGE_SIZE
     listed = pfn_set(h.hwpoison.pfns) if h.hwpoison and h.hwpoison.pfns else PfnSet()
     return with_handover(of_pages(listed, size), h, size)

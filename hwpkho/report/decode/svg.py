@@ -1,4 +1,4 @@
-"""decode as pictures: of each handover its structure, and where it and what it keeps lie."""
+"""decode as pictures: of each handover its structure, and where its memory lies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Report:
     about = "pictures of the structure and of memory"
 
     def pieces(self, result: Decoded, _call: Call) -> Iterator[str]:
-        """Return the pictures; InputError where there is no handover to draw."""
+        """Yield the file; raises InputError if there is no handover to draw."""
         if not result.handovers:
             raise InputError(f"{result.name}: holds no handover; --format html shows a table")
         found = list[markup.Drawing | None]()

@@ -1,4 +1,4 @@
-"""decode --annotate: the raw bytes of an EFI table of poisoned memory beside what they mean."""
+"""decode --annotate: an EFI table of poisoned memory, the raw bytes beside what they mean."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Part = tuple[str, int, int, list[Span]]
 
 
 def parts(table: PoisonTable) -> Iterator[Part]:
-    """Yield title, physical address, bytes and spans of everything that belongs to a table."""
+    """Yield title, physical address, size (bytes) and spans of each structure of a table."""
     if table.entry is not None:
         spans = [
             Span(0, 16, "GUID LINUX_EFI_POISONED_MEMORY"),
@@ -57,7 +57,7 @@ def parts(table: PoisonTable) -> Iterator[Part]:
 
 
 def _words(table: PoisonTable, at: int) -> Iterator[Span]:
-    """Yield the words in which bits are set, and the units of each."""
+    """Yield a span for each word with bits set, naming its units; the bitmap begins at ``at``."""
     bitmap, shown, last = table.bitmap or b"", 0, -1
     for first, end in table.set_units():
         for word in range(max(first // 64, last + 1), (end - 1) // 64 + 1):

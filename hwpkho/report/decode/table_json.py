@@ -1,6 +1,6 @@
 """``efi_poisoned_memory`` of ``hwpkho.decode/1``: EFI tables of poisoned memory as JSON.
 
-A bitmap of 4 MiB may have millions of runs, so that units and ranges are written in pieces.
+A bitmap of 4 MiB may have millions of runs, so units and ranges are written in pieces.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def field(tables: Sequence[PoisonTable]) -> jsondoc.Array | None:
-    """Return the value of the field, None where there is no table."""
+    """Return the value of the field, None if there is no table."""
     if not tables:
         return None
     return jsondoc.Array(chain.from_iterable(_table(t, n) for n, t in enumerate(tables)))

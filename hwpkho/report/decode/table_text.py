@@ -23,7 +23,7 @@ MAX_NODES = 8
 
 
 def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator[str]:
-    """Yield the report on a table; ``page_size`` (bytes) counts pages, None: those of 4 KiB."""
+    """Yield the lines on a table; pages are counted in ``page_size`` bytes, None for 4 KiB."""
     where = f" at 0x{table.phys:x}" if table.phys is not None else ""
     title = f"{table.source}: EFI table of poisoned memory{where}"
     yield from fold(screen.paint("head", title), screen.prose, "", "  ")
@@ -40,7 +40,7 @@ def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator
 
 
 def rows(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tuple[str, str]]:
-    """Yield label and text of what the table is and holds."""
+    """Yield label and text of each line: layout, header, nodes, ranges; ``page_size`` in bytes."""
     if table.layout is None:
         yield "layout", screen.paint("error", "unknown")
     else:

@@ -42,7 +42,8 @@ def report(
 ) -> str:
     """Return the report on all handovers and EFI tables of a case.
 
-    ``page_size`` (bytes) is the user's, for tables where no handover records it.
+    ``page_size`` (bytes) is what the user gave: pages of tables are counted in it if no handover
+    records its page size.
     """
     screen = screen or Screen()
     blocks = ["\n".join(_handover(h, screen)) for h in handovers]
@@ -67,7 +68,7 @@ def _handover(h: Handover, screen: Screen) -> Iterator[str]:
 
 
 def rows(h: Handover, paint: Paint) -> Iterator[tuple[str, str]]:
-    """Yield label and text of what a handover is made of."""
+    """Yield label and text of each structure of a handover: root, metadata, scratch, blob."""
     if h.root:
         yield from _root(h, h.root, paint)
     if h.metadata:

@@ -22,7 +22,7 @@ Word = Literal["removed", "added"]
 
 
 def field(d: Comparison) -> dict[str, Any] | None:
-    """Return ``efi`` of ``hwpkho.diff/1``; None where no case is a table."""
+    """Return ``efi`` of ``hwpkho.diff/1``; None if neither case is an EFI table."""
     before, after = d.cases
     if before.table is None and after.table is None:
         return None
@@ -41,7 +41,7 @@ def field(d: Comparison) -> dict[str, Any] | None:
 
 
 def chain_field(c: Comparison) -> dict[str, Any] | None:
-    """Return ``efi`` of ``hwpkho.diff-chain/1``; None where not every case has units."""
+    """Return ``efi`` of ``hwpkho.diff-chain/1``; None unless every case has units."""
     grid, found = c.grid, c.unit_histories()
     if grid is None or found is None:
         return None
@@ -62,7 +62,10 @@ def chain_field(c: Comparison) -> dict[str, Any] | None:
 
 
 def life(seen: int, cases: int) -> dict[str, Any]:
-    """Return what a document says of a PFN or unit that some of ``cases`` have, a bit for each."""
+    """Return ``seen`` and ``fate`` of a document, for a PFN or unit.
+
+    Bit i of ``seen`` is set if case i of the ``cases`` has it.
+    """
     return {
         "seen": [bool(seen >> i & 1) for i in range(cases)],
         "fate": describe_history(seen, cases),
@@ -74,7 +77,7 @@ def _runs(units: PfnSet) -> list[int | list[int]]:
 
 
 def summary(d: Comparison, units: Units) -> str:
-    """Return the one line that says it all."""
+    """Return the result in one line: units and PFNs removed, added, and in both."""
     (change,) = d.changes
     size = human_bytes(units.unit_size)
     if units.uncovered is None or units.bare is None:
@@ -99,7 +102,10 @@ def summary(d: Comparison, units: Units) -> str:
 
 
 def meaning(d: Comparison, word: Word) -> str | None:
-    """Return what it means that a page was ``removed`` or ``added``, None for the usual words."""
+    """Return what it means that a page is on one side only, if one side is an EFI table.
+
+    None for the words that :mod:`hwpkho.report.diff.text` has for two lists.
+    """
     if d.units is None or d.units.uncovered is None:
         return None
     side = d.cases[0] if word == "removed" else d.cases[1]
@@ -109,7 +115,10 @@ def meaning(d: Comparison, word: Word) -> str | None:
 
 
 def units_of(d: Comparison, word: Word, first: int, last: int) -> str:
-    """Return which units the PFNs ``first`` to ``last`` of one side are, as words in brackets."""
+    """Return the units that PFNs ``first`` to ``last`` (inclusive) are in: `` [units 3-4]``.
+
+    Empty if the side that has these PFNs is no table with units.
+    """
     side = d.cases[0] if word == "removed" else d.cases[1]
     if side.table is None or side.table.header is None:
         return ""
@@ -119,12 +128,12 @@ def units_of(d: Comparison, word: Word, first: int, last: int) -> str:
 
 
 def unit_names(first: int, last: int) -> str:
-    """Return the numbers of units, as words in brackets."""
+    """Return numbers of units, ``last`` inclusive, as `` [unit 3]`` or `` [units 3-4]``."""
     return f" [unit {first}]" if first == last else f" [units {first}-{last}]"
 
 
 def step(sets: Sequence[PfnSet], number: int) -> str:
-    """Return how many units table ``number`` of a chain has, and what changed from that before."""
+    """Return how many units table ``number`` of a chain has, and the change from the one before."""
     units = sets[number]
     count = units.pages()
     words = f"{count} unit{'s' * (count != 1)}"

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from hwpkho.commands.diff import Comparison
     from hwpkho.report.diff.lives import Chain, State
 
-#: Rows at most. What is kept stands last, so that is what is not drawn.
+#: Rows at most. Pages kept throughout come last, so they are the first not to be drawn.
 MOST_ROWS = 40
-#: A letter is so wide at most, a row so high, a column so wide at most, a box so large at most.
+#: In units of the picture: greatest width of a letter, height of a row, greatest width of a column,
+#: greatest side of a box.
 _LETTER, _LINE, _COLUMN, _BOX = 8.4, 22, 44, 15
 _GAP = 12
-#: Of a column that is narrower, a box takes so much; a sign in a smaller box would hide it.
+#: The part of a narrow column that its box takes; the side below which a box gets no sign in it.
 _SHARE, _SIGN = 0.8, 5
 _SIGNS: dict[State, str] = {
     "listed": "listed",
@@ -29,7 +30,7 @@ _SIGNS: dict[State, str] = {
 
 
 def draw(chain: Chain) -> Drawing:
-    """Return the drawing."""
+    """Return the drawing of a chain's lives, at most ``MOST_ROWS`` of them."""
     alike = chain.alike()
     rows = alike[:MOST_ROWS]
     said = [f"{row.fate}: {row.counted}" for row in rows]
@@ -55,7 +56,7 @@ def draw(chain: Chain) -> Drawing:
 
 
 def names(c: Comparison) -> Drawing:
-    """Return the names of the lists, by their numbers, for where no page has them."""
+    """Return a key to :func:`draw`: number, name and size of each list. HTML has a table for it."""
     said = [
         f"{number}: {x.name}, {pfns} PFN{'s' * (pfns != 1)}"
         for number, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True))
@@ -68,7 +69,7 @@ def names(c: Comparison) -> Drawing:
 
 
 def _heads(lists: int, left: float, column: float) -> Iterator[str]:
-    """Yield the numbers of the lists: as many as have room."""
+    """Yield the numbers of the lists, as many as fit."""
     every = ceil((len(str(lists - 1)) * _LETTER + 4) / column)
     for i in range(0, lists, every):
         yield words(left + column * (i + 0.5), 15, str(i), "dim", anchor="middle")

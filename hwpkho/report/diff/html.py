@@ -1,4 +1,4 @@
-"""diff as a page: of two lists what changed, of a chain what became of every page."""
+"""diff as an HTML page: what changed between two lists; what became of every page of a chain."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.memory import Memory
     from hwpkho.report.registry import Call
 
-#: Lists that have a column of their own; more are named in one.
+#: Lists up to which each has a column; of more, three columns hold their numbers.
 MAX_COLUMNS = 8
-#: Verdicts of removed pages that are bad memory back in circulation.
+#: Verdicts of removed pages that mean: bad memory is back in use.
 _LOST = (None, "replays", "scratch", "preserved", "handover")
 _STATES: dict[lives.State, Cell | str] = {
     "listed": "listed",
@@ -75,7 +75,7 @@ def _pair(d: Comparison, call: Call) -> Page:
 
 
 def _memory(d: Comparison) -> Memory:
-    """Return the list after on the memory map, and what was lost of the one before."""
+    """Return the newer list on the memory map, with the pages lost from the older one."""
     removed = d.changes[0].removed
     stretches = [(a, b) for a, b, ruling in removed.stretches() if ruling.verdict in _LOST]
     memory = of_pages(pfn_set(d.cases[1].pfns), d.page_size, d.regions)
@@ -105,7 +105,7 @@ def _changes(d: Comparison, word: Word, runs: Runs, call: Call) -> list[Part]:
 
 
 def _lists(d: Comparison, labels: Iterable[str]) -> Table:
-    """Return the table of the lists, and what changed from each to the next."""
+    """Return a table of the lists, each with what changed from the one before."""
 
     counted = any(x.kexec_count is not None for x in d.cases)
 
@@ -182,7 +182,7 @@ def _lives(chain: Chain, call: Call) -> list[Part]:
 
 
 def _heads(chain: Chain) -> list[str]:
-    """Return the heads of what is said of each list: a column each, unless they are too many."""
+    """Return the heads of the columns on lists: one a list up to ``MAX_COLUMNS``, else three."""
     if chain.lists <= MAX_COLUMNS:
         return [str(n) for n in range(chain.lists)]
     return ["Listed in", "Newly in", "Lost in"]
@@ -201,6 +201,6 @@ def _life(chain: Chain, life: Life) -> Sequence[Cell | str]:
 
 
 def _numbers(states: Sequence[lives.State], *wanted: lives.State) -> str:
-    """Return the lists in which a page is in one of some states: ``0-3, 7``."""
+    """Return the lists, by number, in which a page has one of the ``wanted`` states: ``0-3, 7``."""
     lists = pfn_set([n for n, state in enumerate(states) if state in wanted])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in lists)

@@ -24,7 +24,7 @@ def _case(x: CaseList, distinct: int) -> dict[str, Any]:
 
 
 def body(d: Comparison) -> dict[str, Any]:
-    """Return the fields of ``hwpkho.diff/1``."""
+    """Return the fields of ``hwpkho.diff/1``, for a comparison of two cases."""
     before, after = map(_case, d.cases, d.distinct())
     (change,) = d.changes
     return {
@@ -42,7 +42,7 @@ def body(d: Comparison) -> dict[str, Any]:
 
 
 def chain_body(c: Comparison) -> dict[str, Any]:
-    """Return the fields of ``hwpkho.diff-chain/1``."""
+    """Return the fields of ``hwpkho.diff-chain/1``, for a comparison of three cases or more."""
     n = len(c.cases)
     steps = [
         (jsondoc.numbers(x.added.pfns.listing()), jsondoc.numbers(x.removed.pfns.listing()))

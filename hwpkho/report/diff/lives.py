@@ -1,4 +1,4 @@
-"""What became of pages over a chain of lists, before it is put into words or drawn."""
+"""Facts on what became of pages over a chain of lists, for text, pages and drawings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from hwpkho.commands.diff import Comparison
     from hwpkho.efi.compare import OneGrid
 
-#: What :func:`describe_history` says, worst first.
+#: What :func:`hwpkho.badpages.sets.describe_history` returns, worst first.
 FATES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
-#: Those of a bad page that was listed and then was not.
+#: The fates in which a bad page went missing from a list after it had been in one.
 MISSING = frozenset(FATES[:4])
 
 
-#: In a list, how a page is there.
+#: What became of a page in one list of a chain.
 State = Literal["listed", "new", "lost", "absent"]
-#: By whether the list before has it, and this one.
+#: (Whether the list before has the page, whether this one has it) -> state.
 _STATES: dict[tuple[bool, bool], State] = {
     (True, True): "listed",
     (False, True): "new",
@@ -39,9 +39,9 @@ class Life(NamedTuple):
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
-        seen: Which of the lists have it, a bit for each.
+        seen: Bit i is set if list i has it.
         fate: One of :data:`FATES`.
-        units: The units of an EFI table that they are, in words; empty for other lists.
+        units: The units of the EFI tables that cover the run, in words; empty for other lists.
     """
 
     first: int
@@ -55,9 +55,9 @@ class Alike(NamedTuple):
     """All pages, or units, that were in the same lists.
 
     Attributes:
-        seen: Which of the lists have them, a bit for each.
+        seen: Bit i is set if list i has them.
         fate: One of :data:`FATES`.
-        counted: How many they are, in words.
+        counted: How many there are, in words: ``2 PFNs``.
     """
 
     seen: int
@@ -66,7 +66,7 @@ class Alike(NamedTuple):
 
 
 class Total(NamedTuple):
-    """How many pages, or units, had each fate; and a sentence that says so."""
+    """How many pages, or units, had each fate, and the same in words."""
 
     fates: dict[str, int]
     words: str
@@ -78,7 +78,7 @@ class Chain:
 
     Attributes:
         lists: How many lists.
-        totals: Of units, where all lists are EFI tables, and of pages.
+        totals: Of units and of pages if all lists are EFI tables with units, else of pages alone.
     """
 
     lists: int
@@ -88,14 +88,14 @@ class Chain:
     _page_size: int
 
     def worst_first(self, *, kept: bool) -> list[Life]:
-        """Return the lives, ascending where they are alike; ``kept``: what never changed, too."""
+        """Return the lives, worst fate first, then ascending; with ``kept`` unchanged ones, too."""
         fates = {seen: describe_history(seen, self.lists) for seen in set(self._lives.seen)}
         ranks = {seen: FATES.index(fate) for seen, fate in fates.items()}
         wanted = (x for x in self._lives if kept or fates[x.seen] != "kept")
         return [self._life(x, fates[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
 
     def alike(self) -> list[Alike]:
-        """Return the pages that were in the same lists as one, worst first, then most pages."""
+        """Return one entry for all pages with the same history, worst fate first, then largest."""
         what = "PFN" if self._grid is None else "unit"
         sizes: Counter[int] = Counter()
         for first, last, seen in self._lives:
@@ -107,7 +107,7 @@ class Chain:
         return sorted(found, key=lambda x: FATES.index(x.fate))
 
     def states(self, seen: int) -> list[State]:
-        """Return what became of a page in each list."""
+        """Return the state in each list of a page with the history ``seen``."""
         there = [bool(seen >> n & 1) for n in range(self.lists)]
         return [_STATES[before, now] for before, now in pairwise((there[0], *there))]
 
@@ -120,7 +120,7 @@ class Chain:
 
 
 def of(c: Comparison) -> Chain:
-    """Return the lives of a chain: by unit where all lists are EFI tables with units."""
+    """Return the lives of a chain: by unit if all lists are EFI tables with units, else by page."""
     n, pages, units = len(c.cases), c.histories(), c.unit_histories()
     by_page = _fates(pages, n)
     if c.grid is None or units is None:

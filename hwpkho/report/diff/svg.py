@@ -22,7 +22,7 @@ class Report:
     about = "a drawing of every page's life, of three lists or more"
 
     def pieces(self, result: Comparison, _call: Call) -> Iterator[str]:
-        """Yield the drawing; UsageError for a pair."""
+        """Yield the file; raises UsageError for fewer than three lists."""
         if len(result.cases) < 3:
             raise UsageError("--format svg draws three lists or more")
         chain = lives.of(result)

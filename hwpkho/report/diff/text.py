@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Longer lists of runs are cut; --verbose, --json and --plain have them whole.
 MAX_RUNS = 20
 
-#: What a verdict means for a page that changed sides.
+#: What a verdict means for a removed page.
 _REMOVED = {
     None: "known-bad memory, back in circulation",
     "replays": "LOST: known-bad memory, back in circulation",
@@ -41,7 +41,7 @@ _REMOVED = {
 
 
 def summary(d: Comparison) -> str:
-    """Return the one line that says it all."""
+    """Return the result in one line: how many PFNs or units were removed, added, and in both."""
     (c,) = d.changes
     if d.units is not None:
         return by_unit.summary(d, d.units)
@@ -51,7 +51,10 @@ def summary(d: Comparison) -> str:
 
 
 def handed_out_again(d: Comparison) -> int:
-    """Return how many pages a log, a database or a list knows that a handover does not list."""
+    """Return how many pages of a log, database or list the handover after it does not list.
+
+    0 unless the first case is no handover and the second is one.
+    """
     before, after = d.cases
     if before.handover is not None or after.handover is None:
         return 0
@@ -117,7 +120,7 @@ def _changes(d: Comparison, screen: Screen) -> Iterator[tuple[Cell, ...]]:
 
 
 def meaning(d: Comparison, word: Word, ruling: Ruling) -> str:
-    """Return what it means that pages of a verdict were removed or added."""
+    """Return in words what it means that pages with this ruling were removed or added."""
     means = _REMOVED if word == "removed" else {}
     says = means.get(ruling.verdict) or ruling.verdict or "newly listed"
     of_table = by_unit.meaning(d, word)
@@ -127,7 +130,7 @@ def meaning(d: Comparison, word: Word, ruling: Ruling) -> str:
 
 
 def missed(d: Comparison) -> str:
-    """Return what to say of known bad pages that a handover does not list, empty for none."""
+    """Return the sentence on known bad pages that the handover does not list, empty for none."""
     count = handed_out_again(d)
     pages = "1 page is" if count == 1 else f"{count} pages are"
     return f"{pages} known bad and not in the handover: will be handed out again" if count else ""
@@ -138,7 +141,10 @@ def _generation(x: CaseList) -> str:
 
 
 def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
-    """Yield the table over the generations: of EFI tables alone by unit, else by page."""
+    """Yield the lines on three cases or more: each case, the totals, each run that changed.
+
+    By unit if all cases are EFI tables with units, else by page.
+    """
     screen = screen or Screen()
     n, chain = len(c.cases), lives.of(c)
     totals = [_total(screen.paint, total) for total in chain.totals]

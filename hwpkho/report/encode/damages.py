@@ -1,4 +1,4 @@
-"""The damages that encode can do, for people and as ``hwpkho.damages/1``."""
+"""The ways in which encode --damage breaks a handover, for people and as ``hwpkho.damages/1``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = "hwpkho.damages/1"
 
 
 def body() -> dict[str, Any]:
-    """Return the document's fields."""
+    """Return the fields of ``hwpkho.damages/1``."""
     return {
         "damages": [
             {
@@ -30,7 +30,7 @@ def body() -> dict[str, Any]:
 
 
 def report(screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines of the table; where a line each is wanted, the names."""
+    """Yield the lines of the table; with --quiet the names alone."""
     screen = screen or Screen()
     rows = []
     for damage in DAMAGES:

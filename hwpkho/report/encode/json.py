@@ -1,4 +1,4 @@
-"""``hwpkho.encode/1``: what was placed where, as JSON."""
+"""``hwpkho.encode/1``: what encode placed where, as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = "hwpkho.encode/1"
 
 
 def body(result: Result) -> dict[str, Any]:
-    """Return the document's fields; what does not apply is null, never left out."""
+    """Return the fields of ``hwpkho.encode/1``; one that does not apply is None, never left out."""
     case = result.case
     source = case.handover
     return {
@@ -39,9 +39,9 @@ def body(result: Result) -> dict[str, Any]:
 
 
 def of_layout(layout: Layout, source: str, notes: Iterable[str]) -> dict[str, Any]:
-    """Return the fields for a handover that was made of a bare list and not written yet.
+    """Return the fields of ``hwpkho.encode/1`` for a layout that no target has written.
 
-    They are those of an ELF core on standard output.
+    They are those that ``encode --to elf -o -`` prints for a plain list of PFNs.
     """
     return {
         "source": source,
@@ -66,7 +66,7 @@ def _damage(layout: Layout | None) -> dict[str, Any] | None:
 
 
 def handover(layout: Layout) -> dict[str, Any]:
-    """Return what stands under ``handover``, in this document and in that of merge."""
+    """Return ``handover`` of ``hwpkho.encode/1`` and ``hwpkho.merge/1``."""
     v = layout.blob.vmalloc
     metadata = layout.metadata
     return {

@@ -1,4 +1,4 @@
-"""What encode did, for people, in a few lines."""
+"""encode for people: what was written, and what was placed where."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def report(result: Result, screen: Screen | None = None) -> Iterator[str]:
 
 
 def damage(broken: Broken) -> str:
-    """Say that a handover is broken, and how."""
+    """Return a line that says how a handover was broken on purpose."""
     return f"broken on purpose, {printable(broken.name)}: {printable(broken.about)}"
 
 

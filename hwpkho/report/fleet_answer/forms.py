@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from hwpkho.fleet.ask import Answer
 
 SCHEMA = "hwpkho.fleet-answer/1"
-#: Columns of a table are as wide as these rows need.
+#: The first rows decide how wide the columns of a table are.
 _LOOKED_AT = 1000
 _PFN = re.compile(r"(?:.*_)?pfn")
-#: Of cells that end under one another: numbers, and times.
+#: Cells that begin so, numbers and times, are set to the right.
 _NUMBER = re.compile(r"-?[0-9]")
 
 
 def text(answer: Answer, screen: Screen | None = None) -> Iterator[str]:
-    """Yield a table for people; PFNs in hex."""
+    """Yield a table for people, line by line with its newline; PFNs are in hex."""
     rows = (list(map(shown, answer.columns, row)) for row in answer.rows())
     first = list(islice(rows, _LOOKED_AT))
     if not first:
@@ -53,7 +53,7 @@ def text(answer: Answer, screen: Screen | None = None) -> Iterator[str]:
 
 
 def json_text(answer: Answer) -> Iterator[str]:
-    """Yield ``hwpkho.fleet-answer/1``."""
+    """Yield ``hwpkho.fleet-answer/1`` in pieces."""
     columns = answer.columns
     rows = (
         jsondoc.text(dict(zip(columns, map(_plain, row), strict=True))) for row in answer.rows()
@@ -66,7 +66,7 @@ def json_text(answer: Answer) -> Iterator[str]:
 
 
 def csv_text(answer: Answer) -> Iterator[str]:
-    """Yield CSV with a line of names; nothing stands for null."""
+    """Yield CSV in pieces, the names of the columns first; null is an empty cell."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for row in chain([answer.columns], answer.rows()):
@@ -79,7 +79,7 @@ def csv_text(answer: Answer) -> Iterator[str]:
 
 
 def parquet(answer: Answer, out: BinaryIO) -> None:
-    """Write a Parquet file."""
+    """Write the answer to ``out`` as a Parquet file; raises UsageError without PyArrow."""
     arrow.needed()
     import pyarrow.parquet as pq
 
@@ -90,7 +90,7 @@ def parquet(answer: Answer, out: BinaryIO) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+    """Return a value of DuckDB's as one that JSON can hold; NaN and infinity become None."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -116,12 +116,12 @@ def _cell(value: Any) -> str:
 
 
 def is_pfn(column: str) -> bool:
-    """Tell whether a column holds PFNs, which people read in hex."""
+    """Tell by its name whether a column holds PFNs, which people read in hex."""
     return bool(_PFN.fullmatch(column))
 
 
 def shown(column: str, value: Any) -> str:
-    """Return a value as people read it."""
+    """Return a value for people: PFNs in hex, null as a dash, anything else as in CSV."""
     if value is None:
         return "-"
     return f"{value:#x}" if isinstance(value, int) and is_pfn(column) else _cell(value)

@@ -1,4 +1,4 @@
-"""Answers of a data set as a page: plots, each with its numbers as a table."""
+"""fleet ask as an HTML page: plots, each with its numbers as a table."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Call
 
-#: How bad it is that a question has an answer at all.
+#: How bad it is that the answer to a question has any rows.
 _STYLES: dict[str, Style] = {
     "lost": "error", "unsafe": "error", "growing": "warning", "repeat": "warning",
     "policy": "warning",
 }  # fmt: skip
-#: So many rows are looked at for whether a column holds numbers.
+#: Rows that decide whether a column holds numbers.
 _LOOKED_AT = 100
 #: Characters of a name or a time that is not broken into lines.
 _WORD = 32
-#: What a row is, where that is no page or machine of several kinds.
+#: What a row of an answer stands for; other questions have plain "rows".
 _ROWS = {
     "lost": "range", "new": "range", "unsafe": "capture", "policy": "capture", "worst": "host",
     "release": "release", "findings": "code", "days": "day", "verdicts": "verdict",
@@ -75,14 +75,14 @@ REPORT = Report()
 
 
 class Answered:
-    """An answer whose rows have been read: what is drawn of all, and a table of the first.
+    """An answer whose rows have been read once: plots of all of them, and a table of the first.
 
     Attributes:
         name: The question, ``sql`` for a query of the user's own.
         about: What it asks, in a few words.
         count: How many rows there are.
-        plots: What is drawn.
-        table: The first rows.
+        plots: The plots; empty if the question has none.
+        table: The first ``MAX_ROWS`` rows, or all with --verbose.
     """
 
     def __init__(self, answer: Answer, call: Call) -> None:
@@ -93,12 +93,12 @@ class Answered:
         self._most = sys.maxsize if call.everything else MAX_ROWS
         rows = self._read(answer)
         self.plots = plots.of(self.name, rows)
-        deque(rows, maxlen=0)  # what is drawn need not have read them all
+        deque(rows, maxlen=0)  # a plot need not have read all rows; count them
         self.table = self._table(answer.columns)
 
     @property
     def title(self) -> str:
-        """What stands above it."""
+        """The heading: ``about`` with a capital letter."""
         return self.about[:1].upper() + self.about[1:]
 
     def _read(self, answer: Answer) -> Iterator[plots.Row]:
@@ -124,14 +124,14 @@ class Answered:
         )
 
     def figures(self) -> Iterator[Figure]:
-        """Yield the plots."""
+        """Yield the plots as figures of the page."""
         for number, plot in enumerate(self.plots):
             drawn = drawing.draw(plot)
             svg = inline(drawn, f"{self.name}-plot-{number}")
             yield Figure(svg, plot.caption, zoom=False)
 
     def said(self) -> tuple[Style, str]:
-        """Return how bad the answer is, and a sentence on it."""
+        """Return how bad the answer is, and a sentence that says how many rows it has."""
         row = _ROWS.get(self.name, "row")
         what = f"{self.count} {row}{'s' * (self.count != 1)}" if self.count else "Nothing"
         bad = self.name in _STYLES
@@ -140,7 +140,7 @@ class Answered:
 
 
 def _is_word(text: str) -> bool:
-    """Tell whether a text is short and without a gap, so that it stands in one line."""
+    """Tell whether a text is short and without a blank, so that its line need not be broken."""
     return len(text) <= _WORD and " " not in text
 
 
@@ -149,7 +149,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _summary(answer: Answer) -> tuple[Style, str]:
-    """Return the fleet in a sentence."""
+    """Return how bad the fleet's state is, and a sentence on it, from the question ``summary``."""
     (row,) = answer.also(None).rows()
     found = dict(zip(answer.columns, row, strict=True))
 
@@ -168,7 +168,7 @@ def _summary(answer: Answer) -> tuple[Style, str]:
 
 
 def _hashes(dataset: str) -> str:
-    """Say where the sums of the inputs are: the data set has one for each capture."""
+    """Return a sentence on where the inputs' SHA-256 are: in the data set, one for each capture."""
     query = "SELECT host, taken_at, content_hash FROM hosts"
     line = command("fleet ask", dataset, "--sql", query)
     return f"The SHA-256 of each capture's inputs is in the data set: {line}"

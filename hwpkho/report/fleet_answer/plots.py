@@ -1,4 +1,4 @@
-"""What is drawn of an answer: a plot or two of its rows, by question."""
+"""The plots of an answer's rows, by question."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-#: A fleet in a line is a page of what one wants to know of it next.
+#: Questions that a page or picture answers in place of the one asked: a summary needs no plot of
+#: its single row, but what a reader wants to know next.
 _ALSO = {"summary": ("days", "worst", "growing", "outcomes", "verdicts", "findings")}
 
 
 def asked(question: str | None) -> Sequence[str | None]:
-    """Return the questions that are drawn where one is asked; None is the one itself."""
+    """Return the questions to draw when ``question`` is asked; None stands for that one itself."""
     return _ALSO.get(question or "", (None,))
 
 
 def of(question: str | None, rows: Iterable[Row]) -> list[Plot]:
-    """Return the plots of an answer, none where a table says it better."""
+    """Return the plots of an answer; empty for a question that a table answers better."""
     return _PLOTS[question](rows) if question in _PLOTS else []
 
 
@@ -36,7 +37,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _name(*words: Any) -> str:
-    """Return what a bar is called; what is null is not known."""
+    """Return the label of a bar, printable; a null becomes ``unknown``."""
     return printable(" ".join("unknown" if word is None else str(word) for word in words))
 
 

@@ -1,4 +1,4 @@
-"""Answers of a data set as plots, one below the other."""
+"""fleet ask as SVG: the plots of an answer, one below the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Report:
     about = "the plots of the page, one below the other"
 
     def pieces(self, result: Answer, _call: Call) -> Iterator[str]:
-        """Yield the file; UsageError where nothing of the answer is drawn."""
+        """Yield the file; raises UsageError if the answer has no plot."""
         found = []
         for name in plots.asked(result.wanted.question):
             answer = result.also(name)

@@ -1,4 +1,4 @@
-"""What pages of several commands tell in the same way: problems, findings, fields, runs of PFNs."""
+"""Parts of pages that several commands share: problems, findings, fields, runs of PFNs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ def message(
     again: bool = False,
     counts: bool | None = None,
 ) -> Message:
-    """Return a problem or finding; what is known of its code, too, where not told ``again``."""
+    """Return a problem or finding for a page.
+
+    With ``again``, the code was shown before: leave out what the kernel does, and the advice.
+    ``where`` are label and text of rows on its place, ``counts`` whether it makes the exit code 1
+    (None: not a finding of validate).
+    """
     known = registry()[code]
     how = CERTAINTY[certainty or known.certainty]
     rows = [*where]
@@ -45,7 +50,7 @@ def message(
 
 
 def problems(found: Iterable[Problem], *, whole: bool = False) -> list[Part]:
-    """Return problems, worst first, cut unless wanted ``whole``; a sentence for none."""
+    """Return problems, worst first, cut unless ``whole``; a sentence if there are none."""
     worst = sorted(found, key=lambda p: SEVERITIES.index(p.severity))
     if not worst:
         return [Text("No problems.", "good")]
@@ -66,20 +71,23 @@ def _at(phys: int | None) -> list[tuple[str, str]]:
 
 
 def worst_of(found: Iterable[Problem]) -> Style:
-    """Return the severity of the worst problem; good where there is none."""
+    """Return the severity of the worst problem, ``good`` if there are none."""
     severities = {p.severity for p in found}
     return next((s for s in SEVERITIES if s in severities), "good")
 
 
 def todo_of(found: Iterable[tuple[str, Severity]]) -> list[str]:
-    """Return what to do about problems, by code and severity: advice on errors and warnings."""
+    """Return the advice on each code of an error or warning, worst first, each once.
+
+    ``found`` are code and severity of problems or findings.
+    """
     worst = sorted(found, key=lambda pair: SEVERITIES.index(pair[1]))
     codes = dict.fromkeys(code for code, severity in worst if severity != "note")
     return [f"{registry()[code].advice.removesuffix('.')} ({code})" for code in codes]
 
 
 def fields(rows: Iterable[tuple[str, str]]) -> Fields:
-    """Return labelled lines; those without a label belong to the one before."""
+    """Return labels with their lines; a row without a label belongs to the label before."""
     joined: list[tuple[str, list[str]]] = []
     for label, text in rows:
         if label or not joined:
@@ -97,7 +105,7 @@ def ranges(
     whole: bool,
     what: str = "ranges",
 ) -> Table:
-    """Return a table of ``count`` rows, each ``what``, cut unless they are wanted ``whole``."""
+    """Return a table of ``count`` rows, cut unless ``whole``; ``what`` they are, in the plural."""
     most = count if whole else min(count, MAX_ROWS)
     cut = f"{count - most} more {what} are not shown; --json and -v have all"
     return Table(caption, columns, islice(rows, most), cut if most < count else "")
@@ -113,9 +121,10 @@ def run_table(
     *,
     whole: bool,
 ) -> Table:
-    """Return a table of ``count`` runs of PFNs, cut unless they are wanted ``whole``.
+    """Return a table of ``count`` runs of PFNs, cut unless ``whole``; ``page_size`` in bytes.
 
-    ``cells`` returns what stands in ``columns``, behind the PFNs, their number and size.
+    A run is first PFN, last PFN (inclusive) and a value of the caller's. ``cells`` gets the three
+    and returns the cells for ``columns``, which follow PFNs, number of pages and size.
     """
     shift = page_shift(page_size)
 
@@ -130,7 +139,7 @@ def run_table(
 
 
 def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:
-    """Return the runs of a set of PFNs, cut unless they are wanted ``whole``."""
+    """Return a table of the runs of a set of PFNs, cut unless ``whole``; ``page_size`` in bytes."""
     shift, count = page_shift(page_size), pfns.run_count()
 
     def addresses(first: int, last: int, _: None) -> Sequence[Cell | str]:

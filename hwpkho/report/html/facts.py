@@ -1,6 +1,6 @@
-"""What a page is made of: plain facts, which the templates put into markup.
+"""The parts of an HTML page as plain values, which the templates turn into markup.
 
-All text is text: the templates escape it. Only a drawing is markup, made by report/svg.
+The templates escape all text. Only a drawing is markup already; report/svg makes it.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
     from hwpkho.report.registry import Call
 
-#: How something is marked, by colour and by a sign beside it: error, warning, note, good; dim and
-#: mono have no sign; empty: not at all.
+#: How something is marked: error, warning, note and good by colour and a sign beside it, dim and
+#: mono by look alone; empty: not at all.
 Style = str
 
 
 class Cell(NamedTuple):
-    """What stands in a cell of a table, where text alone does not do.
+    """A cell of a table, if text alone is not enough.
 
     Attributes:
-        text: What is read.
+        text: What is shown.
         style: How it is marked.
-        sort: By what its column is sorted instead of the text: bytes behind ``4 KiB``.
-        href: A place on the page, ``#runs``, or a file beside it; empty: no link.
+        sort: Key to sort its column by instead of the text: the bytes of ``4 KiB``.
+        href: Link to a place on the page, ``#runs``, or to a file beside it; empty: no link.
     """
 
     text: str
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column: its head, whether it holds numbers (set to the right), or addresses."""
+    """A column: its head; whether it holds numbers (set to the right); or addresses (monospace)."""
 
     head: str
     number: bool = False
@@ -46,9 +46,9 @@ class Table(NamedTuple):
 
     Attributes:
         caption: What it is, in a line.
-        columns: From the left; the first names its row.
+        columns: From the left; the cells of the first are the heads of their rows.
         rows: A cell for each column.
-        cut: What is not shown, and how to see it: a sentence; empty where all is.
+        cut: A sentence on what is not shown and how to see it; empty if all is shown.
     """
 
     caption: str
@@ -78,8 +78,8 @@ class Message(NamedTuple):
         code: HP301.
         name: count-beyond-array.
         message: One line.
-        rows: What the kernel does, what to do ...: label and text.
-        counts: Whether it makes the exit code 1; None where that is not the question.
+        rows: Label and text of what the kernel does, what to do ...
+        counts: Whether it makes the exit code 1; None if it is not a finding of validate.
     """
 
     severity: Style
@@ -91,7 +91,7 @@ class Message(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What is too long for a table: words one after the other, closed until it is opened."""
+    """A list too long for a table: words one after the other, folded until a reader opens it."""
 
     title: str
     words: Iterable[str]
@@ -104,8 +104,8 @@ class Figure(NamedTuple):
     Attributes:
         svg: Markup, made by report/svg.
         caption: What it shows, in a sentence or two.
-        data: The same as a table, for who cannot see it, and for exact numbers.
-        zoom: Whether it may be made larger.
+        data: The same as a table, for readers who cannot see it, and for exact numbers.
+        zoom: Whether a reader can enlarge it.
     """
 
     svg: str
@@ -115,7 +115,7 @@ class Figure(NamedTuple):
 
 
 class Details(NamedTuple):
-    """Parts that are closed until they are opened; ``id`` is where links lead to."""
+    """Parts that are folded until a reader opens them; ``id`` is the target of links."""
 
     id: str
     title: str
@@ -126,7 +126,7 @@ Part = Table | Fields | Text | Message | Listing | Figure | Details
 
 
 class Section(NamedTuple):
-    """A part of the page with a heading, which the contents name; ``id`` as in ``#runs``."""
+    """A part of the page with a heading, listed in its contents; ``id`` as in ``#runs``."""
 
     id: str
     title: str
@@ -137,14 +137,14 @@ class Page(NamedTuple):
     """A page.
 
     Attributes:
-        command: What made it: ``validate``.
-        title: What it is about: the inputs, or the case.
-        style: How bad it is.
-        sentence: What counts, in a sentence without a full stop; empty: nothing to say first.
+        command: The command that made it: ``validate``.
+        title: The inputs, or the name of the case.
+        style: How bad the result is.
+        sentence: The result in a sentence without a full stop; empty: none.
         todo: What to do, a sentence each.
         sections: In order.
-        call: How it came about, which stands at the end.
-        up: Where the page lies that has a link to this one; empty: there is none.
+        call: Command line and inputs, shown at the end.
+        up: Link to the index that links to this page; empty: there is none.
     """
 
     command: str

@@ -1,4 +1,4 @@
-"""Pictures on a page: memory to scale and a closer look at its ranges, a handover's structure."""
+"""Pictures on a page: memory to scale, close-ups of ranges in it, a handover's structure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.memory import Memory
     from hwpkho.report.parts.structure import Structure
 
-#: Ranges that have a closer look, and bad pages listed in each.
+#: Ranges with a close-up, and runs of bad pages listed for each.
 MAX_WINDOWS = 12
 MAX_LISTED = 100
 
 
 def memory(shown: Memory, name: str) -> list[Part]:
-    """Return the picture of all memory, then a closer look at each range with bad pages.
+    """Return the picture of all memory, then a close-up of each range with bad pages.
 
-    ``name`` is one that nothing else on the page has. Nothing without anything to show.
+    Empty if there is nothing to show. ``name`` must be unique on the page.
     """
     layout = drawing.layout_of(shown)
     picture = drawing.draw(shown, name, layout)
@@ -54,7 +54,7 @@ def memory(shown: Memory, name: str) -> list[Part]:
 
 
 def structure(found: Structure, name: str) -> Figure:
-    """Return the picture of what a handover is made of; ``name`` as for :func:`memory`."""
+    """Return the picture of a handover's structure; ``name`` must be unique on the page."""
     picture = boxes.draw(found)
     rows = [
         (
@@ -73,7 +73,7 @@ _STYLES: dict[str, Style] = {"broken": "error", "doubtful": "warning", "": ""}
 
 
 def _rows(shown: Memory, layout: to_scale.Layout) -> Table:
-    """Return what the picture shows, row by row."""
+    """Return what the picture shows as a table, a row for each of its rows."""
     names = to_scale.MEMORY | to_scale.BAD | {"efi": "bad by the EFI table"} | dict(shown.names)
     kinds = [m.kind for m in shown.bad]
 
@@ -92,7 +92,7 @@ def _rows(shown: Memory, layout: to_scale.Layout) -> Table:
 
 
 def _pages(bad: Sequence[to_scale.Marks], start: int, end: int, count: int) -> Table:
-    """Return the bad pages of a range."""
+    """Return a table of the ``count`` bad pages from byte ``start`` to ``end``, exclusive."""
 
     def runs() -> Iterator[tuple[int, int, str]]:
         for m in bad:

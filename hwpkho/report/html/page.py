@@ -1,6 +1,6 @@
-"""Facts become a page: templates that escape all text, with style and script inside the file.
+"""Renders a page from its facts, with style and script inside the one file.
 
-Imported only where a page is wanted: Jinja2 is an extra, and costs.
+Import it only to make a page: Jinja2 is an extra and takes time to import.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from hwpkho.report.html.facts import Page
 
-#: Sign and word of each style: colour is never the only one.
+#: The sign of each style, so that colour is never the only mark.
 SIGNS = {"error": "✕", "warning": "▲", "note": "●", "good": "✓"}
-#: Pieces of a template are short; so many make one.
+#: A template yields many short pieces; so many are joined into one.
 _PIECES = 512
 
 
 def render(page: Page, template: str = "page.html") -> Iterator[str]:
-    """Yield the page, piece by piece."""
+    """Yield the page in pieces, HTML with all text escaped."""
     stream = _environment().get_template(template).stream(page=page)
     stream.enable_buffering(_PIECES)
     yield from stream
@@ -65,12 +65,12 @@ def _environment() -> jinja2.Environment:
 
 
 def _source(name: str) -> str:
-    """Return a template, or what stands in one; it may lie in an archive."""
+    """Return the text of a template, style or script; the package may be in a zip archive."""
     return (files("hwpkho.report.html") / "templates" / name).read_text("utf-8")
 
 
 def _policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: nothing is loaded, and only our own script runs."""
+    """Return the Content-Security-Policy: load nothing, and run only our own script."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -88,14 +88,15 @@ def _hash(text: str) -> str:
 
 
 def _finalize(value: Any) -> Any:
-    """Make text safe for a page in ways that escaping does not: no character that it cannot hold,
-    none that moves what is read.
+    """Return text with control and direction characters escaped, which HTML escaping leaves.
+
+    HTML cannot hold the first; the second reorder what a reader sees.
     """
     return printable(value) if type(value) is str else value
 
 
 def sentence(text: str) -> str:
-    """Return text with a capital letter and a full stop; a code or name at its start stays."""
+    """Return text as a sentence: capital letter, full stop. A first word such as HP301 stays."""
     first = text.split(" ", 1)[0]
     if first.isalpha() and first.islower():
         text = text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""list --dimms: which DIMM and node pages are on."""
+"""list --dimms: the DIMM and NUMA node of each run of bad pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_RUNS = 60
 
 
 def dimms_json(runs: Sequence[Run] | None) -> list[dict[str, object]] | None:
-    """Return ``dimms`` of the document."""
+    """Return ``dimms`` of the list document; None without --dimms."""
     if runs is None:
         return None
     return [
@@ -34,7 +34,7 @@ def dimms_json(runs: Sequence[Run] | None) -> list[dict[str, object]] | None:
 
 
 def dimms_text(runs: Sequence[Run]) -> Iterator[str]:
-    """Yield the lines about DIMMs."""
+    """Yield the table for people, a line for each of the first runs; nothing for no runs."""
     if not runs:
         return
     yield ""
@@ -52,7 +52,7 @@ def _row(run: Run) -> tuple[str, ...]:
 
 
 def place(run: Run) -> tuple[str, str, str, str]:
-    """Return DIMM, serial number, node, and how they are known, in words."""
+    """Return DIMM, serial number, node, and what they are known by, for people."""
     at = run.place
     return (
         at.dimm or "unknown",

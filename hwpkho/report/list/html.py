@@ -1,4 +1,4 @@
-"""list as a page: which pages are bad, on which DIMM, and who says so."""
+"""list as an HTML page: which pages are bad, on which DIMM, and which input says so."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _pages(listed: ListReport, call: Call) -> list[Part]:
 
 
 def _used(caption: str, columns: Sequence[Column], rows: Sequence[_Row]) -> Table:
-    """Return a table without the columns that are empty throughout."""
+    """Return a table without the columns that are empty in all rows."""
     used = [i for i in range(len(columns)) if any(row[i] not in ("", Cell("")) for row in rows)]
     return Table(caption, [columns[i] for i in used], [[row[i] for i in used] for row in rows])
 

@@ -1,4 +1,4 @@
-"""list for people: each run of bad pages, what is known about it, and who says so."""
+"""list for people: each run of bad pages, what is known about it, and which input says so."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def _row(run: Mention, there: str, size: int, alone: bool) -> tuple[Cell, ...]:
 
 
 def said_in(run: Mention, *, alone: bool) -> str:
-    """Return where an input names a run; which one, where it is not the only one."""
+    """Return the place in the input that names a run, after the input's name unless ``alone``."""
     return " ".join(word for word in ("" if alone else run.source, run.where) if word)
 
 
 def by_memory(run: Mention, frames: Frames | None) -> Iterator[tuple[Mention, str]]:
-    """Yield a run in parts, each of which lies in memory of one sort, and what that is."""
+    """Yield a run in parts, each within memory of one sort, with the sort; empty without a map."""
     if frames is None:
         yield run, ""
         return
@@ -99,7 +99,7 @@ def by_memory(run: Mention, frames: Frames | None) -> Iterator[tuple[Mention, st
 
 
 def _sorts(run: Mention, frames: Frames) -> Iterator[tuple[int, str]]:
-    """Yield the last PFN (inclusive) of each stretch of memory in a run, and what it is."""
+    """Yield last PFN (inclusive) and sort of each stretch of memory in a run, "none" for a hole."""
     at = bisect_left(frames.last, run.first)
     here = run.first
     while here <= run.last:
@@ -114,9 +114,10 @@ def _sorts(run: Mention, frames: Frames) -> Iterator[tuple[int, str]]:
 
 
 def pfns(listed: ListReport) -> Iterator[str]:
-    """Yield one PFN a line, some thousands at a time.
+    """Yield the PFNs in hex, one a line, some thousands of lines at a time.
 
-    Raises InputError for more than any command reads back, before the first.
+    Raises InputError before the first if there are more than ``MAX_PFNS``: no command would read
+    the list back.
     """
     count = listed.pages.pfns.count
     if count > MAX_PFNS:

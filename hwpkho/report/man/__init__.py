@@ -1,1 +1,1 @@
-"""Manual pages as text, where there is no man(1) to show them."""
+"""Renders manual pages as text, for machines without man(1)."""

@@ -1,7 +1,7 @@
-"""A line of mdoc(7): its macros, delimiters and escapes, as words to be filled into lines.
+"""Parses a line of mdoc(7), with its macros, delimiters and escapes, into words.
 
-Only what manual pages of hwpkho use, and its near relatives; a macro that is not known is shown as
-its arguments. The source is the manual mdoc(7) of mandoc.
+Knows the macros that hwpkho's own pages use and some like them; of an unknown macro only the
+arguments are shown. Source: the manual mdoc(7) of mandoc.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: A word in quotes, in which "" is a quotation mark, or one without.
+#: A word in quotes, in which "" stands for a quotation mark, or a plain word.
 _WORD = re.compile(r'"((?:[^"]|"")*)"?|(\S+)')
 _ESCAPE = re.compile(r"\\(?:\((..)|\[([^]]*)\]|f(?:\(..|.)|(.))")
 _CHARACTERS = {
@@ -25,15 +25,15 @@ _CHARACTERS = {
     "ha": "^",
     "ti": "~",
 }
-#: Becomes a blank once the lines are filled.
+#: Keeps words together; becomes a blank once the lines are filled.
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _SINGLE = {"e": "\\", "&": "", "-": "-", " ": NO_BREAK, "~": NO_BREAK}
-#: What stands around the arguments of a macro.
+#: Macros → the characters before and after their arguments.
 _AROUND = {
     "Op": "[]", "Bq": "[]", "Brq": "{}", "Aq": "<>", "Pq": "()", "Sq": "''", "Ql": "''",
     "Dq": '""', "Qq": '""',
 }  # fmt: skip
-#: Macros → the style of their arguments, as Paint has them.
+#: Macros → the style of their arguments, a style of Paint.
 _STYLES = {
     "Nm": "head", "Fl": "head", "Cm": "head", "Ic": "head", "Sy": "head", "Ar": "note",
     "Em": "note", "Pa": "", "Li": "", "No": "", "Sx": "", "Vt": "", "Va": "", "Ev": "", "Er": "",
@@ -43,7 +43,7 @@ _CLOSING, _OPENING = frozenset(".,:;)]?!"), frozenset("([")
 
 
 class Word(NamedTuple):
-    """A word of a line: ``glued`` to the one before it, in a style, or "" for plain."""
+    """A word of a line, in a style of Paint or plain (""); ``glued``: no blank before it."""
 
     text: str
     style: str = ""
@@ -51,7 +51,7 @@ class Word(NamedTuple):
 
 
 def unescaped(text: str) -> str:
-    """Return what escapes of roff stand for; an unknown one stands for nothing."""
+    """Return text with the escapes of roff(7) replaced; an unknown one is dropped."""
 
     def one(match: re.Match[str]) -> str:
         named, bracketed, single = match.groups()
@@ -68,9 +68,9 @@ def of_text(line: str) -> list[Word]:
 
 
 def of_macro(line: str, name: str) -> list[Word]:
-    """Return the words of a line such as ``.Op Fl -to Ar FORM``.
+    """Return the words of a macro line such as ``.Op Fl -to Ar FORM``.
 
-    ``name`` is what ``.Nm`` without an argument stands for: the program of the page.
+    ``name`` is the program's name, which ``.Nm`` without an argument stands for.
     """
     arguments = [
         quoted.replace('""', '"') or bare

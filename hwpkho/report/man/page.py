@@ -1,4 +1,4 @@
-"""A manual page in mdoc(7) as lines of text: sections, lists, displays."""
+"""Renders a manual page in mdoc(7) as text: sections, lists, displays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hwpkho.report.parts.paint import Paint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Columns, as mandoc has them.
+#: Indents in columns, as in mandoc's output.
 _BODY, _SUBHEAD, _DISPLAY = 5, 3, 6
-#: Lines are no longer than this, however wide the terminal is: nobody reads long ones.
+#: Width of lines at most, however wide the terminal is: longer ones are hard to read.
 LONGEST = 78
 SHORTEST = 40
 
@@ -29,7 +29,7 @@ class _List:
 
 
 class _Page:
-    """Takes the source line by line, and holds the lines that came of it."""
+    """Takes the source line by line and collects the lines of text."""
 
     def __init__(self, width: int, paint: Paint) -> None:
         self.lines: list[str] = []
@@ -38,7 +38,7 @@ class _Page:
         self._name = ""
         self._synopsis = False
         self._literal = False
-        self._fresh = True  # nothing stands between the heading and here
+        self._fresh = True  # directly below a heading: no blank line is wanted
         self._lists: list[_List] = []
         self._displays: list[int] = []
         self._words: list[Word] = []
@@ -51,7 +51,7 @@ class _Page:
         return inner + (self._displays[-1] if self._displays else 0)
 
     def take(self, line: str) -> None:
-        """Take a line of the source."""
+        """Take the next line of the source."""
         if self._literal and not line.startswith(".Ed"):
             self._example(line, self._indent)
         elif not line.startswith("."):
@@ -69,7 +69,7 @@ class _Page:
                 self._words += _kept(words, self._width // 2) if self._synopsis else words
 
     def end(self) -> None:
-        """Write what is still held."""
+        """Add the words that are still held, as the last line."""
         self._flush()
 
     def _nm(self, rest: str) -> None:
@@ -177,7 +177,10 @@ class _Page:
         self._fresh = False
 
     def _filled(self, words: Sequence[Word], indent: int, hang: int) -> list[str]:
-        """Return ``words`` in lines of the page's width; what is glued stays together."""
+        """Return ``words`` filled into lines of the page's width; glued words stay together.
+
+        The first line is indented by ``indent`` columns, the others by ``hang`` more.
+        """
         lines, line, used = [], "", 0
         for unit in _units(words):
             size = _length(unit)
@@ -213,7 +216,7 @@ def _units(words: Sequence[Word]) -> list[list[Word]]:
 
 
 def _kept(words: list[Word], longest: int) -> list[Word]:
-    """Return the words of an option in a synopsis, unbroken unless it is longer than that."""
+    """Return the words of an option in a synopsis, glued together if up to ``longest`` columns."""
     if _length(words) > longest:
         return words
     return [
@@ -229,9 +232,9 @@ def _length(words: Sequence[Word]) -> int:
 
 
 def render(source: str, width: int = LONGEST, paint: Paint | None = None) -> str:
-    """Return a page as text, its lines at most ``width`` columns where words allow that.
+    """Return a page as text in lines of ``width`` columns, within 40 to 78.
 
-    Displays keep their lines, however long they are.
+    Only a longer word, or the line of a display, exceeds that.
     """
     page = _Page(max(SHORTEST, min(width, LONGEST)), paint or Paint())
     for line in source.splitlines():

@@ -1,4 +1,4 @@
-"""Shows a manual page on a terminal: by man(1) or mandoc(1), or else as text through a pager."""
+"""Shows a manual page on a terminal by man(1) or mandoc(1)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-#: Programs that show a file, the first that is there and can. man-db and mandoc know ``man -l``;
-#: busybox and an image that was made small without its manual pages do not.
+#: Programs that show a file, in the order tried. The man(1) of man-db and mandoc has -l; busybox's
+#: has not, nor has the stub that minimised distribution images have instead.
 _PROGRAMS = (("man", "-l"), ("mandoc", "-a"))
 
 
 def shown(page: Traversable) -> bool:
-    """Show ``page`` by a program that the machine has; return whether one did."""
+    """Show ``page`` by the first program that can; return whether one did."""
     try:
         with as_file(page) as path:
             for name, *options in _PROGRAMS:
                 program = shutil.which(name)
                 if program and _ran([program, *options, str(path)]):
                     return True
-    except OSError:  # a page in an archive, and no place for a temporary file
+    except OSError:  # the page is in a zip archive, and no temporary file could be written
         pass
     return False
 
 
 def _ran(command: list[str]) -> bool:
     try:
-        # What it complains of is about itself; the text that is shown instead has no use for it.
+        # If it fails, the caller shows the page as text; the program's own complaint would only
+        # confuse.
         return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False

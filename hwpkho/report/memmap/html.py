@@ -1,4 +1,4 @@
-"""memmap as a page: the map's ranges, what the next kernel makes of them, what is odd."""
+"""memmap as an HTML page: the map's ranges, what the next kernel makes of them, problems."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SCHEMA = "hwpkho.memmap/1"
 
 
 def body(shown: MemmapReport) -> dict[str, Any]:
-    """Return the document's fields; unknown ones are null, never left out."""
+    """Return the fields of ``hwpkho.memmap/1``; unknown ones are None, never left out."""
     memmap = shown.memmap
     return {
         "source": memmap.source,

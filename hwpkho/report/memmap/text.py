@@ -1,4 +1,4 @@
-"""memmap for people: the table, what it sums up to, a picture, what is odd."""
+"""memmap for people: the table of ranges, sums by kind, a picture, problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.memmap import MemmapReport
     from hwpkho.memmap.model import Map, MemoryMap
 
-#: EFI attributes worth a word in the table, by bit.
+#: EFI memory attributes that the table names (UEFI specification, EFI_MEMORY_*), by bit.
 _WORDS = (
     (efi.RUNTIME, "runtime"),
     (efi.SP, "specific-purpose"),
@@ -32,7 +32,7 @@ _ARCH_FROM = {"input": "from the input", "option": "by --arch", "default": "by d
 
 
 def report(shown: MemmapReport, screen: Screen | None = None) -> str:
-    """Return the whole report."""
+    """Return the whole report, ending in a newline."""
     screen = screen or Screen()
     lines = [*_head(shown, screen)]
     if screen.detail >= 0:
@@ -83,7 +83,7 @@ def _table(map_: Map, arch: str, screen: Screen) -> Iterator[str]:
 
 
 def more(attributes: Mapping[str, object]) -> str:
-    """Return what the attributes of an entry say beside its type, in brackets; or nothing."""
+    """Return the attributes of an entry in brackets, `` (runtime, node 1)``; empty for none."""
     attr = attributes.get("attr")
     words = [word for bit, word in _WORDS if isinstance(attr, int) and attr & bit]
     for key in ("node", "no-map", "reusable", "flags"):
@@ -122,7 +122,7 @@ def _row(name: str, size: int, count: int, what: str) -> tuple[str, str, str]:
 
 
 def runs_of(shown: MemmapReport) -> list[to_scale.Run]:
-    """Return the next kernel's view, or what the map alone says, as runs of one kind."""
+    """Return memory as the next kernel sees it, or else as the map has it, as runs of one kind."""
     if shown.regions:
         return to_scale.joined((r.start, r.end, r.kind) for r in shown.regions.regions)
     return to_scale.joined(_of_map(shown.primary, shown.memmap))

@@ -1,4 +1,4 @@
-"""merge as a page: what the list is made of, what was left out of it, and who knew what."""
+"""merge as an HTML page: the merged list, what was left out of it, and which case knew what."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SCHEMA = "hwpkho.merge/1"
 
 
 def body(m: Merged, output: str | None) -> dict[str, Any]:
-    """Return the fields of ``hwpkho.merge/1``; ``output`` is the file written, None for none."""
+    """Return the fields of ``hwpkho.merge/1``; ``output`` is the file that was written, or None."""
     return {
         "page_size": m.page_size,
         "arch": m.arches[0] if len(m.arches) == 1 else None,
@@ -50,7 +50,7 @@ def body(m: Merged, output: str | None) -> dict[str, Any]:
 
 
 def _entries(known: Entries) -> Iterator[str]:
-    """Yield the entries in pieces: what many of them share becomes text once."""
+    """Yield the entries as JSON text in pieces; a string that entries share is encoded once."""
     text = lru_cache(maxsize=1 << 12)(jsondoc.text)
     before = ""
     for part in parts(zip(known.case, known.mentions, strict=True)):

@@ -1,4 +1,4 @@
-"""merge for people."""
+"""merge for people: the cases, how many pages the list has, what the map left out or kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def report(m: Merged, screen: Screen | None = None) -> Iterator[str]:
 
 
 def counted(m: Merged) -> str:
-    """Return how many pages the merged list has, and how many entries it has not."""
+    """Return how many PFNs the merged list has, and how many were dropped or excluded."""
     excluded = f", {m.excluded} excluded" if m.excluded else ""
     pages, twice = m.pfns.count, m.duplicates
     dropped = f"{twice} duplicate{'s' * (twice != 1)} dropped"
@@ -43,17 +43,20 @@ def counted(m: Merged) -> str:
 
 
 def kept(m: Merged) -> Runs:
-    """Return the runs that do not replay by the memory map and are in the list all the same."""
+    """Return the runs that stayed in the list although, by the memory map, they will not replay."""
     return _without(m.not_replaying, m.left_out)
 
 
 def left_out(m: Merged, screen: Screen | None = None) -> Iterator[str]:
-    """Yield the lines about what merge left out by the memory map."""
+    """Yield the lines on the pages that merge left out by the memory map."""
     yield from _told("left out by the memory map", m.left_out, screen or Screen())
 
 
 def _without(runs: Runs, others: Runs) -> Runs:
-    """Return the runs whose ruling ``others`` do not have: a ruling is left out as a whole."""
+    """Return the runs of ``runs`` whose ruling is not in ``others``.
+
+    Comparing rulings is enough: merge leaves out all pages of a ruling or none.
+    """
     rest = Runs(runs.pfns)
     for first, last, ruling in runs.stretches():
         if ruling not in others.rulings:
@@ -73,7 +76,7 @@ def _told(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
 
 
 def verdicts(runs: Runs) -> str:
-    """Return how many pages have which verdict, in words."""
+    """Return the number of pages by verdict, in words: ``2 not-ram, 1 in-use``."""
     counts = [f"{n} {verdict}" for verdict, n in runs.counts().items()]
     pairs = zip(runs.rulings, runs.extents, strict=True)
     unknown = sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)

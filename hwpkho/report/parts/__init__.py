@@ -1,1 +1,1 @@
-"""What several reports are made of."""
+"""Parts that several reports share."""

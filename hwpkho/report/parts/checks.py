@@ -1,7 +1,7 @@
-"""A judgement as a list of checks, one a code: what KTAP and JUnit are made of.
+"""A judgement as a list of checks, one for each code, for KTAP and JUnit.
 
-The checks of every case are the same, in the same order and with the same names, so that a
-dashboard can follow each over time. Which of them apply to a case depends on what it is.
+Every case has the same checks, in the same order and with the same names, so that a dashboard can
+follow each over time. Which of them apply depends on what the case holds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Status = Literal["pass", "fail", "skip"]
 
-#: Why there is no map to check by.
+#: Why checks that need a memory map are skipped, by ``basis.memmap``.
 _NO_MAP = {
     "none": "no memory map was given",
     "set-aside": "the memory map is not this machine's",
 }
-#: Findings shown for one check; more are counted.
+#: Findings shown for one check; of others only the number.
 MAX_MESSAGES = 16
 
 
@@ -37,12 +37,12 @@ class Check:
     Attributes:
         code: Its id.
         name: ``HP301-count-beyond-array``.
-        status: ``fail`` where a finding counts and is as bad as --fail-on; ``skip`` where it could
-            not be looked for or what was found is accepted.
-        why: For ``skip``: the reason.
-        messages: What was found, at most ``MAX_MESSAGES`` and how many more there are.
-        applies: Whether the case has what the code is about, and a finding could make it fail; what
-            was found or is accepted applies in any case.
+        status: ``fail`` if a finding makes the case fail (--fail-on); ``skip`` if the code could
+            not be looked for or its findings are accepted; else ``pass``.
+        why: The reason for ``skip``, else empty.
+        messages: Up to ``MAX_MESSAGES`` findings, and how many more there are.
+        applies: Whether the code was found or accepted, or could have been found in such a case and
+            would have made it fail.
     """
 
     code: str
@@ -54,7 +54,7 @@ class Check:
 
 
 def checks(result: CaseResult) -> Iterator[Check]:
-    """Yield the checks of a case that was judged, in the order of their codes."""
+    """Yield the checks of a case in the order of their codes; none if it could not be judged."""
     v = result.validation
     if v is None:
         return
@@ -81,13 +81,14 @@ def checks(result: CaseResult) -> Iterator[Check]:
 
 
 def _applies(code: Code, result: CaseResult) -> bool:
-    """Tell whether a code that was not found could have been, and would make the case fail."""
+    """Tell whether a code that was not found could have been, and would have failed the case."""
     v = result.validation
     if v is None or not fails_at(code.severity, result.fail_on):
         return False
     if code.subject == "list" and code.pfns_are:
         return v.basis.memmap == "used" and bool(v.pfns)
-    # Of maps, lists and policies most codes are about one form or option alone.
+    # Most codes on maps, lists and policies concern a single form or option, so they apply only
+    # when found.
     if code.subject == "table":
         return v.efi is not None
     return code.subject in ("image", "handover") and v.basis.handover

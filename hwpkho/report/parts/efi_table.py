@@ -1,4 +1,4 @@
-"""EFI tables of poisoned memory in the reports of commands that read or write them as lists."""
+"""EFI tables of poisoned memory in the reports of diff, encode and merge."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def read(table: PoisonTable | None) -> dict[str, object] | None:
-    """Return a table that is the list of a case as it stands in a document."""
+    """Return the JSON fields of a table that was read as a list; None for None."""
     if table is None:
         return None
     return _fields(table.layout, table.phys, table.header, table.units())
 
 
 def written(made: WrittenTable | None) -> dict[str, object] | None:
-    """Return a table that was written as it stands in a document."""
+    """Return the JSON fields of a table that was written; None for None."""
     if made is None:
         return None
     return _fields(made.plan.layout, made.plan.phys, made.plan.header, made.units)
@@ -40,7 +40,7 @@ def _fields(
 
 
 def described(made: WrittenTable) -> str:
-    """Return what a table that was written is like, for people."""
+    """Return layout, units and size of a table that was written, for people."""
     header, n = made.plan.header, made.units
     if header is None:
         return f"layout list, {n} entr{'y' if n == 1 else 'ies'}"

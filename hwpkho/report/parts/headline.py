@@ -1,4 +1,4 @@
-"""The sentence that an operator needs first, from a judgement."""
+"""The headline of a judgement: in one sentence what the next kernel will do."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _STAY = ("in-use", "handover", "firmware")
 
 
 def headline(v: Validation) -> tuple[str, str]:
-    """Return how bad it is (error, warning, note or good) and the sentence, without a full stop."""
-    # A kernel that dies on the table does so long before a list could be replayed.
+    """Return the style (error, warning, note or good) and the sentence, without a full stop."""
+    # A kernel that dies on the EFI table never gets as far as the list.
     if v.efi is not None and (v.basis.table or v.efi.outcome in ("crash", "hang")):
         return _table(v, v.efi)
     teller = {
@@ -43,7 +43,7 @@ def headline(v: Validation) -> tuple[str, str]:
     return style, sentence
 
 
-#: Said beside an outcome that holds for the handover that was read, if it is the one that counts.
+#: Added to an outcome that holds only if the handover that was read is the one handed over.
 _DOUBTS: dict[Doubt, str] = {
     "root": "but a page that may be the root FDT that counts is damaged",
     "list": "but the running kernel passes no list on",
@@ -52,7 +52,7 @@ _DOUBTS: dict[Doubt, str] = {
 
 
 def _table(v: Validation, efi: EfiJudged) -> tuple[str, str]:
-    """Tell what becomes of an EFI table of poisoned memory that stands alone."""
+    """Return style and sentence if the EFI table decides: no list, or a kernel that dies on it."""
     if efi.outcome == "crash":
         return "error", "the next kernel will die in early boot on the EFI table of poisoned memory"
     if efi.outcome == "hang":
@@ -131,7 +131,7 @@ def _replay(v: Validation) -> tuple[str, str]:
 
 
 def _verdicts(v: Validation, will: str) -> tuple[str, str]:
-    """Say what is lost first; what goes well only where nothing is lost."""
+    """Return style and sentence on the verdicts: what is lost, or else what goes well."""
     counts = v.runs.counts()
     parts: list[str] = []
     lost = counts.get("not-ram", 0)

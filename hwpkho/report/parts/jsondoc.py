@@ -1,6 +1,6 @@
-"""JSON documents: one on stdout, the same bytes for the same input.
+"""Writes JSON documents: the same bytes for the same input.
 
-They are for programs, and may have a million entries: no blanks.
+Programs read them, and they may have a million entries, so there are no blanks.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-#: Characters of a piece that is worth writing.
+#: Characters that :func:`gathered` collects before a write.
 _PIECE = 1 << 16
 
 
 class Array(NamedTuple):
-    """An array too long to be objects: its items as JSON text, comma separated, in pieces."""
+    """An array too long to hold as objects: its items as JSON text in pieces, commas included."""
 
     pieces: Iterable[str]
 
@@ -32,19 +32,19 @@ class Array(NamedTuple):
 def dump(schema: str, body: Mapping[str, object]) -> str:
     """Return the document ``schema`` (``hwpkho.decode/1``) with ``body``, ending in a newline.
 
-    Arrays of type ``array`` and views are written as lists of integers. Non-ASCII text is
-    escaped, so what a broken machine put into a string cannot reach a terminal raw.
+    ``array`` and ``memoryview`` values become lists of integers. Non-ASCII text is escaped, so that
+    nothing a broken machine put into a string reaches a terminal raw.
     """
     return text({**_head(schema), **body}) + "\n"
 
 
 def begin(schema: str) -> str:
-    """Return how the document begins: the caller adds ``,"field":value`` and the closing brace."""
+    """Return the start of a document; the caller adds ``,"field":value`` and the closing brace."""
     return text(_head(schema))[:-1]
 
 
 def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
-    """Yield the document as :func:`dump` returns it; the value of a field may be an ``Array``.
+    """Yield in pieces what :func:`dump` returns; the value of a field may be an ``Array``.
 
     ``fields`` are taken one by one, so a field may depend on an array written before it.
     """
@@ -61,17 +61,16 @@ def pieces(schema: str, fields: Iterable[tuple[str, object]]) -> Iterator[str]:
 
 
 def numbers(pfns: Iterable[int]) -> Array:
-    """Return integers as an array that is never there whole.
+    """Return integers as an array that is made while it is written.
 
-    Raises InputError for a list that is too long to spell out, as the pages under an EFI table's
-    units may be.
+    Raises InputError for a list of more than ``MAX_PFNS``: the units of an EFI table may cover
+    more pages than could be listed one by one.
     """
-    spelled_out(pfns)
+    _check_length(pfns)
     return Array(_numbers(pfns))
 
 
-def spelled_out(pfns: Iterable[int]) -> None:
-    """Raise InputError for a list of more PFNs than any list may have."""
+def _check_length(pfns: Iterable[int]) -> None:
     if isinstance(pfns, Listing) and pfns.count > MAX_PFNS:
         raise InputError(
             f"{pfns.count} PFNs are too many to list one by one; the limit is {MAX_PFNS}"
@@ -83,7 +82,7 @@ def _numbers(pfns: Iterable[int]) -> Iterator[str]:
 
 
 def gathered(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield small pieces of a document together: each that is written costs as much as a large."""
+    """Yield small pieces joined into larger ones, since every write has a cost of its own."""
     held, size = list[str](), 0
     for piece in pieces:
         held.append(piece)
@@ -95,7 +94,7 @@ def gathered(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def text(value: object) -> str:
-    """Return a value as it stands in a document."""
+    """Return a value as JSON text; raises TypeError for what JSON has no form for."""
     return _ENCODER.encode(value)
 
 

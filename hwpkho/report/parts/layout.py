@@ -1,6 +1,6 @@
-"""Lines for people: broken between words, never within one, and tables.
+"""Lays out text for people: lines broken between words, never within one, and tables.
 
-Text that comes here is printable; it may hold the colours of :class:`Paint`.
+All text passed in must be printable; it may hold the colours of :class:`Paint`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WORD = late(r"( *)((?:\(?[0-9][0-9.,]* (?=[A-Za-z]))?[^ ]+)")
 _COLOUR = late(r"\x1b\[[0-9;]*m")
 _RESET = "\x1b[0m"
-#: Paint's styles in rich's words.
+#: Paint's styles as rich names them.
 _RICH = {
     "error": "bold red",
     "warning": "yellow",
@@ -28,13 +28,13 @@ _RICH = {
     "dim": "dim",
     "good": "green",
 }
-#: A column of prose that would be narrower goes below its row.
+#: A column of prose that would be narrower than this goes below its row.
 _NARROW = 20
 _GAP = 2
 
 
 def cells(text: str) -> int:
-    """Return the columns that a text takes on a terminal."""
+    """Return how many columns a text takes on a terminal; colours take none."""
     plain = _COLOUR.sub("", text) if "\x1b" in text else text
     if plain.isascii():
         return len(plain)
@@ -44,10 +44,10 @@ def cells(text: str) -> int:
 
 
 def fold(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
-    """Break a text between its words into lines of ``width`` columns; a longer word stays whole.
+    """Return a text in lines of ``width`` columns, broken between words; a longer word stays whole.
 
-    ``first`` stands before the first line, ``rest`` before the others (as many blanks as ``first``
-    is wide unless given). A colour that goes on behind a break is ended and taken up again.
+    ``first`` comes before the first line, ``rest`` before the others (default: blanks as wide as
+    ``first``). A colour that spans a break is switched off and on again.
     """
     rest = " " * cells(first) if rest is None else rest
     line, used, begun = first, cells(first), False
@@ -69,12 +69,12 @@ def fold(text: str, width: int, first: str = "", rest: str | None = None) -> lis
 
 
 def field(label: str, text: str, screen: Screen, width: int = 10) -> list[str]:
-    """Return the lines of a labelled text: ``  label     text``, what follows under the text."""
+    """Return the lines of a labelled text: ``  label     text``, further lines below the text."""
     return fold(text, screen.prose, f"  {label:<{width}}", " " * (width + 2))
 
 
 def severe(label: str, severity: str, text: str, screen: Screen, width: int = 10) -> list[str]:
-    """Return the lines of a labelled problem or finding, its severity before it."""
+    """Return the lines of a labelled problem or finding, with its severity before the text."""
     head = f"  {label:<{width}}{screen.paint(severity, f'{severity:<8}')}"
     return fold(text, screen.prose, head)
 
@@ -83,9 +83,9 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        head: What stands above it.
+        head: Its heading; empty for none.
         right: Whether it is set to the right, as numbers are.
-        wraps: Whether it is prose, which may be broken between words where it is the last.
+        wraps: Whether it is prose; only the last column is broken between words.
     """
 
     head: str
@@ -93,7 +93,7 @@ class Column(NamedTuple):
     wraps: bool = False
 
 
-#: What stands in a cell: text, or a style of Paint and text.
+#: A cell: text, or a style of Paint and text.
 Cell = str | tuple[str, str]
 
 
@@ -104,11 +104,11 @@ def table(
     indent: str = "  ",
     looked_at: int | None = None,
 ) -> Iterator[str]:
-    """Yield the lines of a table, none wider than the screen but for a word that is.
+    """Yield the lines of a table, none wider than the screen unless a single word is.
 
-    Prose is broken within its column. Columns that there is no room for go below their row, each
-    cell behind its head. Words and numbers are never cut. Columns that are empty throughout are
-    left out. Columns are as wide as the first ``looked_at`` rows need, None: as all do.
+    Prose is broken within its column. Columns that do not fit go below their row, each cell behind
+    its heading. Words and numbers are never cut. Columns that are empty in all rows are left out.
+    The first ``looked_at`` rows decide the widths; None: all rows do, and are held.
     """
     cells_of = ([x if isinstance(x, tuple) else ("", x) for x in row] for row in rows)
     held = list(islice(cells_of, looked_at))
@@ -136,7 +136,7 @@ def table(
         yield from (f"{indent}{line}".rstrip() for line in drawn(heads))
     for row in picked:
         lines = drawn(row[:fits])
-        if len(lines) == 1 and cells(lines[0]) > room and fits > 1:  # behind those looked at
+        if len(lines) == 1 and cells(lines[0]) > room and fits > 1:  # a row after ``looked_at``
             yield from _listed(columns, row, screen, indent)
             continue
         yield from (f"{indent}{line}".rstrip() for line in lines)
@@ -144,14 +144,14 @@ def table(
 
 
 def _wide(widths: Sequence[int]) -> int:
-    """Return how wide columns are together."""
+    """Return how wide columns are together, with the gaps between them."""
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _listed(
     columns: Sequence[Column], row: Sequence[tuple[str, str]], screen: Screen, indent: str
 ) -> Iterator[str]:
-    """Yield the lines of cells that have no column: each behind its head, prose on its own."""
+    """Yield the lines of cells that no column has room for: each behind its heading, prose last."""
     items: list[str] = []
     prose: list[str] = []
     for column, (style, text) in zip(columns, row, strict=True):
@@ -171,7 +171,7 @@ def _listed(
 def _drawing(
     columns: Sequence[Column], widths: Sequence[int], screen: Screen
 ) -> Callable[[Sequence[tuple[str, str]]], list[str]]:
-    """Return what makes the lines of a row."""
+    """Return a function that takes the cells of a row and returns its lines."""
 
     def drawn(row: Sequence[tuple[str, str]]) -> list[str]:
         sizes = [cells(text) for _, text in row]
@@ -221,7 +221,10 @@ def _wrapped(
 
 
 def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> list[str]:
-    """Lay items side by side in lines of ``width`` columns; none is broken."""
+    """Return items side by side, ``gap`` between them, in lines of ``width`` columns.
+
+    No item is broken. ``first`` comes before the first line.
+    """
     rest, line, used, begun = " " * cells(first), first, cells(first), False
     lines: list[str] = []
     for item in items:
@@ -238,7 +241,7 @@ def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> 
 
 
 def span(first: int, last: int) -> str:
-    """Return a range of PFNs (inclusive) as all reports have it."""
+    """Return a range of PFNs or addresses, ``last`` inclusive: ``0x10-0x1f``, or ``0x10``."""
     return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
 
 

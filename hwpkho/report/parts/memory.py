@@ -1,4 +1,4 @@
-"""What pictures of memory show beside the map and the bad pages: whose memory is where."""
+"""What pictures of memory show: the map, the bad pages, and who owns which memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Regions
     from hwpkho.report.parts.to_scale import Run
 
-#: Files and other owners that have a look and a name of their own; the largest.
+#: Owners of preserved memory with a colour and name of their own, the largest; others share one.
 MAX_OWNERS = 6
 
 
@@ -27,11 +27,11 @@ class Memory(NamedTuple):
     """What a picture of memory shows.
 
     Attributes:
-        runs: The memory map; empty without one.
+        runs: The memory map, in bytes; empty without one.
         bad: Bad pages by what becomes of them, worst first; kinds of ``to_scale.BAD``.
-        owners: Scratch, the handover's own pages, and what is preserved for others.
-        units: What an EFI table calls bad.
-        names: What the kinds of the last two are called.
+        owners: Scratch, the handover's own pages, and memory preserved for others.
+        units: Memory that an EFI table calls bad.
+        names: Kind → name in the legend, for the kinds of ``owners`` and ``units``.
     """
 
     runs: Sequence[Run] = ()
@@ -41,13 +41,13 @@ class Memory(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
 
     def layers(self) -> list[Layer]:
-        """Return the bands of a picture, those that hold anything: memory, owners, EFI units."""
+        """Return the bands of a picture that are not empty, of: memory, owners, EFI units."""
         bands = (Layer(self.runs, self.bad), Layer((), self.owners), Layer((), self.units))
         return [band for band in bands if band.runs or band.marks]
 
 
 def of_pages(pfns: PfnSet, page_size: int, regions: Regions | None = None) -> Memory:
-    """Return bad pages that nobody judged, on a memory map where there is one.
+    """Return bad pages without a verdict, on the memory map if there is one.
 
     ``page_size`` is in bytes.
     """
@@ -56,12 +56,12 @@ def of_pages(pfns: PfnSet, page_size: int, regions: Regions | None = None) -> Me
 
 
 def marked(kind: str, pfns: PfnSet, page_size: int) -> list[Marks]:
-    """Return pages as marks of a kind, none of no pages."""
+    """Return the pages as a mark of ``kind``; empty for no pages. ``page_size`` in bytes."""
     return [Marks(kind, pfns, [(pfns.first[0], pfns.last[-1])], page_size)] if pfns else []
 
 
 def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
-    """Return a picture with what the handover ``h`` keeps; ``page_size`` in bytes."""
+    """Return ``memory`` with the owners in the handover ``h`` added; ``page_size`` in bytes."""
     if h is None:
         return memory
     marks, names = list(memory.owners), dict(memory.names)
@@ -87,7 +87,7 @@ def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
 
 
 def _own_pages(h: Handover, page_size: int) -> PfnSet:
-    """Return the pages of root, tracker, blobs, chunks and array, as far as they were read."""
+    """Return the pages of root FDT, tracker, subtrees, chunks and array, as far as known."""
     places: list[tuple[int, int]] = []
     if h.root and h.root.phys is not None:
         places.append((h.root.phys, h.root.totalsize or 1))
@@ -101,7 +101,10 @@ def _own_pages(h: Handover, page_size: int) -> PfnSet:
 
 
 def of_bytes(ranges: Iterable[tuple[int, int]], unit: int) -> PfnSet:
-    """Return ranges of bytes, end exclusive, in any order, as units that they touch."""
+    """Return the units of ``unit`` bytes that ranges of bytes touch.
+
+    The ranges are in any order, ends exclusive, and cut at 2^64.
+    """
     first, last = array("Q"), array("Q")
     for start, end in ranges:
         if start < (end := min(end, PHYS_END)):

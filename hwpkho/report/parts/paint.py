@@ -1,4 +1,4 @@
-"""Colours for a terminal, and for nothing else."""
+"""ANSI colours for a terminal."""
 
 from __future__ import annotations
 

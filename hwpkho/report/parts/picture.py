@@ -1,4 +1,4 @@
-"""The physical address space drawn to scale with plain characters: one is a cell of to_scale.py."""
+"""The physical address space drawn to scale in characters, one for each cell of to_scale.py."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
     from hwpkho.report.parts.to_scale import Marks, Run
 
-#: Characters in a row are a multiple of the first, up to the second.
+#: A row has a multiple of ``CELLS`` characters, at most ``MOST_CELLS``.
 CELLS = 16
 MOST_CELLS = 96
 
-#: What stands beside the characters: blanks, ``0x``, and how many rows are alike.
+#: Columns beside the characters, but for the address: blanks, ``0x``, the count of equal rows.
 _BESIDE = len("  0x ") + len(" x 99999")
 
 
 class Glyphs(NamedTuple):
-    """What a kind looks like: a block, or plainly; ``style`` is one of Paint's."""
+    """The character of a kind, as block or in ASCII; ``style`` is one of Paint's."""
 
     block: str
     plain: str
@@ -53,11 +53,11 @@ _NAMES = {**to_scale.BAD, **to_scale.MEMORY, "": "nothing"}
 def draw(
     runs: Sequence[Run], screen: Screen, *, marks: Sequence[Marks] = (), ram: bool = False
 ) -> list[str]:
-    """Return the lines of the picture: rows with addresses, then the legend.
+    """Return the lines of the picture: rows with addresses, then the legend; empty without runs.
 
-    ``runs`` are ascending and disjoint. Of several ``marks`` in a cell the first of the sequence is
-    seen. With ``ram`` rows that have neither RAM nor marks are left out, and rows of RAM alone are
-    folded.
+    ``runs`` are in bytes, ascending and disjoint. Of several ``marks`` in a cell the first in the
+    sequence is shown. With ``ram``, rows without RAM or marks are left out, and equal rows of RAM
+    are folded into one.
     """
     if not runs:
         return []
@@ -84,7 +84,7 @@ def draw(
 
 
 def _cells_of(room: int) -> int:
-    """Return how many characters a row has where so many columns are left beside addresses."""
+    """Return how many characters a row has if ``room`` columns are left beside the addresses."""
     return min(max((room - _BESIDE) // CELLS, 1) * CELLS, MOST_CELLS)
 
 

@@ -1,6 +1,6 @@
-"""Plots as facts, before anybody draws them: bars of named things, and counts over days.
+"""Plots as plain values, to be drawn elsewhere: bars of named things, and counts over days.
 
-Of each plot the numbers can be had as a table; no plot needs a colour to be read.
+The numbers of each plot are in a table, too; no plot needs colour to be read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 #: Bars that are drawn; a table has the rest.
 MOST_BARS = 20
-#: Columns of a plot over days; more days are drawn together.
+#: Columns of a plot over days; if there are more days, a column stands for several.
 MOST_COLUMNS = 92
-#: Days that a column may stand for: a week, a month and so on, where a day each are too many.
+#: Days that a column stands for: the first of these with which all days fit.
 _DAYS = (1, 7, 30, 91, 365)
 
 
@@ -25,10 +25,10 @@ class Bar(NamedTuple):
     """A bar.
 
     Attributes:
-        label: What it is, printable.
-        value: How long it is; not negative.
-        said: What stands behind it: the value, and what there is to say of the part.
-        part: So much of the value is marked.
+        label: Its name, printable.
+        value: Its length; not negative.
+        said: The text behind it: value and marked part in words.
+        part: How much of the value is marked.
     """
 
     label: str
@@ -42,7 +42,7 @@ class Bars(NamedTuple):
 
     Attributes:
         title: What they show, in a sentence without a full stop.
-        bars: The first of them are drawn.
+        bars: All of them; the first ``MOST_BARS`` are drawn.
     """
 
     title: str
@@ -70,8 +70,8 @@ class Days(NamedTuple):
 
     Attributes:
         title: What it shows, in a sentence without a full stop.
-        counts: Day and count, ascending; a day that is missing has none.
-        adds_up: Whether the counts of several days are one count of all; else the largest counts.
+        counts: Day and count, ascending; a missing day counts 0.
+        adds_up: Whether a column of several days shows the sum of their counts; else the largest.
     """
 
     title: str
@@ -103,7 +103,7 @@ class Days(NamedTuple):
         return next(fits, -(-days // MOST_COLUMNS))
 
     def columns(self) -> list[tuple[date, int]]:
-        """Return the first day of each column, and its count; none is left out between two."""
+        """Return first day and count of each column, also of columns without any count."""
         if not self.counts:
             return []
         first, width = self.counts[0][0], self.width

@@ -1,6 +1,6 @@
-"""Runs as they stand in documents: ``first``, ``last``, and what several runs share.
+"""Runs of pages in JSON documents: ``first``, ``last`` and fields that many runs share.
 
-A scattered list has as many runs as pages, so what runs share becomes text once.
+A scattered list has as many runs as pages, so the fields that runs share are encoded once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from hwpkho.judging.file_memory import FileMemory
     from hwpkho.judging.result import Ruling, Runs
 
-#: Histories written at once: their text should stay in the processor's cache.
+#: Histories written at once; their text should fit in the processor's cache.
 _PIECE = 2048
 
 
 def judged(runs: Runs) -> jsondoc.Array:
-    """Return the runs as in ``hwpkho.validate/1``: ``verdict``, ``code``, ``region``, ``owner``."""
+    """Return the runs as in ``hwpkho.validate/1``, with verdict, code, region and owner."""
     return jsondoc.Array(_judged(runs))
 
 
@@ -42,7 +42,7 @@ def _judged(runs: Runs) -> Iterator[str]:
 
 
 def _owned(runs: Runs, start: int, stop: int, ruling: Ruling, owner: FileMemory) -> Iterator[str]:
-    """Yield the runs of a file's memory, cut where its pages do not follow each other."""
+    """Yield the runs in a preserved file, cut so that each is contiguous in the file, too."""
     for first, last in runs.pfns.runs(start, stop):
         for place in owner.places(first, last):
             fields = {
@@ -71,7 +71,10 @@ def _fields(ruling: Ruling) -> dict[str, object]:
 
 
 def histories(found: Histories, fields: Callable[[int], Mapping[str, object]]) -> jsondoc.Array:
-    """Return histories with what ``fields`` says of the cases that had them (a bit for each)."""
+    """Return histories as runs with the fields that ``fields`` returns.
+
+    It gets the cases that list the run: bit i is set for case i.
+    """
     return jsondoc.Array(_histories(found, fields))
 
 
@@ -85,5 +88,5 @@ def _histories(found: Histories, fields: Callable[[int], Mapping[str, object]]) 
 
 
 def _end(fields: Mapping[str, object]) -> str:
-    """Return what stands behind the numbers of a run, up to the closing brace."""
+    """Return the JSON text after the numbers of a run, closing brace included."""
     return f",{jsondoc.text(fields)[1:]}"

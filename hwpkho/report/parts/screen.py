@@ -1,4 +1,4 @@
-"""What the place can show that a report for people is written to."""
+"""What a report for people can use: width, colours, characters, and how much detail is wanted."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import NamedTuple
 
 from hwpkho.report.parts.paint import Paint
 
-#: Columns where nothing says how many there are: a pipe, a file.
+#: Columns of a pipe or file, which have no width of their own.
 WIDTH = 80
-#: Prose in longer lines is hard to read; tables and pictures take the whole width.
+#: Columns of prose at most, as longer lines are hard to read; tables and pictures use all columns.
 PROSE = 100
 
 
 class Screen(NamedTuple):
-    """What the place can show, and how much of a report is wanted there.
+    """What the output can show, and how much of a report is wanted.
 
     Attributes:
-        paint: Colours; off unless it is a terminal, or they are asked for.
+        paint: Colours; off unless the output is a terminal or the user asks for them.
         width: Columns. Lines are broken there between words; a longer word or number stays whole.
-        blocks: Whether it has block characters.
-        encoding: How text is written; what it lacks is escaped as ``\\uNNNN``.
-        detail: 0; 1 with --verbose: notes that stand in nearly every report, too; -1 with --quiet:
-            the one line that counts.
-        everything: Whether long lists are shown whole, and cases that are fine.
+        blocks: Whether it can show block characters.
+        encoding: Encoding of text; characters that it lacks are escaped as ``\\uNNNN``.
+        detail: 0; 1 with --verbose: also notes that nearly every report has; -1 with --quiet: only
+            the summary line.
+        everything: Whether to show long lists whole, and cases that are fine.
         command: The command line, printable, for reports that quote it.
-        beside: Files that were read beside the cases and their maps, for reports that name them.
+        beside: Files that were read for all cases, such as a baseline, for reports that name them.
     """
 
     paint: Paint = Paint()
@@ -42,5 +42,5 @@ class Screen(NamedTuple):
         return min(self.width, PROSE)
 
     def most(self, rows: int) -> int:
-        """Return how many rows of a list to show that is cut after ``rows``."""
+        """Return how many rows of a list to show: ``rows``, or all with ``everything``."""
         return 1 << 62 if self.everything else rows

@@ -1,7 +1,7 @@
-"""What a handover is made of, as boxes and what points to what, for pictures of it.
+"""The structure of a handover as boxes that point to each other, for pictures of it.
 
-Problems stand at the box that they are about: a problem that decided what was read stands where the
-fact stands, any other where its address lies.
+A problem is shown at the box that it is about: the one whose fact carries it
+(``HwpoisonList.problem`` and the like), or else the one that holds its address.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from hwpkho.handover.luo.model import LuoFile
     from hwpkho.handover.model import Handover, HwpoisonList, Root, Subtree
 
-#: Boxes of a kind; more are counted.
+#: Chunks, sessions and so on that are shown; of others only the number.
 MAX_BOXES = 4
-#: Subtrees: the kernel has a handful.
+#: Subtrees that are shown; a kernel makes a handful.
 MAX_SUBTREES = 12
 
 State = Literal["read", "absent", "ignored"]
@@ -40,17 +40,17 @@ class Box:
     """A structure.
 
     Attributes:
-        column: From the left: root, what it names, what that leads to ...
-        title: What it is.
-        lines: What there is to say of it, a line each.
-        spans: Where it lies: address and size, bytes.
-        state: ``absent``: something points to it, and it is not in the input; ``ignored``: the next
-            kernel does not take it.
-        after: The box that points to it, None for one that nothing points to.
-        problems: What is wrong with it.
-        why: What comes of it, where that needs a sentence.
+        column: From the left: 0 for the root, 1 for what it points to, and so on.
+        title: Its name.
+        lines: Facts on it, a line each.
+        spans: Its memory: physical address and size (bytes) of each piece.
+        state: ``absent``: something points to it, but the input lacks it; ``ignored``: the next
+            kernel does not use it.
+        after: The box that points to it, None if none does.
+        problems: Problems with it.
+        why: A sentence on what the next kernel does with it; empty for none.
         files: Files of LUO that it stands for.
-        of_list: Whether it is the blob that leads to the list of bad pages, or the lack of one.
+        of_list: Whether it is the hwpoison blob, or says that there is none.
     """
 
     column: int
@@ -65,14 +65,14 @@ class Box:
     of_list: bool = False
 
     def told(self) -> list[str]:
-        """Return code and name of what is wrong, each once."""
+        """Return code and name of its problems, each code once."""
         names = registry()
         codes = dict.fromkeys(p.code for p in self.problems)
         return [f"{code} {names[code].name}" for code in codes]
 
     @property
     def worst(self) -> Literal["broken", "doubtful", ""]:
-        """How bad what is wrong with it is."""
+        """``broken`` with an error, ``doubtful`` with a warning at worst, else empty."""
         severities = {p.severity for p in self.problems}
         if "error" in severities:
             return "broken"
@@ -85,8 +85,8 @@ class Structure:
 
     Attributes:
         boxes: Each after the one that points to it.
-        elsewhere: Problems that are at none of them; notes aside.
-        title: What it is the structure of.
+        elsewhere: Errors and warnings that no box could be found for.
+        title: The heading.
     """
 
     boxes: tuple[Box, ...]
@@ -95,7 +95,7 @@ class Structure:
 
 
 def of_handover(h: Handover) -> Structure:
-    """Return the boxes of a handover, with its errors and warnings."""
+    """Return the boxes of a handover, its errors and warnings placed at them."""
     boxes = list(_boxes(h))
     placed: list[Problem] = []
     places, of_list = Places(boxes), next((b for b in boxes if b.of_list), None)
@@ -120,7 +120,7 @@ def of_handover(h: Handover) -> Structure:
 def _known(
     h: Handover, root: Box, of_list: Box | None, places: Places
 ) -> Iterator[tuple[Box, Problem | None]]:
-    """Yield the problems that a fact of the handover carries, each with the box of that fact."""
+    """Yield the box of each fact that may carry a problem, and that problem or None."""
     yield root, h.root_problem
     yield of_list or root, h.no_list
     w = h.hwpoison
@@ -130,7 +130,10 @@ def _known(
 
 
 class Places:
-    """Where boxes are: an array may have half a million pages, and each problem is looked up."""
+    """Finds boxes by address.
+
+    An index, because an array may have half a million pages, and each problem is looked up.
+    """
 
     def __init__(self, boxes: Sequence[Box]) -> None:
         self._boxes = boxes
@@ -138,11 +141,12 @@ class Places:
         for i, box in enumerate(boxes):
             for at, size in box.spans:
                 starts[size, i].append(at)
-        # By size, as the smallest counts; of one size the nearest below an address is enough.
+        # In order of size, as the smallest span wins; of spans of one size, only the nearest one
+        # below an address can hold it.
         self._starts = [(*key, array("Q", sorted(starts[key]))) for key in sorted(starts)]
 
     def at(self, phys: int | None) -> Box | None:
-        """Return the smallest box that holds an address, None for none and where none does."""
+        """Return the box with the smallest span that holds ``phys``; None if none does."""
         if phys is None:
             return None
         for size, box, starts in self._starts:
@@ -168,7 +172,7 @@ def _boxes(h: Handover) -> Iterator[Box]:
         state: State = "absent" if h.tracker == "gone" else "read"
         yield Box(1, "Tracker", lines, spans, state, root)
     subtrees = h.root.subtrees if h.root else ()
-    # Of two nodes of a name the kernel sees the first.
+    # Of two nodes with the same name the kernel sees the first.
     listed = next((s for s in subtrees if s.kind == "hwpoison"), None)
     for s in subtrees[:MAX_SUBTREES]:
         box = _subtree(s, root)
@@ -223,7 +227,7 @@ def _blob(w: HwpoisonList, page_size: int | None) -> list[str]:
 
 
 def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
-    """Yield chunks, the pages of the array, and the list in them."""
+    """Yield the boxes of the chunks, of the array's pages, and of the list in them."""
     if w.blob is None:
         return
     size, before = page_size or DEFAULT_PAGE_SIZE, blob
@@ -258,7 +262,10 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
 
 
 def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
-    """Yield the sessions with the pages that lead to their files; LUO itself gets the others."""
+    """Yield a box for each session, with the pages of its files' structures.
+
+    LUO's other pages are added to ``subtree``.
+    """
     tree = luo_of(h)
     if tree is None:
         return

@@ -1,9 +1,9 @@
-"""The physical address space to scale, for pictures of any kind: characters, SVG.
+"""Lays out the physical address space to scale, for pictures in characters and in SVG.
 
-Every row has the same number of bytes, every cell of a row the same part of it. The scale is chosen
-by the RAM; many rows of anything but RAM are folded into one that says how many they are, and rows
-of nothing are left out. What is smaller than a cell is seen all the same: one bad page of a
-terabyte marks the cell that it is in.
+Every row stands for the same number of bytes, every cell for the same part of a row. The amount of
+RAM decides the scale. Many equal rows of anything but RAM are folded into one with their number,
+and empty rows are left out. Nothing is too small to be shown: one bad page of a terabyte marks its
+cell.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
 
-#: Rows that RAM should take; the most rows that a picture may have.
+#: Rows that RAM should take at most; rows of a picture at most.
 RAM_ROWS = 12
 MAX_ROWS = 30
 #: The smallest cell, bytes.
 _PAGE = 4096
-#: So many uniform rows of something other than RAM are shown one by one.
+#: Equal rows of something other than RAM that are shown one by one; more are folded.
 _UNFOLDED = 4
-#: What says nothing of a list that has no page there.
+#: Kinds of memory that are left out of a picture of bad pages, in rows without any.
 _DULL = frozenset(("firmware", "device", "retired", ""))
-#: Behind every address.
+#: An end beyond every address.
 _NEVER = 1 << 65
 
 
-#: What memory is, in the order of a legend.
+#: Kinds of memory → names, in the order of a legend.
 MEMORY = {
     "ram": "RAM",
     "in-use": "RAM in use",
@@ -42,7 +42,7 @@ MEMORY = {
     "retired": "unusable",
     "unknown": "lost lines",
 }
-#: Bad pages, by what becomes of them; likewise, and of several in a cell the first is seen.
+#: Kinds of bad pages, by what becomes of them → names, in the order of a legend.
 BAD = {
     "forgotten": "forgotten",
     "stays": "bad, stays in use",
@@ -63,10 +63,13 @@ class Run(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Ranges that are seen in a cell even if they fill a millionth of it.
+    """Pages that mark a cell even if they fill a millionth of it.
 
-    What ``pfns`` has in the ``stretches``, ascending, each from one of its PFNs to another
-    (inclusive), in units of ``unit`` bytes; ``kind`` says what they are.
+    Attributes:
+        kind: What they are, of :data:`BAD` or an owner's.
+        pfns: A set that has them, in units of ``unit`` bytes; only those in ``stretches`` count.
+        stretches: First and last unit (inclusive), both in ``pfns``; ascending and disjoint.
+        unit: Bytes.
     """
 
     kind: str
@@ -75,7 +78,7 @@ class Marks(NamedTuple):
     unit: int
 
     def following(self, start: int) -> int:
-        """Return the first marked byte from ``start`` on, 2^65 where there is none."""
+        """Return the first marked byte from byte ``start`` on, 2^65 if there is none."""
         at = start // self.unit
         i = bisect_left(self.stretches, at, key=itemgetter(1))
         if i == len(self.stretches):
@@ -84,13 +87,13 @@ class Marks(NamedTuple):
         return _NEVER if pfn is None else max(start, pfn * self.unit)
 
     def until(self, start: int) -> int:
-        """Return the first byte behind the marked ones at ``start``, which is one."""
+        """Return the first byte after the marked ones at byte ``start``, which must be marked."""
         at = start // self.unit
         i = bisect_left(self.stretches, at, key=itemgetter(1))
         return min(self.pfns.gap_from(at), self.stretches[i][1] + 1) * self.unit
 
     def preceding(self, end: int) -> int:
-        """Return the first byte of the last marked unit that begins before ``end``, -1 without."""
+        """Return the first byte of the last marked unit that begins before ``end``, or -1."""
         at = (end - 1) // self.unit
         i = bisect_right(self.stretches, at, key=itemgetter(0)) - 1
         if i < 0:
@@ -99,7 +102,7 @@ class Marks(NamedTuple):
         return -1 if pfn is None else pfn * self.unit
 
     def clipped(self, start: int, end: int) -> Marks:
-        """Return what there is of it from byte ``start`` to ``end``, exclusive."""
+        """Return the marks on units that bytes ``start`` to ``end``, exclusive, touch."""
         low, high = start // self.unit, (end - 1) // self.unit
         kept = []
         for i in range(bisect_left(self.stretches, low, key=itemgetter(1)), len(self.stretches)):
@@ -112,7 +115,7 @@ class Marks(NamedTuple):
         return self._replace(stretches=kept)
 
     def within(self, start: int, end: int) -> int:
-        """Return how many marked units there are from byte ``start`` to ``end``, exclusive."""
+        """Return how many marked units bytes ``start`` to ``end``, exclusive, touch."""
         low, high = start // self.unit, (end - 1) // self.unit
         i = bisect_left(self.stretches, low, key=itemgetter(1))
         found = 0
@@ -124,18 +127,18 @@ class Marks(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What is seen in one band of a picture.
+    """One band of a picture.
 
     Attributes:
         runs: Ascending and disjoint.
-        marks: Over them; of several in a cell the first of the sequence is seen.
+        marks: Drawn over the runs; of several in a cell the first in the sequence is shown.
     """
 
     runs: Sequence[Run] = ()
     marks: Sequence[Marks] = ()
 
     def at(self, low: int) -> tuple[str, int]:
-        """Return what is seen at byte ``low``, and where that ends (exclusive)."""
+        """Return the kind shown at byte ``low`` ("" for nothing), and where it ends (exclusive)."""
         until = _NEVER
         for m in self.marks:
             following = m.following(low)
@@ -151,9 +154,10 @@ class Layer(NamedTuple):
         return run.kind, min(until, run.end + 1)
 
     def cells(self, low: int, size: int, width: int) -> Cells:
-        """Return ``width`` cells of ``size`` bytes: of each the first mark, else most of it.
+        """Return ``width`` cells of ``size`` bytes from byte ``low`` on.
 
-        What is smaller than a cell is seen all the same: only one without anything is a hole.
+        A cell shows the first of the marks in it, or else the kind of run that fills most of it;
+        it is empty only if nothing at all is in it.
         """
         kinds = self._beneath(low, size, width)
         marked, end = list[str | None]([None]) * width, low + width * size
@@ -166,7 +170,7 @@ class Layer(NamedTuple):
         return _folded(mark or kind for mark, kind in zip(marked, kinds, strict=True))
 
     def _beneath(self, low: int, size: int, width: int) -> list[str]:
-        """Return the cells without marks; those of one run are not looked at one by one."""
+        """Return the kinds of the cells by the runs alone, all cells within one run at once."""
         runs, kinds = self.runs, list[str]()
         i = bisect_left(runs, low, key=attrgetter("end"))
         while len(kinds) < width:
@@ -186,7 +190,7 @@ class Layer(NamedTuple):
         return kinds
 
     def clipped(self, start: int, end: int) -> Layer:
-        """Return what there is of it from byte ``start`` to ``end``, exclusive."""
+        """Return the runs and marks from byte ``start`` to ``end``, exclusive."""
         runs = [
             Run(max(r.start, start), min(r.end, end - 1), r.kind)
             for r in self.runs
@@ -196,22 +200,22 @@ class Layer(NamedTuple):
         return Layer(runs, [m for m in marks if m.stretches])
 
     def last(self) -> int:
-        """Return the last byte of anything, -1 without; a mark beyond 2^64 is of no address."""
+        """Return the last byte of runs and marks, -1 without any, at most 2^64 - 1."""
         ends = [self.runs[-1].end] if self.runs else []
         ends += [(m.stretches[-1][1] + 1) * m.unit - 1 for m in self.marks if m.stretches]
         return min(max(ends, default=-1), PHYS_END - 1)
 
 
-#: Cells of one kind side by side: the kind, empty for nothing, and how many.
+#: The cells of a band: kind ("" for nothing) and number of each run of equal cells.
 Cells = tuple[tuple[str, int], ...]
 
 
 class Row(NamedTuple):
-    """A row, or several that are alike.
+    """A row, or several equal ones.
 
     Attributes:
-        number: Of the first, in rows from address 0.
-        times: How many are alike.
+        number: Number of the first, counted from address 0.
+        times: How many rows it stands for.
         bands: The cells of each layer, from the lowest address.
     """
 
@@ -221,13 +225,13 @@ class Row(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A picture without anything drawn.
+    """The rows of a picture, to be drawn elsewhere.
 
     Attributes:
         size: Bytes of a row.
         width: Cells of a row.
         rows: Ascending.
-        end: The last byte to show.
+        end: The last byte to show, -1 for an empty picture.
     """
 
     size: int
@@ -241,20 +245,19 @@ class Layout(NamedTuple):
         return self.size // self.width
 
     def span(self, row: Row) -> tuple[int, int]:
-        """Return the bytes that a row shows, end exclusive."""
+        """Return first byte and end (exclusive) of a row, or of all rows that it stands for."""
         return row.number * self.size, (row.number + row.times) * self.size
 
     def kinds(self) -> set[str]:
-        """Return all that is seen."""
+        """Return all kinds that the picture shows, "" for nothing among them."""
         return {kind for row in self.rows for cells in row.bands for kind, _ in cells}
 
 
 def lay_out(layers: Sequence[Layer], width: int, *, ram: bool = False) -> Layout:
-    """Return the rows of ``width`` cells, each of a page times a power of 2.
+    """Return rows of ``width`` cells; a cell is 4 KiB times a power of 2.
 
-    The first of the ``layers`` has the RAM by which the scale is chosen. Without layers there are
-    no rows. With ``ram`` rows that
-    have neither RAM nor marks are left out, and rows of RAM alone are folded.
+    The RAM of the first layer decides the scale. Without layers there are no rows. With ``ram``,
+    rows without RAM or marks are left out, and equal rows of RAM are folded.
     """
     if not layers:
         return Layout(width * _PAGE, width, (), -1)
@@ -267,12 +270,12 @@ def lay_out(layers: Sequence[Layer], width: int, *, ram: bool = False) -> Layout
 
 
 def _fits(layers: Sequence[Layer], size: int, width: int, ram: bool) -> bool:
-    """Tell whether the picture takes few enough rows; looks no further than it must."""
+    """Tell whether the picture has at most ``MAX_ROWS``; stops at the first row too many."""
     return all(i < MAX_ROWS for i, _ in enumerate(_rows(layers, size, width, ram)))
 
 
 def _rows(layers: Sequence[Layer], size: int, width: int, ram: bool) -> Iterator[Row]:
-    """Yield the rows; none of nothing."""
+    """Yield the rows to show, equal ones folded or one by one, without empty ones."""
     for row in _joined(_stretches(layers, size, width)):
         kinds = {kind for cells in row.bands for kind, _ in cells}
         if (_DULL if ram else {""}).issuperset(kinds):
@@ -286,7 +289,7 @@ def _rows(layers: Sequence[Layer], size: int, width: int, ram: bool) -> Iterator
 
 
 def _joined(stretches: Iterator[Row]) -> Iterator[Row]:
-    """Join neighbouring rows that look alike throughout."""
+    """Yield the rows, neighbours joined if each band has one kind, the same in both."""
     row = next(stretches, None)
     if row is None:
         return
@@ -300,7 +303,7 @@ def _joined(stretches: Iterator[Row]) -> Iterator[Row]:
 
 
 def _stretches(layers: Sequence[Layer], size: int, width: int) -> Iterator[Row]:
-    """Yield each row where something begins or ends, and the uniform rows between as one."""
+    """Yield each row in which something begins or ends, and the uniform rows between as one."""
     number = 0
     last = max(layer.last() for layer in layers) // size
     while number <= last:
@@ -318,7 +321,7 @@ def _stretches(layers: Sequence[Layer], size: int, width: int) -> Iterator[Row]:
 
 
 def _most(runs: Sequence[Run], i: int, start: int, stop: int) -> str:
-    """Return the kind that most of the bytes from ``start`` to ``stop`` have, from run ``i`` on."""
+    """Return the kind of most bytes from ``start`` to ``stop`` (exclusive), from run ``i`` on."""
     shares: dict[str, int] = {}
     while i < len(runs) and runs[i].start < stop:
         first, last, what = runs[i]
@@ -332,7 +335,7 @@ def _folded(kinds: Iterable[str]) -> Cells:
 
 
 def joined(ranges: Iterable[tuple[int, int, str]]) -> list[Run]:
-    """Return ranges of bytes (ends inclusive), ascending, as runs: neighbours of a kind are one."""
+    """Return ranges of bytes (ascending, ends inclusive) as runs, neighbours of a kind joined."""
     found: list[Run] = []
     for start, end, kind in ranges:
         if found and found[-1].kind == kind and found[-1].end + 1 == start:
@@ -343,11 +346,11 @@ def joined(ranges: Iterable[tuple[int, int, str]]) -> list[Run]:
 
 
 def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int, int]]:
-    """Return where it is worth to look closer: bytes around marks that lie together, end exclusive.
+    """Return up to ``most`` ranges worth a close-up: bytes around groups of marks, end exclusive.
 
-    Where these are more than ``most``, or spread over several rows of the picture, each row is one,
-    those with the first marks of the sequence before all others. None is smaller than a
-    picture of single pages.
+    If there are more groups, or one spreads over several rows of the picture, the rows with marks
+    are the ranges, chosen in the order of ``marks``. A small group gets a range that fills the rows
+    of a picture with a page in each cell.
     """
     found = list(islice(_clusters(marks, 4 * layout.cell), most + 1))
     if len(found) > most or any(_spread(marks, *ends, layout.size) for ends in found):
@@ -374,19 +377,19 @@ def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int
 
 
 def _last_of_run(marks: Marks, end: int) -> int:
-    """Return the last marked unit of the run that begins before byte ``end``, -1 without."""
+    """Return the first byte of the last unit of the last run that begins before ``end``, or -1."""
     at = marks.preceding(end)
     return at if at < 0 else marks.until(at) - marks.unit
 
 
 def _spread(marks: Sequence[Marks], start: int, end: int, row: int) -> bool:
-    """Tell whether marks that lie together are more than a row, and not one run of a kind."""
+    """Tell whether a group of marks is longer than ``row`` bytes and not a single run."""
     whole = (m.following(start) <= start and m.until(start) >= end for m in marks)
     return end - start > row and not any(whole)
 
 
 def _clusters(marks: Sequence[Marks], gap: int) -> Iterator[tuple[int, int]]:
-    """Yield the ends of groups of marks that are at least ``gap`` bytes apart, end exclusive."""
+    """Yield start and end (exclusive) of groups of marks, at least ``gap`` bytes apart."""
     start = min((m.following(0) for m in marks), default=_NEVER)
     unit = max((m.unit for m in marks), default=1)
     while start < PHYS_END:

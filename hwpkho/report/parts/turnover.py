@@ -16,7 +16,10 @@ MAX_NAMED = 8
 
 
 def field(found: Turnover | None, page_size: int) -> dict[str, object] | None:
-    """Return ``owners`` of a document, null where a side does not tell."""
+    """Return ``owners`` of a document; None if the owners on a side are not known.
+
+    ``page_size`` is in bytes.
+    """
     if found is None:
         return None
 
@@ -30,7 +33,7 @@ def field(found: Turnover | None, page_size: int) -> dict[str, object] | None:
 
 
 def lines(found: Turnover | None, page_size: int) -> Iterator[str]:
-    """Yield a line for what is no longer preserved, and one for what is now."""
+    """Yield a line on owners no longer preserved, and one on owners preserved now, for people."""
     if found is None:
         return
     for word, owners in (("no longer preserved", found.gone), ("preserved now", found.came)):

@@ -1,4 +1,4 @@
-"""Markup of pictures: shapes, text that is text only, and the file around them."""
+"""SVG markup: shapes, escaped text, and the file around pictures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hwpkho.base.escape import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Every picture is so wide, in units of its own; how wide it is shown is the reader's.
+#: Width of every picture in SVG user units; pages scale it to their own.
 WIDTH = 1000
-#: Between pictures of one file.
+#: Space between pictures of one file.
 _GAP = 32
 
 
@@ -22,11 +22,11 @@ class Drawing(NamedTuple):
     """A picture.
 
     Attributes:
-        title: What it is, for who cannot see it.
-        about: What is on it, likewise.
-        body: Its shapes, within WIDTH.
+        title: What it is, for readers who cannot see it.
+        about: What it shows, for the same readers.
+        body: Markup of its shapes, ``WIDTH`` wide.
         height: In the same units.
-        alone: What stands above it in a file of its own, where no page says it.
+        alone: Heading above it in an SVG file; a page has headings of its own.
     """
 
     title: str
@@ -37,9 +37,9 @@ class Drawing(NamedTuple):
 
 
 def inline(drawing: Drawing, name: str) -> str:
-    """Return a picture for a page; ``name`` is one that no other on the page has.
+    """Return a picture as an svg element for a page, which must have :func:`style`.
 
-    The page has the style.
+    ``name`` must be unique on the page.
     """
     return (
         f'<svg class="pic" viewBox="0 0 {WIDTH} {drawing.height:g}" role="img" '
@@ -50,7 +50,7 @@ def inline(drawing: Drawing, name: str) -> str:
 
 
 def document(drawings: Sequence[Drawing], title: str) -> str:
-    """Return a file of its own with pictures one below the other; without any it says the title."""
+    """Return an SVG file with the pictures one below the other, or only ``title`` without any."""
     drawings = drawings or [Drawing(title, "There is nothing to draw.", "", 0, title)]
     parts, at = [], 16.0
     for drawing in drawings:
@@ -76,32 +76,32 @@ def document(drawings: Sequence[Drawing], title: str) -> str:
 
 @cache
 def style() -> str:
-    """Return the style of all pictures; a page has it among its own."""
+    """Return the CSS of all pictures."""
     return (files("hwpkho.report.svg") / "picture.css").read_text("utf-8")
 
 
 def text(said: str) -> str:
-    """Return text as markup has it: no markup of its own, no character that XML has no room for."""
+    """Return text escaped for markup, without characters that XML does not allow."""
     return escape(printable(said))
 
 
 def words(x: float, y: float, said: str, kind: str = "", *, anchor: str = "") -> str:
-    """Return a line of text; ``anchor`` is ``end`` or ``middle``."""
+    """Return a text element, "" for no text; ``anchor`` is ``end``, ``middle`` or empty."""
     of = f' class="{kind}"' if kind else ""
     at = f' text-anchor="{anchor}"' if anchor else ""
     return f'<text x="{x:g}" y="{y:g}"{of}{at}>{text(said)}</text>' if said else ""
 
 
 def rect(x: float, y: float, width: float, height: float, kind: str, more: str = "") -> str:
-    """Return a rectangle."""
+    """Return a rect element of the class ``kind``; ``more`` are further attributes."""
     return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" class="{kind}"{more}/>'
 
 
 def titled(title: str, body: str) -> str:
-    """Return shapes that say something where a pointer rests on them."""
+    """Return shapes with ``title`` as their tooltip."""
     return f"<g><title>{text(title)}</title>{body}</g>"
 
 
 def shortened(said: str, most: int) -> str:
-    """Return text that has room in so many characters."""
+    """Return text cut to ``most`` characters, the last of them an ellipsis."""
     return said if len(said) <= most else f"{said[: most - 1]}…"

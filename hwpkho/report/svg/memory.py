@@ -1,4 +1,4 @@
-"""Memory to scale as SVG: a band of memory a row, bad pages on it, and below it whose it is."""
+"""Memory to scale as SVG: rows with a band of memory and bad pages, and below it its owners."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.memory import Memory
     from hwpkho.report.parts.to_scale import Cells, Layout, Row
 
-#: Cells of a row, and how wide one is; the rest of the width is for addresses and numbers.
+#: Cells of a row, and the width of one; the rest of the width is for addresses and numbers.
 CELLS = 96
 _CELL = 8
 _LEFT = 142
-#: Heights: the first band and those below it, and what is between rows.
+#: Heights of the first band and of those below it, and the space between rows.
 _BAND, _THIN, _BETWEEN = 18, 6, 6
-#: A hatch beside the colour: turn in degrees, its distance, and whether it is cut out of a strong
-#: colour or drawn on a pale one. ``forgotten`` and ``stays`` share a colour, ``reserved`` and
-#: ``replays``, and to many eyes red and green are one.
+#: A hatch on top of the colour: rotation in degrees, distance of its lines, and whether they are
+#: cut out of a strong colour or drawn on a pale one. ``forgotten`` and ``stays`` share a colour, as
+#: do ``reserved`` and ``replays``, and many people cannot tell red from green.
 _HATCHES = {
     "forgotten": (45, 4, "cut"), "stays": (-45, 6, "cut"), "in-scratch": (0, 4, "cut"),
     "left": (90, 4, "cut"), "in-use": (45, 8, "ink"), "firmware": (-45, 5, "ink"),
@@ -32,14 +32,14 @@ _HATCHES = {
     "nobody": (90, 3, "cut"),
 }  # fmt: skip
 _NAMES = {**to_scale.BAD, **to_scale.MEMORY, "efi": "called bad by the EFI table"}
-#: What a letter of the legend takes at least, in units of the picture.
+#: Assumed width of a letter of the legend, in units of the picture.
 _LETTER = 6.6
 
 
 def draw(memory: Memory, name: str, layout: Layout | None = None) -> Drawing | None:
-    """Return the picture, None of nothing; with ``layout`` of a part of it.
+    """Return the picture, None if there is nothing to show.
 
-    ``name`` is one that no other picture in the same file has.
+    ``layout`` defaults to all of ``memory``. ``name`` must be unique in the file.
     """
     layout = layout or layout_of(memory)
     if not layout.rows:
@@ -68,9 +68,9 @@ def draw(memory: Memory, name: str, layout: Layout | None = None) -> Drawing | N
 
 
 def layout_of(memory: Memory, span: tuple[int, int] | None = None) -> Layout:
-    """Return the rows of the picture; with ``span`` (bytes, end exclusive) of a part of it.
+    """Return the rows of the picture, or with ``span`` (bytes, end exclusive) of a part of it.
 
-    Of all of it those of nothing but memory without bad pages are left out or folded.
+    Without ``span``, if there are bad pages, rows without any are left out or folded.
     """
     layers = memory.layers()
     if span is not None:
@@ -80,7 +80,7 @@ def layout_of(memory: Memory, span: tuple[int, int] | None = None) -> Layout:
 
 
 def _about(memory: Memory, layout: Layout) -> str:
-    """Say what is on the picture, for who does not see it."""
+    """Return a description of the picture for readers who cannot see it."""
     total = layout.end + 1
     bad = [f"{m.within(0, total)} {to_scale.BAD[m.kind].removeprefix('bad, ')}" for m in memory.bad]
     first, last = layout.rows[0], layout.rows[-1]
@@ -110,7 +110,7 @@ def _row(
 
 
 def _band(cells: Cells, at: float, height: float, name: str) -> Iterator[str]:
-    """Yield the shapes of a band: all cells of a kind are one path, and one of its hatch."""
+    """Yield the shapes of a band: a path of all cells of a kind, and another one for its hatch."""
     paths: dict[str, list[str]] = {}
     x = _LEFT
     for kind, count in cells:
@@ -138,7 +138,7 @@ def _patterns(kinds: Sequence[str], name: str) -> str:
 
 
 def _legend(items: Sequence[tuple[str, str]], name: str) -> list[str]:
-    """Return the lines of a legend, each as long as there is room."""
+    """Return the lines of the legend, as many items in each as fit."""
     lines, line, x = list[str](), list[str](), 0.0
     for kind, said in items:
         shown = shortened(said, 60)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from hwpkho.report.parts.plot import Days, Plot
 
-#: A letter is so wide at most, a line so high, and text stands so far below the top of its line.
+#: Greatest width of a letter, height of a line, and the baseline's distance from the line's top.
 _LETTER, _LINE, _BASE = 8.4, 22, 15
-#: Letters of a label at most; the height of a plot over days; between a label and what it is of.
+#: Letters of a label at most; height of a plot over days; space between a label and its bar.
 _LABEL, _HEIGHT, _GAP = 32, 220, 8
 
 
@@ -70,12 +70,12 @@ def _days(plot: Days) -> tuple[str, float]:
 def _dates(
     columns: Sequence[tuple[date, int]], left: float, step: float, y: float
 ) -> Iterator[str]:
-    """Yield the dates below the columns: as many as have room."""
+    """Yield the dates below the columns, as many as fit."""
     half = len("2026-11-28") * _LETTER / 2
     every = max(1, ceil(half * 2.4 / step))
     end = -half
     for number in range(0, len(columns), every):
         x = min(max(left + (number + 0.5) * step, half), WIDTH - half)
-        if x - half > end:  # the last may have been moved to the left
+        if x - half > end:  # the last date is moved left to fit and might cover the one before
             yield words(x, y, str(columns[number][0]), "dim", anchor="middle")
             end = x + half

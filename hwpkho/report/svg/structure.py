@@ -1,4 +1,4 @@
-"""A handover's structure as SVG: boxes from root to list, what is broken marked with its code."""
+"""A handover's structure as SVG: boxes from root to list, broken ones marked with their codes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _COLUMNS = 5
 _BETWEEN = 38
 _BOX = (WIDTH - (_COLUMNS - 1) * _BETWEEN) / _COLUMNS
 _LINE, _PAD, _BELOW = 15, 8, 12
-#: Characters that have room in a box.
+#: Characters that fit in a line of a box.
 _ROOM = 21
 #: How far below the top of a box its arrow ends.
 _ARROW = 15
 
 
 def draw(structure: Structure) -> Drawing:
-    """Return the picture."""
+    """Return the picture of the boxes and arrows, with problems of no box below it."""
     free = [0.0] * _COLUMNS
     places: dict[int, tuple[float, float, float]] = {}
     shapes, arrows = list[str](), list[str]()
@@ -50,7 +50,7 @@ def draw(structure: Structure) -> Drawing:
 
 
 def _about(structure: Structure) -> str:
-    """Say what is on the picture, for who does not see it."""
+    """Return a description of the picture for readers who cannot see it."""
     broken = [f"{box.title}: {', '.join(box.told())}" for box in structure.boxes if box.problems]
     names = ", ".join(box.title for box in structure.boxes)
     wrong = f" Wrong: {'; '.join(broken)}." if broken else " Nothing is marked as wrong."
@@ -59,7 +59,7 @@ def _about(structure: Structure) -> str:
 
 
 def _lines(box: Box) -> Iterator[tuple[str, str]]:
-    """Yield class and text of each line of a box."""
+    """Yield CSS class and text of each line of a box."""
     yield "name", box.title
     for line in box.lines:
         yield "mono" if line.startswith("0x") else "dim", line
@@ -85,7 +85,7 @@ def _box(box: Box, lines: list[tuple[str, str]], x: float, y: float, height: flo
 
 
 def _arrow(start: tuple[float, float, float], end: tuple[float, float, float]) -> str:
-    """Return an arrow from one box (left, top, height) to another, right of it or below it."""
+    """Return an arrow from a box (left, top, height) to one to the right of it or below it."""
     if start[0] == end[0]:
         x, y, to = start[0] + _BOX / 2, start[1] + start[2], end[1]
         return (

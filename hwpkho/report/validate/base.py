@@ -1,4 +1,4 @@
-"""What a report of validate is: it opens a writer, which takes results as they come."""
+"""The protocol of validate's reports: a report opens a writer, which takes results as they come."""
 
 from __future__ import annotations
 
@@ -19,28 +19,33 @@ class Writer(Protocol):
     """A report that is being written."""
 
     def add(self, result: CaseResult, /) -> None:
-        """Take the result of the next case; no result should be kept as a whole."""
+        """Take the result of the next case. Keep only what is needed of it: a batch may be long."""
 
     def finish(self, notes: Sequence[Finding], /) -> None:
-        """Write what is left, and ``notes`` on all cases together. Called once."""
+        """Write the rest, and ``notes``, which concern all cases together. Called once, last."""
 
 
 class Folder(NamedTuple):
-    """Where pages beside a report are written: the folder, and what leads to it from the report."""
+    """Where a batch report writes a page for each case.
+
+    Attributes:
+        path: The folder.
+        href: Its URL, relative to the report.
+    """
 
     path: Path
     href: str
 
 
 class Pages(NamedTuple):
-    """What a report needs that has a page for each case of a batch, in a folder beside it.
+    """How a report makes a page for each case of a batch, in a folder beside it.
 
     Attributes:
-        draw: Makes the page on a case where it is judged, before bulk facts are let go: takes the
-            result, ``command`` (the command line), ``everything``, ``index`` (what leads from the
-            folder to the report) and ``beside`` (files read for all cases), and is pickled. Bytes,
-            None for no page.
-        ours: Tells whether a file in the folder has such a name as this report gives them.
+        draw: Returns the page on a case as bytes, or None for no page. It is pickled and runs in
+            the process that judges the case, while that still has the bulk facts. Takes the result,
+            ``command`` (the command line), ``everything``, ``index`` (the report's file name) and
+            ``beside`` (files read for all cases).
+        ours: Tells whether a name is one that this report gives to pages in the folder.
     """
 
     draw: Callable[..., bytes | None]
@@ -48,11 +53,11 @@ class Pages(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What the service that reads a report shows beside it: a second report.
+    """A second report that a CI service shows beside the first.
 
     Attributes:
-        report: The name of that one.
-        variable: The environment variable that names the file to which it is added.
+        report: Its name.
+        variable: The environment variable with the path of the file to append it to.
     """
 
     report: str
@@ -64,43 +69,44 @@ class Report(Protocol):
 
     @property
     def name(self) -> str:
-        """What ``--format`` calls it."""
+        """Its name for ``--format``."""
 
     @property
     def about(self) -> str:
-        """What it is, in a few words, for ``--help`` and the manual page."""
+        """A few words on it, for ``--help`` and the manual page."""
 
     @property
     def binary(self) -> bool:
-        """Whether it is no text, and must not go to a terminal."""
+        """Whether it is binary, and must not go to a terminal."""
 
     @property
     def pages(self) -> Pages | None:
-        """What it needs for pages beside it where there are many cases; None: it is one file."""
+        """How it makes a page for each case of a batch; None for a report in one file."""
 
     @property
     def summary(self) -> Summary | None:
-        """What goes with it where the environment names a place for that; None: nothing."""
+        """The report to append to a CI service's summary, if its variable is set; None: none."""
 
     def open(
         self, out: BinaryIO, screen: Screen, *, batch: bool, folder: Folder | None = None
     ) -> Writer:
-        """Begin a report in ``out``: on one case, or with ``batch`` on any number of them.
+        """Begin a report in ``out`` and return its writer.
 
-        ``out`` need not be seekable. A report on a single case gets exactly one result. Only a
-        report with ``pages`` gets a ``folder``.
+        Without ``batch``, the writer gets exactly one result, else any number of them. ``out`` need
+        not be seekable. Only a report with ``pages`` gets a ``folder``. Raises UsageError if the
+        report cannot show a batch.
         """
 
 
 class TextWriter:
-    """Encodes what a report says in text."""
+    """Encodes a report's text and writes it."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         self._out = out
         self._screen = screen
 
     def write(self, *pieces: str) -> None:
-        """Write text as the place has it."""
+        """Write text in the encoding of the output; what that lacks is escaped."""
         self.write_all(pieces)
 
     def write_all(self, pieces: Iterable[str]) -> None:
@@ -111,7 +117,7 @@ class TextWriter:
 
 @dataclass(frozen=True, slots=True)
 class TextReport:
-    """A report that is text; ``one`` and ``many`` make the writers for a case and for a batch."""
+    """A report that is text; ``one`` makes the writer for a single case, ``many`` for a batch."""
 
     name: str
     about: str

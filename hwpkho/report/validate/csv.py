@@ -1,4 +1,4 @@
-"""Findings as a table: RFC 4180, a row each; a case without any has a row of its own."""
+"""Findings as CSV (RFC 4180), a row each; a case without findings has one row, too."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COLUMNS = (
     "case", "state", "exit", "outcome", "severity", "code", "name", "first", "last", "phys",
     "certainty", "message",
 )  # fmt: skip
-#: With these a spreadsheet takes a cell for a formula.
+#: A spreadsheet takes a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Writer(TextWriter):
-    """Rows as they come."""
+    """Writes the rows of each case as it comes."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
@@ -58,5 +58,5 @@ def _cells(f: NamedFinding) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
+    """Return text with an apostrophe before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

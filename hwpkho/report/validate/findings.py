@@ -1,4 +1,4 @@
-"""Findings as lines for people, and as what reports in tables say of a case."""
+"""Findings as lines for people, and as rows for reports that are tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ _LABEL = 9
 
 
 def is_routine(f: Finding) -> bool:
-    """Tell whether a finding stands in nearly every report, and is shown with --verbose only."""
+    """Tell whether a finding is a note that nearly every report has, shown only with --verbose."""
     return f.severity == "note" and registry()[f.code].routine
 
 
 def finding_lines(f: Finding, screen: Screen, *, advice: bool = True) -> Iterator[str]:
-    """Yield a finding, and unless it is a note what the kernel does and what to do."""
+    """Yield the lines on a finding: its message and, with ``advice``, what the kernel does and what
+    to do. Notes have the message alone.
+    """
     code, indent = registry()[f.code], " " * (_LABEL + 2)
     head = f"  {screen.paint(f.severity, f'{f.severity:<{_LABEL}}')}"
     yield from fold(f"{f.code} {code.name}: {f.message}", screen.prose, head, indent)
@@ -39,11 +41,18 @@ def finding_lines(f: Finding, screen: Screen, *, advice: bool = True) -> Iterato
 
 
 class NamedFinding(NamedTuple):
-    """What a case is told of: a finding, or that the case could not be judged.
+    """A row of a report: a finding, or the error because of which a case could not be judged.
 
     Attributes:
+        severity: error, warning or note.
+        code: HP301.
+        name: The name of the code: count-beyond-array.
+        certainty: How sure it is what the kernel does: measured, source or policy.
+        message: One line.
         counts: Whether it makes the case fail.
-        first: First PFN; last: last PFN, inclusive; phys: physical address, bytes. None: no place.
+        first: First PFN; None if the finding has no pages.
+        last: Last PFN, inclusive; likewise.
+        phys: Physical address, None if it has none.
     """
 
     severity: Severity
@@ -58,7 +67,7 @@ class NamedFinding(NamedTuple):
 
     @classmethod
     def of(cls, f: Finding, *, counts: bool = False) -> NamedFinding:
-        """Return a finding with its name."""
+        """Return the row of a finding."""
         name = registry()[f.code].name
         return cls(
             f.severity, f.code, name, f.certainty, f.message, counts, f.first, f.last, f.phys
@@ -66,7 +75,7 @@ class NamedFinding(NamedTuple):
 
 
 def said_of(result: CaseResult) -> list[NamedFinding]:
-    """Return the findings of a case, worst first; why it could not be judged is one."""
+    """Return the rows of a case: its findings, worst first, or why it could not be judged."""
     v = result.validation
     if v is not None:
         return [NamedFinding.of(f, counts=result.fails(f)) for f in v.findings]

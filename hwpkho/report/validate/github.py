@@ -1,7 +1,7 @@
 """Annotations for GitHub Actions: a workflow command for each finding, the worst first.
 
-GitHub shows ten errors, ten warnings and ten notices of a step, so more than a few of each would
-only hide the others. The Markdown report is the step's summary.
+GitHub shows only ten errors, ten warnings and ten notices of a step, so the worst come first. The
+Markdown report is appended to the step's summary.
 Source: GitHub, "Workflow commands for GitHub Actions".
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.screen import Screen
 
-#: Annotations of a severity; GitHub shows ten.
+#: Annotations of one severity, as many as GitHub shows.
 MAX_OF_A_KIND = 10
 _COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
 
@@ -85,7 +85,7 @@ def _annotation(f: NamedFinding, result: CaseResult | None) -> str:
 
 
 def _file(f: NamedFinding, result: CaseResult) -> str | None:
-    """Return the file that a finding is about, as the user named it."""
+    """Return the file that a finding is about, as the user named it; None for standard input."""
     about_map = registry()[f.code].subject == "map"
     files = (result.memmaps if about_map else ()) or result.inputs
     if not files or files[0] == "-":

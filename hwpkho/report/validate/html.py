@@ -1,4 +1,4 @@
-"""validate as pages: one on a case, or an index of many and a folder with a page for each."""
+"""validate as HTML: a page on one case, or an index of many with a folder of pages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
     from hwpkho.report.validate.base import Folder, Writer
 
-#: Cases in the index; a browser takes some seconds for more.
+#: Cases in the index; with more a browser takes seconds to show it.
 MAX_CASES = 20_000
-#: Inputs of a case that the index names.
+#: Inputs that the index names for each case.
 _MAX_INPUTS = 6
 _NAME = re.compile(r"[0-9]{5,}-[a-z0-9-]*\.html")
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
@@ -57,7 +57,10 @@ def _page(result: CaseResult, command: str, everything: bool, beside: tuple[str,
 def draw(
     result: CaseResult, *, command: str, everything: bool, index: str, beside: tuple[str, ...] = ()
 ) -> bytes | None:
-    """Return the page on a case of a batch; None where nobody asks for one."""
+    """Return the page on a case of a batch as UTF-8; None for one that is fine, without --all.
+
+    ``index`` is the file name of the index, in the folder above.
+    """
     if result.state == "fine" and not everything:
         return None
     made = _page(result, command, everything, beside)._replace(up=f"../{index}")
@@ -65,7 +68,7 @@ def draw(
 
 
 class _Many(TextWriter):
-    """The index: of each case a row is kept, and its page is written as it comes."""
+    """The index: holds a row for each case, and writes the page of each as it comes."""
 
     def __init__(self, out: BinaryIO, screen: Screen, folder: Folder | None) -> None:
         super().__init__(out, screen)
@@ -136,7 +139,10 @@ class _Many(TextWriter):
         )
 
     def _hashes(self) -> str:
-        """Say where the sums of the cases' inputs are: each case is read once, by who judges it."""
+        """Return a sentence on where the inputs' SHA-256 are.
+
+        They are on the cases' pages: the process that judges a case reads and hashes its inputs.
+        """
         if self._folder is None:
             return (
                 "In a file (-o FILE) the index has a page for each case beside it, which ends with "
@@ -162,7 +168,7 @@ _STYLES: dict[str, Style] = {"error": "error", "warning": "warning", "good": "go
 
 
 def _inputs(result: CaseResult) -> str:
-    """Return the names of what a case was read from, without the case's own folder before them."""
+    """Return the names of a case's inputs, without the case's folder before them."""
     names = [printable(spec) for spec in dict.fromkeys((*result.inputs, *result.memmaps))]
     shown = [name.rpartition(f"/{result.case}/")[2] for name in names[:_MAX_INPUTS]]
     shown += [f"and {len(names) - _MAX_INPUTS} more"] * (len(names) > _MAX_INPUTS)
@@ -170,7 +176,7 @@ def _inputs(result: CaseResult) -> str:
 
 
 def _slug(case: str) -> str:
-    """Return the name of a case as a part of the name of a file: whatever it is, no path."""
+    """Return the name of a case as part of a file name: only a-z, 0-9 and -, at most 40."""
     return _NO_SLUG.sub("-", case.lower()).strip("-")[-40:].strip("-")
 
 

@@ -22,7 +22,7 @@ BATCH_SCHEMA = "hwpkho.validate-batch/1"
 
 
 def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> dict[str, Any]:
-    """Return the document's fields."""
+    """Return the fields of ``hwpkho.validate/1``; ``ok`` is whether the exit code is 0."""
     return {
         "ok": ok,
         "page_size": v.page_size,
@@ -50,7 +50,7 @@ def body(v: Validation, *, ok: bool, suppressed: Sequence[Suppressed] = ()) -> d
 
 
 class _One(TextWriter):
-    """The document of a single case; nothing where it could not be judged."""
+    """The document on a single case; nothing if it could not be judged."""
 
     def add(self, result: CaseResult) -> None:
         self.write_all(_document(result))
@@ -60,7 +60,7 @@ class _One(TextWriter):
 
 
 class _Many(TextWriter):
-    """``hwpkho.validate-batch/1``, a result a line."""
+    """``hwpkho.validate-batch/1``, with a line for each result."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
@@ -97,7 +97,7 @@ class _Many(TextWriter):
 
 
 def entry(result: CaseResult) -> Iterator[str]:
-    """Yield what ``results`` holds of a case, on one line."""
+    """Yield an item of ``results`` in pieces, all on one line without its newline."""
     yield f'{{"case":{jsondoc.text(result.case)},"exit":{result.exit},"result":'
     yield from (piece.rstrip("\n") for piece in _document(result))
     yield "" if result.validation else "null"

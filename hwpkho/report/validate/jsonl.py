@@ -1,6 +1,6 @@
-"""A line of JSON for each case, as it comes: what ``results`` of hwpkho.validate-batch/1 holds.
+"""A line of JSON for each case as it comes: an item of ``results`` of hwpkho.validate-batch/1.
 
-Notes on all cases together stand in a last line, ``{"notes": [...]}``, where there are any.
+If there are notes on all cases together, a last line has them: ``{"notes": [...]}``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""JUnit XML as GitLab and Jenkins read it: a test suite for each case, a test case for each check
-that applies to it; the first one says whether it could be judged.
+"""JUnit XML as GitLab and Jenkins read it.
 
-Nothing in it depends on the time or the machine: the same cases give the same bytes.
+Each case is a test suite, each check that applies to it a test case; the first test case says
+whether the case could be judged. Nothing depends on the time or the machine, so the same cases give
+the same bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
 
 
-#: Why a case is not judged as a whole.
+#: States of cases of which only a part could be judged → why.
 _NOT_WHOLE = {
     "no-kho": "the dump is of a kernel without KHO",
     "no-map": "no memory map says what becomes of the pages",
@@ -33,7 +34,7 @@ _NOT_WHOLE = {
 
 
 class _Writer(TextWriter):
-    """The totals come first, so all cases are awaited; only their text is kept."""
+    """Holds the text of all cases until the end, because the file begins with the totals."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
@@ -59,7 +60,7 @@ REPORT = TextReport("junit", "JUnit XML", _Writer, _Writer)
 
 
 def _ascii(text: str) -> str:
-    """What is UTF-8 by its first line must be that in any terminal's encoding."""
+    """Return XML in ASCII: it is declared as UTF-8, but the output may have another encoding."""
     return text.encode("ascii", "xmlcharrefreplace").decode()
 
 

@@ -1,7 +1,7 @@
-"""KTAP version 1 (the kernel's Documentation/dev-tools/ktap.rst): what kernel CI reads.
+"""KTAP version 1, for kernel CI. Source: the kernel's Documentation/dev-tools/ktap.rst.
 
-Each case is a test, each check of it a subtest, one line each. Findings stand as diagnostic lines
-before the result line of their check.
+Each case is a test, each check of it a subtest. Findings are diagnostic lines before the result
+line of their check.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from hwpkho.report.parts.screen import Screen
 
 VERSION = "KTAP version 1"
-#: Words that KTAP reads as a directive behind a "#" (ktap.rst): a name must not hold one.
+#: A "#" before a word that KTAP reads as a directive (ktap.rst).
 _DIRECTIVE = re.compile(r"#(?=\s*(?:SKIP|TODO|XFAIL|TIMEOUT|ERROR))", re.IGNORECASE)
 
 
 class _Writer(TextWriter):
-    """The plan comes first, so all cases are awaited; only their lines are kept."""
+    """Holds the lines of all cases until the end, because the plan comes first."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
@@ -70,10 +70,10 @@ def _case(number: int, result: CaseResult) -> Iterator[str]:
 
 
 def _words(text: str) -> str:
-    """Of what follows a directive; readers take the last of a line for the one that counts."""
+    """Return the text after a directive, without another one: some readers take the last."""
     return _DIRECTIVE.sub(r"\\x23", text)
 
 
 def _name(case: str) -> str:
-    """A description must not hold ``#``, and blanks would end it for some readers."""
+    """Return a case's name as a description: no ``#``, and no blanks, where some readers end it."""
     return "_".join(case.split()).replace("#", "_").lstrip("-") or "_"

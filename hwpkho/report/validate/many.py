@@ -1,4 +1,4 @@
-"""validate of many cases for people: what failed, what was not judged, how many are fine."""
+"""validate of a batch for people: cases that failed or were not judged, and the totals."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.screen import Screen
 
-#: Findings shown under a case.
+#: Findings shown for each case.
 MAX_OF_A_CASE = 8
-#: How each state is marked, and how cases of it are counted; in the order of the report.
+#: State → style, mark of a case, words after the number of cases; in the order of the report.
 STATES: dict[State, tuple[str, str, str]] = {
     "findings": ("error", "FAIL", "with findings"),
     "not-judged": ("error", "not judged", "not judged"),
@@ -33,9 +33,9 @@ _LABEL = 12
 
 
 class Many(TextWriter):
-    """The report on many cases: those that fail first, so that all of them are awaited.
+    """The report on a batch. Holds the lines of all cases until the end: failures come first.
 
-    Of each only the lines are kept, of those that are fine nothing unless they are asked for.
+    Of cases that are fine it holds nothing without --all.
     """
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
@@ -51,7 +51,7 @@ class Many(TextWriter):
             self._lines[state] += _case(result, screen)
 
     def finish(self, notes: Sequence[Finding]) -> None:
-        """Write the cases in the order of their states, and how many there are of each."""
+        """Write the cases in the order of :data:`STATES`, then how many there are of each state."""
         lines = [line for state in STATES for line in self._lines[state]]
         if self._screen.detail >= 0:
             lines += [line for note in notes for line in finding_lines(note, self._screen)]

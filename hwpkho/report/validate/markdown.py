@@ -1,6 +1,6 @@
-"""Markdown, as GitHub and GitLab show it: counts, then a table of what is not fine.
+"""Markdown as GitHub and GitLab show it: totals, then a table of the cases that are not fine.
 
-Names and messages come from elsewhere: nothing in them is markup, a link or a mention.
+Names and messages are not to be trusted, so nothing in them becomes markup, a link or a mention.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding
     from hwpkho.report.parts.screen import Screen
 
-#: Of a case, and rows in all: a summary of GitHub's has room for 1 MiB.
+#: Findings of a case, and rows in all: GitHub takes summaries of up to 1 MiB.
 MAX_OF_A_CASE = 8
 MAX_ROWS = 500
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~$-])")
 
 
 class _Writer(TextWriter):
-    """What is worse comes first, so all cases are awaited; of each only the lines are kept."""
+    """Holds the rows of all cases until the end, because the worst come first."""
 
     alone = False
 
@@ -61,7 +61,7 @@ class _Writer(TextWriter):
 
 
 class _One(_Writer):
-    """A single case is told of in any state, with all that is not a note."""
+    """The report on a single case: shown even if it is fine, with all errors and warnings."""
 
     alone = True
 
@@ -87,13 +87,13 @@ def _finding(f: NamedFinding) -> str:
 def escaped(text: str) -> str:
     """Return text as itself: without markup, links and mentions, on one line."""
     plain = _MARKUP.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
-    # A comment parts what would become a mention or a link.
+    # An empty comment keeps "@name" from becoming a mention, "://" a link.
     return plain.replace("@", "@<!-- -->").replace("://", ":<!-- -->//").replace("www.", "www\\.")
 
 
 def code_span(text: str) -> str:
-    """Return text as code, whatever backticks it has; for a cell of a table."""
-    words = " ".join(text.split()) or " "  # between two fences something must stand
+    """Return text as a code span for a cell of a table, whatever backticks it has."""
+    words = " ".join(text.split()) or " "  # a code span cannot be empty
     fence = "`" * (max((len(x) for x in re.findall("`+", words)), default=0) + 1)
     pad = " " if words.startswith("`") or words.endswith("`") else ""
     return f"{fence}{pad}{words}{pad}{fence}".replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""What pictures of a judgement show: the map, on it bad pages by their verdicts, and owners."""
+"""What pictures of a judgement show: the map, bad pages by their verdicts, owners, EFI units."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.judging.result import EfiJudged, Validation, Verdict
 
-#: The smallest page there is: what an EFI table calls bad need not be whole pages of the kernel.
+#: Bytes: the smallest page size, as an EFI table's units may be smaller than the kernel's pages.
 _UNIT = 4096
-#: What becomes of bad pages, by their verdicts.
+#: Kinds of ``to_scale.BAD`` → the verdicts of their pages.
 _MARKS: dict[str, tuple[Verdict | None, ...]] = {
     "forgotten": ("not-ram",),
     "stays": ("handover", "preserved", "in-use", "firmware"),
@@ -26,11 +26,12 @@ _MARKS: dict[str, tuple[Verdict | None, ...]] = {
 
 
 def of(v: Validation) -> Memory:
-    """Return all that is to be seen of a case; bad pages without a verdict, too."""
+    """Return all that a picture of the case shows, with bad pages that have no verdict, too."""
     size = v.page_size or _UNIT
     kinds = _MARKS | {"bad": (None,)}
     found = with_handover(Memory(runs(v), marks(v, kinds)), v.handover, size)
-    if v.efi is None or (v.basis.table and v.pfns):  # then its pages are the bad ones
+    # Where the table itself is the list, its pages are drawn as bad pages already.
+    if v.efi is None or (v.basis.table and v.pfns):
         return found
     units, name = _units(v.efi)
     ends = [(units.first[0], units.last[-1])] if units else []
@@ -41,9 +42,9 @@ def of(v: Validation) -> Memory:
 
 
 def _units(efi: EfiJudged) -> tuple[PfnSet, str]:
-    """Return what the table calls bad, in units of ``_UNIT``, and what that is called.
+    """Return what the table calls bad, in units of ``_UNIT`` bytes, and its name in the legend.
 
-    Of a table that the next kernel does not take that is what the table itself says.
+    If the next kernel takes the table, it is what that kernel reads in it; else what hwpkho reads.
     """
     name = "called bad by the EFI table"
     if efi.outcome == "accepted":
@@ -54,7 +55,7 @@ def _units(efi: EfiJudged) -> tuple[PfnSet, str]:
 
 
 def runs(v: Validation) -> list[to_scale.Run]:
-    """Return the memory map that the case was judged by, in bytes; empty without one."""
+    """Return the memory map that the case was judged by, as runs in bytes; empty without one."""
     size = v.page_size or 0
     frames = ((a * size, (b + 1) * size - 1, kind) for a, b, kind, _ in v.frames or ())
     return to_scale.joined(frames)
@@ -63,7 +64,7 @@ def runs(v: Validation) -> list[to_scale.Run]:
 def marks(
     v: Validation, kinds: dict[str, tuple[Verdict | None, ...]] = _MARKS
 ) -> list[to_scale.Marks]:
-    """Return the bad pages by what becomes of them."""
+    """Return the bad pages as marks, one for each of ``kinds`` that has any, in that order."""
     found = []
     for kind, verdicts in kinds.items():
         stretches = [(a, b) for a, b, r in v.runs.stretches() if r.verdict in verdicts]

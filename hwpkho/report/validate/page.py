@@ -1,4 +1,4 @@
-"""A page on a judged case: the verdict, what to do, the evidence, pictures, every page."""
+"""The HTML page on a case: headline, what to do, findings, pictures, every bad page, basis."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 #: Findings shown unless all are wanted.
 MAX_FINDINGS = 200
-#: Runs in the table, those that are lost first; runs listed below it unless all are wanted. A
-#: browser lays out a table of ten times as many in seconds, and a list of that length at once.
+#: Runs in the table, lost pages first, and runs in the lists below it unless all are wanted. A
+#: browser needs seconds for a table of ten times as many; a plain list of 200 000 shows at once.
 MAX_RUNS = 2000
 MAX_LISTED = 200_000
 #: Runs in one piece of a list.
 _PIECE = 512
-#: What to do, at most.
+#: Items under "What to do" at most.
 _MAX_TODO = 8
 
 
@@ -170,7 +170,7 @@ def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
 
 
 def _lists(v: Validation, count: int, call: Call) -> Iterator[Part]:
-    """Yield all runs, by verdict, up to so many in all."""
+    """Yield a list of runs for each verdict, up to ``MAX_LISTED`` runs in all unless all wanted."""
     left = count if call.everything else MAX_LISTED
     for looks in dict.fromkeys(map(words.look, v.runs.rulings)):
         ends = [(a, b) for a, b, r in v.runs.stretches() if words.look(r) == looks]

@@ -1,8 +1,8 @@
 """SARIF 2.1.0 (OASIS): findings as results, codes as rules, accepted findings as suppressions.
 
-A result points at the input, or at the memory map where it is about that; a physical address
-stands as ``address.absoluteAddress``, PFNs as a logical location. The files are binary, so the
-region ``startLine`` 1 stands for the file as a whole: GitHub's code scanning demands a line.
+A result points at the input, or at the memory map if it is about that. A physical address becomes
+``address.absoluteAddress``, PFNs a logical location. The files are binary, so the region has
+``startLine`` 1 for the file as a whole: GitHub's code scanning demands a line.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 VERSION = "2.1.0"
-#: What GitHub shows the severity of an alert by.
+#: Severity → ``problem.severity``, from which GitHub takes the severity of an alert.
 _PROBLEM = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
 class _Writer(TextWriter):
-    """One run; it is one document, so all cases are awaited."""
+    """Holds all results until the end: they are one run in one document."""
 
     def __init__(self, out: BinaryIO, screen: Screen) -> None:
         super().__init__(out, screen)
@@ -167,7 +167,7 @@ def _logical(f: Finding, case: str) -> dict[str, Any]:
 
 
 def _fingerprint(f: Finding, case: str) -> str:
-    """The same finding of the same case keeps it, whatever its message says by then."""
+    """Return a hash that stays the same for a finding when its message is reworded."""
     parts = json.dumps([f.code, case, f.first, f.last, f.phys])
     return hashlib.sha256(parts.encode()).hexdigest()[:32] + ":1"
 
@@ -200,5 +200,5 @@ def _rule(code: Code) -> dict[str, Any]:
 
 
 def _text(text: str) -> dict[str, str]:
-    """A message: braces are placeholders and ``[a](b)`` a link unless written so (3.11)."""
+    """Return a message with braces (placeholders) and ``[a](b)`` (links) escaped (SARIF 3.11)."""
     return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}

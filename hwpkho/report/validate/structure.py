@@ -1,7 +1,7 @@
-"""What pictures of a judgement show as boxes: the handover, the EFI table, bad pages in either.
+"""The boxes in pictures of a judgement: the handover's and the EFI table's, with findings.
 
-A finding about pages stands at each box that one of these pages is in, any other where its address
-lies. What decoding found stands where decode has it.
+A finding about pages is shown at each box that holds one of them, any other at the box that holds
+its address. Problems of decoding are placed by :mod:`hwpkho.report.parts.structure`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def of(v: Validation) -> Structure | None:
-    """Return the boxes of a case, None where there is neither a handover nor a table."""
+    """Return the boxes of a case, None if it has neither a handover nor an EFI table."""
     if v.handover is None and v.efi is None:
         return None
     found = Structure((), (), "The EFI table of poisoned memory")
@@ -54,7 +54,7 @@ def of(v: Validation) -> Structure | None:
 
 
 def _table(efi: EfiJudged) -> Box:
-    """Return the table: what it says, and what the next kernel makes of it."""
+    """Return the box of the table: its size, and what the next kernel does with it."""
     table = efi.table
     lines = [f"0x{efi.phys:x}", efi.layout or "layout unknown"]
     units = table.units()
@@ -77,7 +77,7 @@ def _table(efi: EfiJudged) -> Box:
 
 
 def _under(pages: Sequence[tuple[Box, PfnSet]], v: Validation) -> dict[Ruling, list[Box]]:
-    """Return the boxes that bad pages under each ruling with a code are in."""
+    """Return for each ruling with a code the boxes that hold bad pages under it."""
     found: dict[Ruling, list[Box]] = {r: [] for r in v.runs.rulings if r.code}
     owners = {id(file): box for box, _ in pages for file in box.files}
     for ruling, places in found.items():
@@ -96,5 +96,5 @@ def _under(pages: Sequence[tuple[Box, PfnSet]], v: Validation) -> dict[Ruling, l
 
 
 def _pages(box: Box, v: Validation) -> PfnSet:
-    """Return the pages that a box is in."""
+    """Return the pages that a box occupies, wholly or in part."""
     return of_bytes(((at, at + size) for at, size in box.spans), v.page_size or DEFAULT_PAGE_SIZE)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _One(TextWriter):
-    """The pictures of a single case; nothing where it could not be judged."""
+    """The pictures of a single case; nothing if it could not be judged."""
 
     def add(self, result: CaseResult) -> None:
         v = result.validation

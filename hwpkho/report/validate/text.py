@@ -1,4 +1,4 @@
-"""validate for people: the sentence that counts, findings, verdicts, the list, the picture."""
+"""validate for people, on one case: headline, findings, verdicts, runs, picture, basis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 20
 MAX_FINDINGS = 40
 
-#: Before PFNs that no map judges.
+#: Label of PFNs without verdicts.
 _LIST = "  PFNs      "
 
 
@@ -54,7 +54,7 @@ class _One(TextWriter):
         self.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
 
     def finish(self, _notes: Sequence[Finding]) -> None:
-        """Write nothing: what there is to say of one case stands among its findings."""
+        """Write nothing: a single case has its notes among its findings."""
 
 
 REPORT = TextReport("text", "for people", _One, Many)
@@ -73,7 +73,7 @@ def _verdict_table(v: Validation, screen: Screen) -> Iterator[str]:
 
 
 def _runs(v: Validation, screen: Screen) -> Iterator[str]:
-    """Yield the runs; of more than fit, those that are not simply replayed come first."""
+    """Yield the lines on runs; if not all are shown, those that are not simply replayed first."""
     if not v.runs.rulings or v.page_size is None:
         return
     count, most = v.runs.count(), screen.most(MAX_RUNS)
@@ -105,7 +105,7 @@ def _judged(shown: Sequence[tuple[int, int, Ruling]], shift: int, screen: Screen
 
 
 def _picture(v: Validation, screen: Screen) -> list[str]:
-    """Return the picture; one without a bad page would tell nothing of the list."""
+    """Return the lines of the picture; empty without a map or bad pages to show on it."""
     if not v.frames or v.page_size is None or not v.pfns:
         return []
     return picture.draw(memory.runs(v), screen, marks=memory.marks(v), ram=True)
@@ -125,7 +125,7 @@ def _findings(result: CaseResult, screen: Screen) -> Iterator[str]:
 
 
 def _summary(result: CaseResult, every: Sequence[Finding], shown: Sequence[Finding]) -> str:
-    """Say how many findings there are, and which are not shown."""
+    """Return how many findings are shown by severity, and how many are not shown or not counted."""
     parts = [counted(n, s) for s in SEVERITIES if (n := sum(f.severity == s for f in shown))]
     if not parts:
         parts = ["none"]

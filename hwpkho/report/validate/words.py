@@ -1,4 +1,4 @@
-"""What reports for people say of a judgement, whatever they are made of."""
+"""Words for a judgement, shared by the reports for people: text and HTML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OUTCOMES = {
     "crash": "crash: the next kernel panics",
     "absent": "absent: no list for the next kernel",
 }
-#: What becomes of a page, by verdict; in the order of the table.
+#: Verdict → style and what becomes of the page; in the order of the table.
 _VERDICTS = {
     "not-ram": ("error", "no memory there: ignored and forgotten"),
     "handover": ("error", "a page of the handover itself: read, and stays in use"),
@@ -39,7 +39,10 @@ _NOT_JUDGED = "not judged"
 
 
 def said(result: CaseResult, v: Validation) -> tuple[str, str]:
-    """Return how bad a case is (error, warning, note or good) and the sentence that counts."""
+    """Return the style of a case (error, warning, note or good) and its headline.
+
+    The codes that make the exit code 1 are added if the headline does not speak of them.
+    """
     style, sentence = headline(v)
     if style != "error" and (failing := _failing(result, style)):
         return "error", f"{sentence}; {failing}"
@@ -47,9 +50,10 @@ def said(result: CaseResult, v: Validation) -> tuple[str, str]:
 
 
 def _failing(result: CaseResult, style: str) -> str:
-    """Name what makes the exit code 1 and is not in the sentence: with -q nothing else does.
+    """Return the codes that make the exit code 1 and that the headline does not speak of.
 
-    No sentence speaks of the user's own limits, and a good one of no finding at all.
+    With --quiet nothing else would name them. No headline speaks of the user's own limits, and a
+    good one speaks of no finding at all.
     """
     v, names = result.validation, registry()
     codes = dict.fromkeys(f.code for f in v.findings if result.fails(f)) if v else {}
@@ -62,7 +66,7 @@ def _failing(result: CaseResult, style: str) -> str:
 
 
 def outcome(v: Validation) -> Iterator[tuple[str, str]]:
-    """Yield label and text of what becomes of the handover and of an EFI table."""
+    """Yield label and text of the rows on the outcome, what decides it, and the EFI table."""
     if v.outcome:
         yield "outcome", _OUTCOMES[v.outcome]
     if v.decided_by:
@@ -74,7 +78,7 @@ def outcome(v: Validation) -> Iterator[tuple[str, str]]:
 
 
 def basis(v: Validation) -> Iterator[tuple[str, str]]:
-    """Yield label and text of what the judgement rests on."""
+    """Yield label and text of the rows on the machine, scratch, and what the judgement rests on."""
     size = human_bytes(v.page_size) if v.page_size else "unknown"
     yield "machine", f"{v.arch or 'architecture unknown'}, {size} pages"
     if v.scratch:
@@ -93,13 +97,13 @@ def _scratch(cost: ScratchCost) -> str:
 
 
 def will(v: Validation) -> str:
-    """Return what stands above :func:`verdicts`."""
+    """Return the heading of the last column of :func:`verdicts`."""
     certain = v.basis.table or v.outcome in ("replay", None)
     return "what the next kernel does" if certain else "if it were replayed"
 
 
 def verdicts(v: Validation) -> Iterator[tuple[str, str, int, str]]:
-    """Yield style, verdict, how many pages have it, and what becomes of these."""
+    """Yield style, verdict, number of pages, and what becomes of them, worst verdict first."""
     counts = v.runs.counts()
     for verdict, (style, text) in _VERDICTS.items():
         if verdict in counts:
@@ -111,17 +115,17 @@ def verdicts(v: Validation) -> Iterator[tuple[str, str, int, str]]:
 
 
 def look(r: Ruling) -> tuple[str, str]:
-    """Return style and words of the verdict of a ruling."""
+    """Return style and verdict of a ruling."""
     return (_VERDICTS[r.verdict][0], r.verdict) if r.verdict else ("error", _NOT_JUDGED)
 
 
 def well(r: Ruling) -> bool:
-    """Tell whether there is nothing to say of pages but that they are taken out of use."""
+    """Tell whether pages with this ruling are taken out of use, without any finding."""
     return not r.code and r.verdict in ("replays", "reserved")
 
 
 def pieces(v: Validation, wanted: Callable[[Ruling], bool]) -> Iterator[tuple[int, int, Ruling]]:
-    """Yield the runs of some rulings."""
+    """Yield first PFN, last PFN (inclusive) and ruling of each run whose ruling is ``wanted``."""
     for start, end, r in v.runs.stretches():
         if wanted(r):
             for a, b in v.runs.pfns.runs(start, end):
@@ -129,12 +133,12 @@ def pieces(v: Validation, wanted: Callable[[Ruling], bool]) -> Iterator[tuple[in
 
 
 def where(r: Ruling, pfn: int) -> str:
-    """Return what the map has at a page, and where in a preserved file it is."""
+    """Return the memory at a page by the map, and its place in a preserved file if it is in one."""
     return f"{r.region or 'nothing'}{_in_file(r, pfn)}"
 
 
 def _in_file(ruling: Ruling, pfn: int) -> str:
-    """Return where in a preserved file a page is."""
+    """Return offset (bytes) and folio order of a page in its preserved file, "" without a file."""
     if ruling.owner is None:
         return ""
     place = next(ruling.owner.places(pfn, pfn))

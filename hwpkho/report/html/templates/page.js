@@ -1,5 +1,5 @@
 "use strict";
-// Adds what only a script can: sorting, filtering, zooming. Everything is there without it.
+// Adds sorting, filtering and zooming. The page is complete without them.
 (() => {
   const FEW = 8;
 
@@ -86,7 +86,7 @@
     figure.prepend(bar);
   }
 
-  // A link into what is closed opens it.
+  // A link into a folded part opens it.
   function reveal() {
     let place = location.hash ? document.getElementById(location.hash.slice(1)) : null;
     for (const target = place; place; place = place.parentElement) {

@@ -1,10 +1,10 @@
-"""A table of poisoned memory held against a list of bad pages of the same machine, or another.
+"""A table of poisoned memory compared with a list of bad pages, or with another table.
 
-The table cannot be exact: a unit of a bitmap is larger than a page. What can be told is which
-listed pages no set unit covers, and which set units hold no listed page.
+The table cannot be exact: a unit of a bitmap is larger than a page. A comparison shows which listed
+pages no set unit covers, and which set units hold no listed page.
 
 Tables are compared by unit, on one grid: the coarsest unit, from the lowest base on, which is
-rounded down to it. See :mod:`hwpkho.efi.write` for why the finer grid fits into that.
+rounded down to that unit. :mod:`hwpkho.efi.write` says why the finer grid fits into it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ class Comparison(NamedTuple):
     """Where a table and a list differ.
 
     Attributes:
-        uncovered: Listed pages that no set unit covers, or that are no entry.
-        unlisted: How many set units hold no listed page; entries of a list likewise.
-        first: Physical address of the first of these, None without one.
+        uncovered: Listed PFNs that no set unit, or no entry, covers.
+        unlisted: How many set units hold no listed page; where the table is a list, how many of
+            its pages are not listed.
+        first: Physical address of the first of these units or pages, None without one.
     """
 
     uncovered: PfnSet
@@ -38,18 +39,19 @@ class Comparison(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What two sides, of which one at least is a table with a bitmap, have in units.
+    """Two sides compared by unit: a table with a bitmap, and another or a list of pages.
 
     Attributes:
         unit_size: Bytes.
         phys_base: Address of unit 0 of the grid.
-        removed: Units that are set on the first side alone; or, where that is the table and the
-            other a list, that hold no page of the list.
+        removed: Units that are set on the first side only. Where that is a table and the second
+            side a list: set units that hold no page of the list.
         added: The same of the second side.
-        common: How many are set on both; that hold a page of the list.
+        common: How many units are set on both sides, or hold a page of the list.
         uncovered: PFNs of the list that no set unit covers, None between two tables.
-        bare: PFNs under the units that hold no page of the list, likewise.
-        good: Pages under the units that hold one, without those that are listed, likewise.
+        bare: PFNs under set units that hold no page of the list, None between two tables.
+        good: How many pages under set units that hold a page of the list are not listed, None
+            between two tables.
     """
 
     unit_size: int
@@ -76,19 +78,22 @@ class OneGrid(NamedTuple):
     units: tuple[PfnSet, ...]
 
     def pages(self, first: int, last: int, page_size: int) -> tuple[int, int]:
-        """Return the first and the last PFN that the units ``first`` to ``last`` touch."""
+        """Return the first and the last PFN that the units ``first`` to ``last`` touch.
+
+        All ends are inclusive, ``page_size`` is in bytes.
+        """
         shift, start = page_shift(page_size), self.phys_base + first * self.unit_size
         end = min(self.phys_base + (last + 1) * self.unit_size, PHYS_END)
         return start >> shift, end - 1 >> shift
 
 
 def has_units(table: PoisonTable | None) -> bool:
-    """Tell whether it is a table with a bitmap that was read; a list of pages is none."""
+    """Tell whether ``table`` has a bitmap that could be read; a list of pages has none."""
     return table is not None and table.header is not None and table.readable
 
 
 def one_grid(tables: Sequence[PoisonTable]) -> OneGrid:
-    """Bring tables with bitmaps to one grid."""
+    """Return tables with bitmaps on one grid."""
     headers = [t.header for t in tables if t.header is not None]
     unit = max(h.unit_size for h in headers)
     base = align_down(min(h.phys_base for h in headers), unit)
@@ -96,15 +101,15 @@ def one_grid(tables: Sequence[PoisonTable]) -> OneGrid:
 
 
 def by_unit(before: PoisonTable, after: PoisonTable) -> Units:
-    """Compare two tables with bitmaps on one grid."""
+    """Return the comparison of two tables with bitmaps, on one grid."""
     unit, base, (old, new) = one_grid((before, after))
     return Units(unit, base, old - new, new - old, (old & new).pages())
 
 
 def by_page(table: PoisonTable, listed: PfnSet, page_size: int, *, first: bool) -> Units:
-    """Compare a table with a bitmap and a list, PFNs of ``page_size`` bytes.
+    """Return the comparison of a table with a bitmap and a list, PFNs of ``page_size`` bytes.
 
-    ``first``: the table is the first of the two.
+    ``first``: the table is the first of the two. Raises ValueError for a table without a bitmap.
     """
     if table.header is None:
         raise ValueError("a table without units")
@@ -140,7 +145,7 @@ def _pages(units: PfnSet, base: int, unit: int, shift: int) -> PfnSet:
 
 
 def against(table: PoisonTable, listed: PfnSet, page_size: int) -> Comparison:
-    """Hold a table against ``listed``, PFNs of ``page_size`` bytes."""
+    """Return the comparison of a table with ``listed``, PFNs of ``page_size`` bytes."""
     uncovered = listed - pfn_set(table.pages(page_size))
     header, shift = table.header, page_shift(page_size)
     if header is None:

@@ -1,7 +1,7 @@
-"""What kernels of any generation read of a table: a capture keeps it, whoever wrote the table.
+"""Reads what a kernel of any generation would read of a table, so that a capture keeps it.
 
-A kernel reads a table as its own generation has it, and so does whoever chooses between two layouts
-that fit. The bytes that another layout would call the bitmap count then, too.
+A kernel reads every table in the layout of its own generation, and a user may choose between two
+layouts that fit. So the bytes that another layout takes for the bitmap matter, too.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ if TYPE_CHECKING:
 
 #: Bytes of a bitmap in a layout that the table does not have: 16 TiB of 2 MiB units.
 _MOST = 1 << 20
-#: Nodes that are followed in a table that is none of the layout ``list``.
+#: Nodes that are followed in a table of another layout than ``list``.
 _NODES = 1 << 10
 _PAGE = 4096
 
 
 def keep(source: Source, table: PoisonTable, page_size: int) -> None:
-    """Read what a kernel of any generation would of ``table``, as far as ``source`` has it.
+    """Read what a kernel of any generation would read of ``table``, as far as ``source`` has it.
 
-    ``page_size`` is the kernel's, bytes.
-
-    Bits past the end of memory decide nothing: generation c does not read them, and what stands
-    behind a small table is somebody's memory.
+    ``source`` records what is read. ``page_size`` is the kernel's, bytes. Bits past the end of
+    memory are not read: they decide nothing, and what follows a small table is other data.
     """
     if table.phys is None or table.layout == "list":
         return
@@ -63,6 +61,6 @@ def _keep_chain(source: Source, at: int, page_size: int) -> None:
         node = linked_list.parse(raw)
         size = max(node.used, 0) * linked_list.ENTRY
         if at % page_size + linked_list.HEAD + size > page_size:
-            return  # whatever is there, it faults
+            return  # generation a faults at the end of the page
         _read(source, at + linked_list.HEAD, at + linked_list.HEAD + size)
         at = node.next

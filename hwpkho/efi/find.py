@@ -1,8 +1,8 @@
 """Finds configuration table entries with the GUID of the table of poisoned memory in an image.
 
-Following the EFI system table would not do: its pointer to the entries is virtual once the kernel
-has called SetVirtualAddressMap(). Every kernel that knows the table has the GUID in its own image,
-too, where the address of a variable follows it; that is no entry.
+Following the EFI system table does not work: its pointer to the entries is virtual once the kernel
+has called SetVirtualAddressMap(). Every kernel that knows the table also has the GUID in its own
+image, followed by the address of a variable; that is not an entry.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hwpkho.images.words import WORD
 if TYPE_CHECKING:
     from hwpkho.images.base import Source
 
-#: Entries with the GUID that are looked at; a machine has one, and copies of it.
+#: Places with the GUID that are looked at; a machine has one entry, and copies of it.
 MAX_ENTRIES = 1 << 10
-#: So many entries before and behind are looked at for tables of the firmware.
+#: Entries before and behind it that are searched for tables of the firmware, each way.
 _BESIDE = 16
 
 
@@ -40,8 +40,8 @@ class Entry(NamedTuple):
 def entries(source: Source) -> list[Entry]:
     """Return the entries that name a table, one for each distinct table, ascending by entry.
 
-    Of several entries for one table, that beside other entries of the firmware is taken.
-    An entry without others beside it counts if it names what a kernel would take for a table.
+    Of several entries for one table, the one with most entries of the firmware beside it is taken.
+    An entry with none beside it counts only if it points to what looks like a table.
     """
     found: dict[int, Entry] = {}
     for number, at in enumerate(source.find_words(GUID[:WORD])):
@@ -60,7 +60,7 @@ def entries(source: Source) -> list[Entry]:
 
 
 def _keep(source: Source, entry: Entry) -> None:
-    """Say that an entry counts, and those of the firmware's tables beside it."""
+    """Have a capture keep an entry, and those of the firmware's tables beside it."""
     for step in range(-_BESIDE, _BESIDE + 1):
         phys = entry.phys + step * efi_config.ENTRY
         raw = source.look(phys, efi_config.ENTRY) if phys >= 0 else None

@@ -36,7 +36,7 @@ class NodeRead(NamedTuple):
         room: Entries that it says it has room for.
         used: Entries that it says are used.
         next: Physical address of the next node, 0 for the last.
-        read: Entries that were read, those taken back included.
+        read: Entries that were read, those of size 0 (taken back) included.
     """
 
     phys: int | None
@@ -55,15 +55,15 @@ class PoisonTable:
         phys: Physical address, None for a file of its own.
         told: The layout, and what shows it.
         entry: The configuration table entry that names it, None if none was looked for.
-        header: Of a layout with a bitmap, and of a version nobody knows; None for a list.
-        bitmap: Its bytes, None where they are refused or not all there.
-        nodes: Of a list, in the order of the chain, the root first; None for a bitmap.
-        entries: ``(base, size)`` of a list's entries in the order of the chain, those that were
-            taken back included.
+        header: The header of a bitmap, or of a table of an unknown version; None for a list.
+        bitmap: Its bytes, None where the table is refused or they are not all in the image.
+        nodes: Nodes of a list in the order of the chain, the root first; None for a bitmap.
+        entries: Base and size (bytes) of each entry of a list in turn, in the order of the chain;
+            an entry of size 0 was taken back.
         slack: Bytes between the table's end and that of its allocation or file, None where that
             is not known.
-        problems: In the order they were met.
-        unread_because: Which of them keeps its pages from being known; None where they are known.
+        problems: In the order they were found.
+        unread_because: The problem that keeps the bad pages unknown; None where they are known.
     """
 
     source: str
@@ -85,11 +85,11 @@ class PoisonTable:
 
     @property
     def readable(self) -> bool:
-        """Whether its pages are known."""
+        """Whether its bad pages are known."""
         return self.unread_because is None
 
     def units(self) -> int | None:
-        """Return how many bits are set, or entries count; None where that is not known."""
+        """Return how many bits are set, or entries have a size; None where that is not known."""
         if self.bitmap is not None:
             return bits.count(self.bitmap)
         return None if self.nodes is None else sum(map(bool, self.entries[1::2]))
@@ -99,9 +99,9 @@ class PoisonTable:
         return bits.ranges(self.bitmap or b"")
 
     def ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield the bytes that are called bad: ``(start, end)``, end exclusive, ascending, joined.
+        """Yield the byte ranges called bad: ``(start, end)``, end exclusive, ascending, joined.
 
-        What reaches past 2^64 is cut there.
+        A range past 2^64 ends there.
         """
         if self.header is None or self.bitmap is None:
             pairs = zip(self.entries[::2], self.entries[1::2], strict=True)
@@ -116,7 +116,7 @@ class PoisonTable:
 
     @property
     def _whole(self) -> Header | None:
-        """The header of a bitmap that was read, and of which no unit passes 2^64."""
+        """The header, if the bitmap was read and none of its units passes 2^64."""
         header = None if self.bitmap is None else self.header
         return header if header is not None and header.end <= PHYS_END else None
 
@@ -147,4 +147,4 @@ class PoisonTable:
             high = map(add, map(mul, end, repeat(per)), repeat(base - 1))
             return Listing(low, array("Q", high))
         runs = ((start >> shift, end - 1 >> shift) for start, end in self.ranges())
-        return pfn_set(of_runs(runs)).listing()  # rounding may make them share a page
+        return pfn_set(of_runs(runs)).listing()  # rounded to pages, ranges may overlap

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
     from hwpkho.images.files import FileBytes
 
-#: Nodes that are followed, and entries that are read of all together; each is a page that failed.
+#: Nodes that are followed, and entries that are read in all; each entry is a page that failed.
 MAX_NODES = 1 << 14
 MAX_ENTRIES = 1 << 21
 #: How far behind the head the end of the firmware's allocation is looked for, bytes.
@@ -48,9 +48,9 @@ def read_at(
 ) -> PoisonTable:
     """Read the table at physical address ``phys``.
 
-    ``layout`` is what the user says it has; ``page_size`` is the kernel's, bytes, None where
-    nobody tells; ``top`` is one past the highest address of the memory, None: that of the image.
-    Where two layouts fit and nothing tells which it is, the table has none.
+    ``layout`` is the user's choice; ``page_size`` is the kernel's, bytes, None: 4096; ``top`` is
+    one past the highest address of the memory, None: that of the image. A table that cannot be
+    read has ``unread_because``; where two layouts fit and nothing decides, it has no layout.
     """
     head = source.read(phys, HEAD) or source.read(phys, linked_list.HEAD)
     if head is None:
@@ -70,7 +70,8 @@ def read_at(
 def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
     """Read a file that is a table: a header and its bitmap, or one node of a list.
 
-    Raises InputError where no layout fits, two do, or the header is one that every reader refuses.
+    Raises InputError where no layout fits or the file cannot be read as its layout;
+    AmbiguousLayoutError where two layouts fit.
     """
     head = bytes(file.read(0, HEAD))
     told = _stated(layout) or tell(head, file.size)
@@ -96,7 +97,7 @@ def _stated(layout: str | None) -> Told | None:
 
 
 def choose(told: Told) -> str:
-    """Say that two layouts fit, and what chooses."""
+    """Return the message that two layouts fit, with the option that chooses."""
     names = " or ".join(told.between)
     return f"{told.why} ({' and '.join(told.between)}); give {option('layout')} {names}"
 
@@ -121,10 +122,10 @@ def _pool(source: Source, phys: int) -> int | None:
 
 
 class AmbiguousLayoutError(InputError):
-    """Two layouts fit a table, and nothing is guessed.
+    """Two layouts fit a table, and the user has to choose.
 
     Attributes:
-        said: Which table, and why, without a way out.
+        said: The message without the option that chooses.
     """
 
     def __init__(self, where: str, told: Told) -> None:
@@ -133,7 +134,7 @@ class AmbiguousLayoutError(InputError):
 
 
 class _Reader:
-    """Reads one table; problems are gathered as they are met."""
+    """Reads one table and collects its problems."""
 
     def __init__(
         self,
@@ -270,7 +271,7 @@ class _Reader:
         return self._table(nodes=tuple(nodes), entries=entries)
 
     def _entries(self, at: int, node: linked_list.Node, page_size: int, entries: array[int]) -> int:
-        """Read what a node counts, as far as its page goes; return how many that is."""
+        """Append the entries that a node counts, as far as its page goes; return how many."""
         fit = max(0, (page_size - at % page_size - linked_list.HEAD) // linked_list.ENTRY)
         if node.used > node.room or min(node.used, node.room) < 0 or node.used > fit:
             self._say(

@@ -1,12 +1,12 @@
-"""Makes a table of poisoned memory from a list of bad pages, as a stub and a kernel would have.
+"""Makes a table of poisoned memory from a list of bad pages, as an EFI stub and a kernel would.
 
 Geometry: the stub of generation d starts at the lowest address of the firmware's map and ends at
 its highest, whatever is there; that of b and c starts at 0, ends at the highest RAM, and doubles
 the unit while the bitmap would exceed 1 MiB. Without a map the bitmap starts at 0 and is as small
-as it can be. Source: install_poisoned_memory_table() in drivers/firmware/efi/libstub.
+as possible. Source: install_poisoned_memory_table() in drivers/firmware/efi/libstub.
 
-Where the pages come out of tables their grids are brought to one: the coarsest unit, from the
-lowest base on, to the highest end. Units are powers of two and every base is a multiple of its
+Where the pages come from other tables, one grid takes the place of theirs: the coarsest unit, from
+the lowest base on, to the highest end. Units are powers of two and every base is a multiple of its
 unit, so that the finer grids fit into the coarsest one wherever they begin, once the lowest base is
 rounded down to its unit.
 """
@@ -49,14 +49,14 @@ Span = tuple[int, int, bool]
 
 
 class TableOptions(NamedTuple):
-    """What the user says of the table.
+    """What the user wants of the table.
 
     Attributes:
         layout: A name in ``LAYOUTS``.
-        unit: Bytes of a unit; None: 2 MiB, and what a stub makes of it.
-        phys_base: Address of the first unit; None: as a stub has it.
+        unit: Bytes of a unit; None: 2 MiB, or what a stub or the other tables need.
+        phys_base: Physical address of the first unit; None: where a stub begins.
         memory: The machine's memory, ascending; None where there is no map.
-        grids: Of the tables that the pages come out of.
+        grids: Headers of the tables that the pages come from.
     """
 
     layout: str = "bitmap-base"
@@ -70,9 +70,9 @@ class MadeTable(NamedTuple):
     """A table, and what it costs.
 
     Attributes:
-        raw: Header and bitmap.
-        good_pages: Good pages under set units.
-        left: Bad pages outside the bitmap.
+        raw: Header and bitmap, or one node of a list.
+        good_pages: How many good pages are under set units.
+        left: How many bad pages are not in it, being outside the bitmap or too many for a node.
     """
 
     raw: bytes
@@ -115,8 +115,10 @@ def geometry(wanted: TableOptions, bad: PfnSet, page_size: int) -> Header:
 
 
 def _span(wanted: TableOptions, bad: PfnSet, unit: int, page_size: int) -> tuple[int, int]:
-    """Return where the bitmap begins and ends: by the map as the stub of a layout has it, without
-    one from 0, or from where the tables begin that the pages come out of.
+    """Return the bytes that the bitmap covers, end exclusive.
+
+    With a map, as the layout's stub has it; without one, from 0 or the lowest base of the tables
+    that the pages come from.
     """
     shift = page_shift(page_size)
     last = (bad.last[-1] + 1) << shift if bad else 0
@@ -134,13 +136,16 @@ def _span(wanted: TableOptions, bad: PfnSet, unit: int, page_size: int) -> tuple
 
 
 def _bytes(base: int, end: int, unit: int) -> int:
-    """Return the bytes of bitmap up to ``end``, whole words, one at least."""
+    """Return how many bytes a bitmap up to ``end`` has: whole words of 8, at least one."""
     units = max(1, -(-(end - base) // unit))
     return align_up(-(-units // 8), 8)
 
 
 def units_of(bad: PfnSet, header: Header, page_size: int) -> PfnSet:
-    """Return the units that ``bad``, PFNs of ``page_size`` bytes, sets; outside the bitmap none."""
+    """Return the units that hold any of ``bad``, PFNs of ``page_size`` bytes, numbered from 0.
+
+    Pages outside the bitmap have none.
+    """
     shift = page_shift(page_size)
     base, end = header.phys_base >> shift, min(header.end, PHYS_END) >> shift
     per = repeat(header.unit_size >> shift)
@@ -158,9 +163,9 @@ def bitmap(
     page_size: int,
     memory: Sequence[Span] | None = None,
 ) -> MadeTable:
-    """Return the table of ``bad``, PFNs of ``page_size`` bytes; what is outside is left out.
+    """Return the table of ``bad``, PFNs of ``page_size`` bytes; those outside are left out.
 
-    Pages that are no RAM by ``memory`` are no good ones; without it all are RAM.
+    Only RAM of ``memory`` counts as good pages; without it every page does.
     """
     shift = page_shift(page_size)
     units = units_of(bad, header, page_size)
@@ -209,7 +214,8 @@ def with_entry(
 ) -> list[tuple[int, list[bytes]]]:
     """Return whole pages that hold ``pieces``, and behind them a configuration table entry.
 
-    The entry names the table at ``at``. Neighbouring pages are joined, ascending.
+    The entry names the table at ``at``. Each item is the address of a run of adjacent pages and the
+    bytes of each of them, ascending.
     """
     memory: dict[int, bytearray] = {}
     end = at

@@ -13,13 +13,13 @@ from hwpkho.logs.scanner import LineReader
 #: The first line of a boot. A table that Linux prints once per boot ends there.
 LINUX_STARTS = "Linux version "
 
-#: At most so many marks are kept for a log.
+#: Marks that are kept for a log, at most.
 _MAX_MARKS = 1 << 16
 
 _BANNER = late(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
-#: arch/arm64/kernel/{setup,cpuinfo}.c: tells arm64 where the banner is cut off or broken.
+#: arch/arm64/kernel/{setup,cpuinfo}.c: shows arm64 where the banner is cut off or broken.
 _ARM64 = late(
     r"\bCPU[0-9]*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
 )
@@ -27,10 +27,10 @@ _ARM64 = late(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A line at which Linux starts.
+    """A line at which Linux starts, or that names its architecture.
 
     Attributes:
-        line: From 1.
+        line: Line number, from 1.
         arch: The architecture that the line names; None where it names none.
         starts: Whether Linux starts here; if not, only the architecture matters.
     """
@@ -71,6 +71,6 @@ class BootMarks(LineReader):
 
     @cached_property
     def _machines(self) -> re.Pattern[str]:
-        """Made once for a log, of the architectures that are registered by then."""
+        """Finds the name of an architecture; made once for a log, of those registered by then."""
         names = "|".join((*(re.escape(arch.machine) for arch in ARCHES), _OTHER_MACHINES))
         return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")

@@ -1,8 +1,8 @@
-"""Mails as they are sent: text that is quoted-printable becomes what was written.
+"""Decodes quoted-printable text of mails.
 
-``=3D`` is an equals sign, ``=`` at a line's end joins it with the next one (RFC 2045, 6.7). A text
-is decoded below a header that says so, up to the end of that part of the mail; without a header
-where it is plainly such text, for in any other one ``=20`` is a number.
+``=3D`` is an equals sign, ``=`` at a line's end joins it with the next one (RFC 2045, 6.7). Text is
+decoded below a header that declares it, up to the end of that part of the mail. Without a header it
+is decoded only where it is plainly quoted-printable: in any other text ``=20`` is a number.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ _BODY = late(rb"^\r?\n", re.MULTILINE)
 #: Where a part may end: at a boundary, or where the next mail of a mailbox begins.
 _END = late(rb'^(?:--([^"\s;]{1,72})|From \S[^\n]{0,200}[0-9]{4}\r?\n)', re.MULTILINE)
 _PADDED = late(rb"=[ \t]+(?=\r{0,2}(?:\n|$))")
-#: How mails and mailboxes begin. Other texts are searched no further: it takes as long as all else.
+#: How mails and mailboxes begin. Other texts are not searched further: it would double the time.
 _MAIL = late(rb"From \S|[A-Z][A-Za-z-]{1,40}:[ \t]")
-#: What no such text has: another equals sign, or a line of more than 76 characters, or some more.
+#: What no quoted-printable text has: any other equals sign, or a line of more than 76 characters,
+#: here 78 for those that do not count well.
 _OTHERWISE = late(rb"=(?![0-9A-F]{2}|[ \t]*\r{0,2}(?:\n|$))|[^\r\n]{78}[^ \t\r\n]")
-#: An equals sign in front of what is no digit of hex, in front of a number, or between blanks; two
-#: behind different words; or a line with a blank that is broken where one must be, and goes on.
+#: What shows such text without a header: an encoded equals sign in front of 0x or of what is not a
+#: hex digit, or between blanks; two of them behind different words; or a line with a blank that is
+#: broken near column 76 and goes on.
 _PLAINLY = late(
     rb"=3D(?:0x|[G-Zg-z/\[<(%{\"'])|[ \t]=3D[ \t]"
     rb"|\b(\w{1,20})=3D[^=\r\n]{1,40}\b(?!\1=)\w{1,20}=3D"
@@ -47,12 +49,12 @@ class Unquoting:
         self._inside = self._header = False
         self._mail: bool | None = None  # known from the first block on
         self._ends: set[bytes] = set()
-        self._begun = b""  # the beginning of a line that the next block goes on with
+        self._begun = b""  # the beginning of a line that the next block continues
         #: Whether anything was decoded.
         self.decoded = False
 
     def feed(self, block: bytes) -> bytes:
-        """Return a block decoded; of a line that goes on in the next one nothing is returned."""
+        """Return a block decoded; a line that the next block continues is held back till then."""
         begun, self._begun = self._begun, b""
         if self._mail is None:
             plainly = _is_plainly_quoted(block)
@@ -77,7 +79,7 @@ class Unquoting:
         return text[:cut]
 
     def rest(self) -> bytes:
-        """Return what was begun and did not go on."""
+        """Return the line that is still held back, at the end of the text."""
         return self._begun + b"\n" if self._begun else b""
 
     def _parts(self, block: bytes) -> bytes:
@@ -102,7 +104,7 @@ class Unquoting:
         return b"".join(done)
 
     def _end(self, block: bytes, at: int) -> int:
-        """Return where the part ends that is being decoded, at most the block's end."""
+        """Return the offset at which the part that is being decoded ends, or the block does."""
         for match in _END.finditer(block, at):
             mark = match[1]
             if mark is None or mark in self._ends or mark.removesuffix(b"--") in self._ends:

@@ -17,13 +17,13 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-#: Longer lines are cut to so many characters; no line that a reader wants is nearly as long.
+#: Bytes to which longer lines are cut; no line that a reader wants is nearly as long.
 MAX_LINE = 4096
 
-#: A reader can look at so many lines above the current one.
+#: Lines above the current one that a reader can look at.
 MAX_ABOVE = 3
 
-#: So many bytes above and below a line may belong to the same entry of a journal.
+#: Bytes above and below a line that may belong to the same entry of a journal, each way.
 MAX_ENTRY = 4096
 
 #: Numbers of cut lines that are kept.
@@ -38,10 +38,10 @@ _VAIN_FOR_TAKEN = 4
 
 #: The cursor of a journal's entry, which ends its first line in the verbose form.
 _CURSOR = re.compile(rb"\[s=[0-9a-f]{0,32};i=[0-9a-f]{1,16};b=[0-9a-f]{1,32};m=")
-#: What an entry has, in whatever form: its time.
+#: What an entry has in every form: its time.
 _TIMED = re.compile(rb"__REALTIME_TIMESTAMP|;t=[0-9a-f]")
 
-#: A needle that begins with its first character and nothing else, in every match.
+#: A needle all of whose matches begin with its own first character.
 _PLAIN = re.compile(rb"[\w\t #](?![?*{])[^|]*")
 
 
@@ -57,10 +57,10 @@ class LineReader(ABC):
             :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
             carriage returns divide count as lines. The scanner sets it; without a scanner it
             returns nothing.
-        entry: Returns the text around the line being fed, at most some thousand characters each
-            way: the fields of journal's export format, from blank line to blank line; around an
-            indented line those of its JSON, from brace to brace, or of its verbose form, with the
-            line above them. Likewise.
+        entry: Returns the entry of a journal around the line being fed, as far as it is within
+            :data:`MAX_ENTRY` bytes: in the export format from blank line to blank line; around an
+            indented line in JSON from brace to brace, or in the verbose form with the line above
+            its fields. Empty outside an entry, and without a scanner, which sets it.
     """
 
     needles: tuple[bytes, ...]
@@ -78,8 +78,8 @@ class LineReader(ABC):
     def feed_all(self, _number: int, _block: bytes, /) -> bool:
         """Take a block of lines, from ``_number`` on, in which no other reader has a needle.
 
-        Return True where all of them were taken as :meth:`feed` takes them, and the next line is
-        wanted; False to get them one by one. :attr:`above` is about the first of them.
+        Return True if this reader took all of them, as :meth:`feed` would, and wants the next line;
+        False to get them one by one. :attr:`above` returns the lines above the first of them.
         """
         return False
 
@@ -97,7 +97,7 @@ class _Needles:
     Attributes:
         first: That character; empty where one of them may begin otherwise.
         any: Finds all of them in one pass.
-        each: Those of the same readers, and the positions of these.
+        each: The needles that the same readers have, as one pattern, and these readers' positions.
     """
 
     def __init__(self, readers_of: dict[bytes, list[int]]) -> None:
@@ -171,7 +171,7 @@ class Scanner:
             block += b"\n"
         self._block, self._below = block, below
         self._bytes += len(block)
-        # That a character is nowhere in a block is found out many times faster than of a needle.
+        # To find that a block lacks a character is many times faster than to search for a needle.
         there = [group for group in self._groups if group.first in block]
         groups = [group for group in there if group.any.search(block)]
         only = _only(groups, block)
@@ -197,13 +197,13 @@ class Scanner:
         self._remember(block, number + block.count(b"\n", counted))
 
     def _remember(self, block: bytes, lines: int) -> None:
-        """Keep the end of a block that was read, up to line ``lines``, for those below it."""
+        """Keep a block that was read, up to line ``lines``, for the lines below it to look at."""
         before, self.lines = self.lines, lines
         few = self.lines - before < MAX_ABOVE  # a pipe may give line by line
         self._before = _last_lines(self._before + block) if few else block
 
     def _take_all(self, position: int, block: bytes) -> bool:
-        """Offer a block to the only reader that it concerns; tell whether it took all lines."""
+        """Offer a block to the only reader that it concerns; return whether it took all lines."""
         count = block.count(b"\n")
         asked = any(other != position for other in self._asking)
         if asked or self._shown + count > self._may_show:
@@ -284,7 +284,7 @@ class Scanner:
             between = b"\n}" if text[at : at + 1] in b" \t" else b"\n\n"
             blank, below = text.rfind(between, 0, at), text.find(between, at)
             entry = text[0 if blank < 0 else blank + 2 : len(text) if below < 0 else below]
-        # Most lines have no such entry around them, in a file that is made to cost much none has.
+        # Most lines are in no entry, and decoding is slow: a hostile file would make it count.
         return entry.decode("utf-8", "replace") if _TIMED.search(entry) else ""
 
     def _verbose(self, text: bytes, at: int) -> bytes:

@@ -32,11 +32,11 @@ _CURSOR = late(rb"\x1b\[[0-9;]*[HfABCDEFGd]")
 _ESCAPE = late(
     rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~])"
 )
-#: What puts the cursor at a row and column; what may be cut of it, or of another sequence.
+#: What puts the cursor at a row and column; an escape sequence that the end of a piece may cut.
 _PLACED = late(rb"\x1b\[[0-9;]*[Hf]")
 _BEGUN = late(rb"\x1b(?:\[[0-9;?]{0,16})?$")
 #: Blanks and hyphens of web pages and word processors, in UTF-8: U+00A0, U+2000 to U+200A, U+202F,
-#: U+205F, U+3000; U+2010 to U+2014, U+2212; and what is invisible: U+200B, U+2060, U+FEFF.
+#: U+205F, U+3000; U+2010 to U+2014, U+2212; and invisible ones: U+200B, U+2060, U+FEFF.
 _FANCY = late(
     rb"[\xc2\xe2\xe3\xef](?:(?<=\xc2)\xa0|(?<=\xe2)(?:\x80[\x80-\x8b\x90-\x94\xaf]|\x81[\x9f\xa0]"
     rb"|\x88\x92)|(?<=\xe3)\x80\x80|(?<=\xef)\xbb\xbf)"
@@ -60,7 +60,7 @@ _CR_LF = late(rb"\r+\n")
 def utf16_of(head: bytes) -> str | None:
     """Return ``utf-16-le`` or ``utf-16-be`` where ``head`` is plainly such text, else None.
 
-    With a byte order mark, or where nearly every second byte of the first lines is NUL.
+    It is with a byte order mark, or where nearly every second byte of the first 2 KiB is NUL.
     """
     for mark, name in _BOMS[1:]:
         if head.startswith(mark):
@@ -91,7 +91,7 @@ def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Itera
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield blocks of whole lines, in UTF-8 if it was UTF-16."""
+    """Yield blocks of whole lines; UTF-16 becomes UTF-8."""
     it = iter(pieces)
     head = next(it, b"")
     decoder: codecs.IncrementalDecoder | None = None
@@ -120,9 +120,9 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def rows(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield ``pieces`` of what a screen was sent, with a line end wherever the cursor is placed.
+    """Yield ``pieces`` of a screen's log, with a line end wherever the cursor is placed.
 
-    A program that draws a screen over a serial line has no other line ends.
+    A program that draws a screen over a serial line writes no other line ends.
     """
     begun = b""
     for piece in pieces:
@@ -165,7 +165,7 @@ def clean(block: bytes) -> bytes:
 
 
 def _message(match: re.Match[bytes]) -> bytes:
-    """Return a message of a journal as a string, without escape sequences and line ends."""
+    """Return a journal's message in bytes as a JSON string, without escapes and line ends."""
     numbers = [int(word) for word in match[1].split(b",")]
     if max(numbers) > 255:
         return match[0]
@@ -199,7 +199,7 @@ def _is_utf8(block: bytes) -> bool:
 
 
 class Ending:
-    """Tells whether an input ends within a line: what a command prints ends with a line end.
+    """Shows whether an input ends within a line: it was cut off, as a command ends its last line.
 
     Attributes:
         block: The last block of clean text; the caller sets it.

@@ -1,1 +1,1 @@
-"""One kernel header a file: bytes to values and back, no I/O."""
+"""The kernel's and the firmware's binary structures: one header a module, no I/O."""

@@ -1,9 +1,9 @@
-"""``handover.json``: what a boot loader passes on, and what no page of a handover records.
+"""``handover.json``: what a boot loader passes on about a handover, and no page of it records.
 
-It stands beside the segments that encode writes, as a note in its ELF cores, and may be written by
+Encode writes it beside its segments and as a note into its ELF cores; it may also be written by
 hand: ``{"kho_fdt": [address, size], "kho_scratch": [address, size], "page_size": int, "arch":
-str}``, all in bytes; ``arch`` may be missing. A boot loader finds the same numbers in /chosen
-(``linux,kho-fdt``, ``linux,kho-scratch``) and in struct kho_data of x86 setup_data.
+str}``, all in bytes; ``arch`` may be missing. The kernel gets the same numbers in /chosen
+(``linux,kho-fdt``, ``linux,kho-scratch``) or in struct kho_data of x86 setup_data.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from hwpkho.errors import InputError
 
 #: Name of the file beside segments.
 HANDOVER_JSON = "handover.json"
-#: It is at most this long, bytes.
+#: The most bytes it may have.
 MAX_SIZE = 1 << 16
 
 
 class BootJson(NamedTuple):
-    """What the document says.
+    """The contents of a ``handover.json``.
 
     Attributes:
         kho_fdt: Physical address and size of the root FDT, bytes.
-        kho_scratch: Physical address and length of the scratch array, bytes.
-        page_size: Bytes.
-        arch: A name of ``ARCHES``, None where it records none.
+        kho_scratch: Physical address and size of the scratch array, bytes.
+        page_size: The kernel's page size, bytes.
+        arch: A name of ``ARCHES``, None where the document has none.
     """
 
     kho_fdt: tuple[int, int]
@@ -36,16 +36,16 @@ class BootJson(NamedTuple):
 
     def build(self) -> bytes:
         """Return the document, without a line end."""
-        import json  # costs a part of the start-up: only where it is written
+        import json  # slow to import, and rarely needed
 
         fields = {name: value for name, value in self._asdict().items() if value is not None}
         return json.dumps(fields).encode("ascii")
 
 
 def parse(text: bytes, name: str) -> BootJson:
-    """Read the document.
+    """Read the document; ``name`` is the file's name for messages.
 
-    Raises InputError, with ``name``, for what is no such document or contradicts itself.
+    Raises InputError where it is not such a document, or its page size does not exist on ``arch``.
     """
     from hwpkho.base import jsontext  # as above
 

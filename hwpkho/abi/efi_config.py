@@ -9,7 +9,8 @@ from uuid import UUID
 
 #: Bytes of an entry: GUID, u64 address.
 ENTRY = 24
-#: GUIDs that firmware and the EFI stub install, by the name in the kernel's log.
+#: GUID, as in memory → the name that the kernel's log has for it: tables that firmware and the EFI
+#: stub install.
 KNOWN = {
     UUID(text).bytes_le: name
     for text, name in (
@@ -29,7 +30,10 @@ KNOWN = {
 
 
 def entry(raw: bytes | memoryview) -> tuple[bytes, int]:
-    """Return GUID and address of an entry of 24 bytes; ValueError for another length."""
+    """Return the GUID and the table's physical address of a 24-byte entry.
+
+    Raises ValueError for another length.
+    """
     from hwpkho.abi import headers
 
     found = headers.parse(headers.EFI_CONFIG_ENTRY, raw)
@@ -37,7 +41,7 @@ def entry(raw: bytes | memoryview) -> tuple[bytes, int]:
 
 
 def build(guid: bytes, phys: int) -> bytes:
-    """Return an entry for the table at physical address ``phys``."""
+    """Return the 24-byte entry for a table at address ``phys``; ``guid`` as in memory."""
     from hwpkho.abi import headers
 
     return headers.build(headers.EFI_CONFIG_ENTRY, guid=guid, table=phys)

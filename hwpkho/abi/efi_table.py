@@ -1,9 +1,9 @@
-"""Tells tables of poisoned and of unaccepted memory, as EFI hands them over, from hwpoison blobs.
+"""Tells EFI tables of poisoned and of unaccepted memory from hwpoison blobs.
 
-A file that is given for a hwpoison blob may be one: what it is, is told by its form alone, before
-anybody has said that it is a table (:mod:`hwpkho.abi.efi_poisoned.tell`). Unaccepted memory has the
-form of layout ``bitmap-base``. Source: struct efi_unaccepted_memory in include/linux/efi.h (Linux
-7.3.4).
+For a file that a user gave as a hwpoison blob: nothing but its bytes shows what it is.
+(:mod:`hwpkho.abi.efi_poisoned.tell` finds the layout of what is known to be a table.) A table of
+unaccepted memory has the same form as layout ``bitmap-base``. Source: struct efi_unaccepted_memory
+in include/linux/efi.h (Linux 7.3.4).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from hwpkho.base.addresses import align_up
 
 _HEAD = linked_list.HEAD
 _BASE_HEAD = bitmap_base.HEAD
-#: Versions above this are no version.
+#: From this on a number cannot be a version.
 _MAX_VERSION = 16
-#: No table covers more than this, bytes of address space.
+#: The most address space that a table may cover, bytes.
 _MAX_SPAN = 1 << 60
 
 
 class _Fit(NamedTuple):
-    """A layout that a file may have: its name, and whether the length is exactly what it says."""
+    """A layout that a file may have; ``exact`` if the file has just the length of its header."""
 
     name: str
     exact: bool
 
 
 def describe(head: bytes, size: int) -> str | None:
-    """Say what table a file of ``size`` bytes that begins with ``head`` may be.
+    """Return which EFI table a file of ``size`` bytes that begins with ``head`` may be.
 
-    None where it is none of them, or more likely a hwpoison blob. The text fits behind "this may
-    be" and "this is".
+    Returns a noun phrase for people, such as "a node of ...", or None where the file is not one of
+    these tables, or more likely a hwpoison blob.
     """
     if len(head) < _HEAD:
         return None
@@ -49,7 +49,7 @@ def describe(head: bytes, size: int) -> str | None:
     ]
     fits = [f for f in fits if f.exact] or fits
     if _is_blob(head, size):
-        # A hwpoison blob whose _pad is a power of two: only the length speaks against it.
+        # Its _pad may just happen to look like a unit size: only an exact length shows a table.
         if not any(f.exact for f in fits):
             return None
         fits.append(_Fit("blob", exact=True))
@@ -70,7 +70,7 @@ _NAMES = {
 
 
 def _fit(name: str, head: int, held: int, unit: int, size: int) -> list[_Fit]:
-    """Return the layout where a file of ``size`` bytes can be it: a pool rounds its pieces up."""
+    """Return the layout if a file of ``size`` bytes can have it; allocations are rounded up."""
     whole = head + held
     if not whole <= size <= align_up(whole, MIN_UNIT) or held * 8 * unit > _MAX_SPAN:
         return []
@@ -78,7 +78,10 @@ def _fit(name: str, head: int, held: int, unit: int, size: int) -> list[_Fit]:
 
 
 def _list(head: bytes, size: int) -> str | None:
-    """Tell a node of the layout ``list``; its root holds no entries and is all zeros."""
+    """Return what a node of layout ``list`` is called, None for anything else.
+
+    A root has no entries; it is all zeros before the first node is added.
+    """
     node = linked_list.parse(head[:_HEAD])
     if size == _HEAD and not any(head[:_HEAD]):
         return "the root of an EFI poisoned-memory table of layout list without entries"
@@ -94,7 +97,7 @@ def _list(head: bytes, size: int) -> str | None:
 
 
 def _is_blob(head: bytes, size: int) -> bool:
-    """Tell whether a file makes sense as a hwpoison blob, were it not for _pad."""
+    """Tell whether a file is a plausible hwpoison blob, whatever its _pad."""
     if size < 32 or len(head) < 32:
         return False
     version, _, count, first, pages, flags, order = struct.unpack_from("<IIQQIHH", head)

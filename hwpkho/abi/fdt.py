@@ -1,9 +1,9 @@
 """Flattened device trees: a strict reader that sees what the kernel's libfdt sees, and a writer.
 
-Source: Devicetree Specification v0.4 chapter 5; libfdt (scripts/dtc/libfdt) for what is tolerated:
-NOP tokens anywhere, the first of two equal names wins, properties are only seen before the first
-child, and damage further down does not hide what was found above it. Property values are kept as
-bytes: KHO stores native-endian integers in them, which no reader can tell from cells.
+Source: Devicetree Specification v0.4 chapter 5; libfdt (scripts/dtc/libfdt) for what it tolerates:
+NOP tokens anywhere; of two equal names it takes the first; it sees properties only before the first
+child; and damage further down does not hide what was found above it. Property values are kept as
+bytes: KHO stores native-endian integers in them, which a reader cannot tell from cells.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 MAGIC = b"\xd0\x0d\xfe\xed"
 HEADER_SIZE = 40
-#: libfdt takes no tree that lies elsewhere (fdt_ro_probe_(), fdt_check_header()), bytes.
+#: libfdt refuses a tree at any other address (fdt_ro_probe_(), fdt_check_header()), bytes.
 ALIGNMENT = 8
-#: What Linux takes where a root has no #address-cells or #size-cells (OF_ROOT_NODE_*_DEFAULT in
-#: include/linux/of.h); libfdt takes 2 for the first.
+#: What Linux assumes where a root has no #address-cells or #size-cells (OF_ROOT_NODE_*_DEFAULT in
+#: include/linux/of.h); libfdt assumes 2 for the first.
 DEFAULT_CELLS = 1
 _HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
@@ -31,17 +31,17 @@ _RESERVE = struct.Struct(">QQ")
 
 _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 
-#: The oldest version that libfdt takes, and the first whose node names are no paths and whose
-#: values are not aligned.
+#: The oldest version that libfdt accepts; and the first whose node names are not full paths and
+#: whose values of 8 bytes and more are not aligned to 8.
 _OLDEST, _PLAIN = 2, 16
 
-#: Limits of a tree, depth and nodes: of one that a kernel makes for KHO, and of board dtbs.
+#: ``(depth, nodes)``: limits for the trees that a kernel makes for KHO, and for boards' dtbs.
 KHO_LIMITS = (8, 4096)
 DTB_LIMITS = (64, 200_000)
 
 
 class Property(NamedTuple):
-    """One property: its name, its raw value, and the value's offset in the blob (bytes)."""
+    """One property: name, raw value, and the value's offset in the blob, bytes."""
 
     name: str
     value: bytes
@@ -50,7 +50,7 @@ class Property(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """One node; ``offset`` is that of its BEGIN_NODE token in the blob (bytes)."""
+    """One node; ``offset`` is that of its BEGIN_NODE token in the blob, bytes."""
 
     name: str
     offset: int = 0
@@ -62,7 +62,10 @@ class Node:
         return next((p.value for p in self.properties if p.name == name), None)
 
     def find(self, name: str) -> Node | None:
-        """Return the first child that libfdt finds under ``name``: itself or ``name@unit``."""
+        """Return the child that libfdt finds for ``name``: the first called that or ``name@unit``.
+
+        None where there is none.
+        """
         for child in self.children:
             if child.name == name:
                 return child
@@ -71,7 +74,7 @@ class Node:
         return None
 
     def walk(self) -> Iterator[tuple[str, Node]]:
-        """Yield ``(path, node)`` of this node and all below it, parents first."""
+        """Yield ``(path, node)`` of this node and its descendants, parents first."""
         stack = [("/" if not self.name else self.name, self)]
         while stack:
             path, node = stack.pop()
@@ -90,12 +93,13 @@ class Tree:
         version: As in the header.
         boot_cpuid: As in the header.
         reserve: The memory reservations, ``(address, size)`` in bytes.
-        strings: The strings block, as it stands.
+        strings: The raw strings block.
         header: The ten words of the header, in order.
-        error: What ended the reading early, None for a sound tree. What was found before it is
-            in ``root``.
-        late: Properties behind a child of their node, which libfdt does not see and ``root`` lacks.
-        missing: Bytes of ``totalsize`` that are not there; no block lacks them.
+        error: The first damage, None for a sound tree. ``root`` has what precedes it.
+        late: Number of properties that come after a child of their node: libfdt does not see them,
+            and ``root`` lacks them.
+        missing: How many of the ``totalsize`` bytes the blob lacks; they belong neither to the
+            structure nor to the strings block.
     """
 
     root: Node
@@ -111,7 +115,7 @@ class Tree:
 
 
 def totalsize(head: bytes | memoryview) -> int | None:
-    """Return the header's totalsize (bytes), or None where ``head`` is no FDT header."""
+    """Return the header's totalsize (bytes), None where ``head`` is not an FDT header."""
     if len(head) < 8 or bytes(head[:4]) != MAGIC:
         return None
     return int(_WORD.unpack_from(head, 4)[0])
@@ -120,9 +124,9 @@ def totalsize(head: bytes | memoryview) -> int | None:
 def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tree:
     """Read the tree in ``blob``, which may be longer than the tree.
 
-    ``limits`` are the greatest depth and number of nodes, and of memory reservations. Raises
-    InputError when libfdt would refuse the header, or ``blob`` ends inside the structure or strings
-    block; damage inside the structure block is reported in :attr:`Tree.error`.
+    ``limits`` are the greatest depth and the greatest number of nodes and of memory reservations.
+    Raises InputError where libfdt would refuse the header, or ``blob`` ends inside the structure or
+    strings block. Damage inside the structure or reservation block is in :attr:`Tree.error`.
     """
     if len(blob) < HEADER_SIZE:
         raise InputError(f"FDT header: {len(blob)} bytes, needs {HEADER_SIZE}")
@@ -153,7 +157,7 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     data = bytes(blob[:total])
     if len(data) < max(off_struct + n_struct, off_strings + n_strings):
         raise InputError(f"FDT: totalsize {total}, but only {len(data)} bytes are there")
-    if version < 17:  # libfdt checks the size of the strings, and does not keep to it
+    if version < 17:  # libfdt checks the size of the strings block but reads on to the end
         n_strings = total - off_strings
     strings = data[off_strings : off_strings + n_strings]
     tree = Tree(Node(""), total, version, cpu, [], strings, header)
@@ -178,9 +182,9 @@ def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]], most: int) -
 
 
 class _Reader:
-    """Walks the structure block once, without recursion.
+    """Reads the structure block in one pass, without recursion.
 
-    ``odd`` is the first thing that libfdt passes over, ``late`` as in :class:`Tree`.
+    ``odd`` is a message on the first damage that libfdt skips, ``late`` as in :class:`Tree`.
     """
 
     def __init__(
@@ -200,7 +204,7 @@ class _Reader:
         self.late = 0
 
     def read(self, root: Node) -> str | None:
-        """Fill ``root``; return what ended the reading early, or None."""
+        """Fill ``root``; return a message on what ended the reading early, or None."""
         stack: list[Node] = []
         nodes = 0
         data, end = self.data, self.end
@@ -298,8 +302,9 @@ def build(
 
     ``strings`` is the beginning of the strings block: names found in it are shared, others are
     appended. ``off_reserve`` (bytes) is 40 after fdt_open_into() and 48 in a tree made by
-    libfdt's sequential writer. Exact inverse of :func:`parse` for what the kernel writes.
-    Raises ValueError for a name that holds a NUL.
+    libfdt's sequential writer. ``reserve`` are ``(address, size)`` in bytes. For trees that the
+    kernel writes it is the exact inverse of :func:`parse`. Raises ValueError for a name that holds
+    a NUL.
     """
     table = bytearray(strings)
     body = bytearray()

@@ -1,4 +1,4 @@
-"""The bytes of a flattened device tree and what they mean, for ``decode --annotate``."""
+"""What each byte of a flattened device tree means, for ``decode --annotate``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADER = (
 
 
 def plain(prop: fdt.Property) -> str:
-    """Return what a value is of which only the name and the size are known."""
+    """Return a property's value as text, from its name and size alone."""
     raw = prop.value
     if prop.name == "compatible":
         return f'"{printable(raw.rstrip(bytes(1)))}"'
@@ -35,8 +35,8 @@ def plain(prop: fdt.Property) -> str:
 def spans(data: bytes, tree: fdt.Tree, meaning: Meaning = plain) -> list[Span]:
     """Return the parts of a tree in the order of its bytes.
 
-    ``data`` is all of it, as far as it is there; ``meaning`` says what a property's value is, for
-    people.
+    ``data`` are its bytes, as far as they are present, and ``tree`` what :func:`fdt.parse` made of
+    them; ``meaning`` returns a property's value as text.
     """
     found = [Span(4 * i, 4, f"{n} 0x{tree.header[i]:x}") for i, n in enumerate(_HEADER)]
     off_struct, off_strings, off_reserve = tree.header[2], tree.header[3], tree.header[4]

@@ -1,11 +1,11 @@
-"""The fixed-size headers of the handover, declared once.
+"""The fixed-size structures of handovers and EFI tables, each declared once.
 
 Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h, the
 proposed include/linux/kho/abi/hwpoison.h, include/linux/kho/abi/{luo,block,memfd}.h,
-include/linux/efi.h and its posted forms with LINUX_EFI_POISONED_MEMORY. All integers are native
-endian of the machine that made them; both architectures that have KHO are little endian.
+include/linux/efi.h and the postings that add LINUX_EFI_POISONED_MEMORY to it. Integers have the
+byte order of the machine that wrote them; both architectures with KHO are little endian.
 
-Conversion between bytes and :class:`construct.Container` happens here and nowhere else.
+No other module uses construct.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HWPOISON = Struct("version" / Int32ul, "pad" / Int32ul, "count" / Int64ul, "pfns
 #: ``struct kho_kexec_metadata``, 73 bytes, packed.
 KEXEC_METADATA = Struct("version" / Int32ul, "release" / Bytes(65), "kexec_count" / Int32ul)
 
-#: ``struct kho_data`` in x86 setup_data type 10, 32 bytes, packed.
+#: ``struct kho_data``, the payload of x86 setup_data type 10, 32 bytes, packed.
 KHO_DATA = Struct(
     "fdt_addr" / Int64ul, "fdt_size" / Int64ul, "scratch_addr" / Int64ul, "scratch_size" / Int64ul
 )
@@ -51,7 +51,7 @@ EFI_POISONED_BITMAP_BASE = Struct(
     "version" / Int32ul, "unit_size" / Int32ul, "phys_base" / Int64ul, "size" / Int64ul
 )
 
-#: What follows the compatible string in ``struct luo_ser``, 24 bytes.
+#: The fields behind the compatible string of ``struct luo_ser``, 24 bytes.
 LUO_FIELDS = Struct("liveupdate_num" / Int64ul, "sessions_pa" / Int64ul, "flbs_pa" / Int64ul)
 
 #: Head of a block of sessions, of a block of files (``next``, ``count``) and of the page of FLBs
@@ -74,13 +74,13 @@ EFI_CONFIG_ENTRY = Struct("guid" / Bytes(16), "table" / Int64ul)
 
 @cache
 def _size(header: Construct[Any, Any]) -> int:
-    """Return the bytes of a header, which construct counts anew each time."""
+    """Return the size of a header in bytes; construct's sizeof() computes it anew each time."""
     size: int = header.sizeof()
     return size
 
 
 def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any]:
-    """Read ``header`` from exactly ``header.sizeof()`` bytes; ValueError for any other length."""
+    """Read ``header`` from exactly its own size of bytes; ValueError for any other length."""
     data = bytes(raw)
     if len(data) != _size(header):
         raise ValueError(f"{len(data)} bytes where the structure has {_size(header)}")
@@ -89,6 +89,9 @@ def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any
 
 
 def build(header: Construct[Any, Any], **fields: object) -> bytes:
-    """Return the bytes of ``header`` with these field values."""
+    """Return the bytes of ``header`` with these field values.
+
+    Raises construct's error for a field that is missing or does not fit.
+    """
     raw: bytes = header.build(fields)
     return raw

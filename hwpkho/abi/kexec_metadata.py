@@ -1,4 +1,4 @@
-"""kexec-metadata: the subtree in which a kernel records the one before it.
+"""kexec-metadata: the subtree in which a kernel tells the next one its release and kexec count.
 
 Source: include/linux/kho/abi/kexec_handover.h (struct kho_kexec_metadata).
 """
@@ -12,14 +12,22 @@ KEXEC_METADATA_VERSION = 1
 
 
 class KexecMetadata(NamedTuple):
-    """``struct kho_kexec_metadata``: which kernel handed over, and after how many kexecs."""
+    """``struct kho_kexec_metadata``.
+
+    Attributes:
+        previous_release: Release of the kernel that handed over.
+        kexec_count: How many kexecs there have been since the cold boot.
+    """
 
     previous_release: str
     kexec_count: int
 
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> KexecMetadata:
-        """Read at least 73 bytes; ValueError for fewer, another version or an endless release."""
+        """Read it from at least 73 bytes.
+
+        Raises ValueError for fewer, another version, or a release without a NUL.
+        """
         from hwpkho.abi import headers
 
         if len(raw) < KEXEC_METADATA_SIZE:
@@ -33,7 +41,7 @@ class KexecMetadata(NamedTuple):
         return cls(release.decode("ascii", "backslashreplace"), h.kexec_count)
 
     def build(self) -> bytes:
-        """Return the 73 bytes; ValueError for a release of more than 64 bytes."""
+        """Return the 73 bytes; ValueError for a release that is not ASCII or has over 64 bytes."""
         from hwpkho.abi import headers
 
         if not self.previous_release.isascii():

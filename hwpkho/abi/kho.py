@@ -22,29 +22,30 @@ if TYPE_CHECKING:
 HWPOISON = "hwpoison"
 KEXEC_METADATA = "kexec-metadata"
 MEMORY_MAP = "preserved-memory-map"
-#: Patches on the list name the versions of its parts behind its own: ``kho-v4;radix-v1``.
+#: Patches on the mailing list append the versions of KHO's parts: ``kho-v4;radix-v1``.
 _COMPATIBLE = re.compile(rb"kho-v[0-9]{1,3}(?:;[a-z0-9._-]{1,32}){0,8}")
-#: So many bytes hold the names of all properties of a root FDT.
+#: Bytes that hold the names of all properties of a root FDT.
 _NAMES = 128
-#: Of a version's number.
+#: The most digits of a version's number.
 _DIGITS = 3
 
 
 class Version(NamedTuple):
-    """What differs between the versions.
+    """One version of the KHO ABI.
 
     Attributes:
         number: 1 for kho-v1.
-        kernels: The kernels that speak it.
+        kernels: The Linux releases that use it, for people.
         tracker: Form of the preserved-memory tracker, a name of
             :data:`hwpkho.abi.tracker.TRACKERS`.
         data: Name of the subnode property that holds the blob's address.
         sized: Whether the subnode has a ``blob-size``.
-        fdts: Whether the blobs are FDTs, whatever the subtree.
-        revision: The revision of the hwpoison subtree that its producer is assumed to write, a name
+        fdts: Whether the blob of every subtree is an FDT.
+        revision: The revision of the hwpoison blob that its producer is assumed to write, a name
             of :data:`hwpkho.abi.hwpoison.REVISIONS`.
-        parts: What else the compatible string names, as patches on the list have it:
-            ``radix-v1``. A kernel with them takes no handover without, and the other way round.
+        parts: Versions of parts that the compatible string names as well, as patches on the
+            mailing list do: ``radix-v1``. A kernel accepts only a handover with the same parts as
+            its own.
     """
 
     number: int
@@ -63,7 +64,7 @@ class Version(NamedTuple):
 
     @property
     def compatible(self) -> str:
-        """The root node's compatible string: ``kho-v4``."""
+        """The root node's compatible string: ``kho-v4``, or ``kho-v4;radix-v1`` with parts."""
         return ";".join((f"kho-v{self.number}", *self.parts))
 
 
@@ -76,13 +77,13 @@ V4 = Version(4, "7.2, 7.3", "radix")
 VERSIONS: Registry[Version] = Registry(
     "KHO version", {f"v{n}": f"{__name__}:V{n}" for n in range(1, 5)}
 )
-#: The version that encode makes, that the next kernel is assumed to speak, and that a root FDT
-#: whose own is unreadable is assumed to have.
+#: The version that encode writes by default, and that is assumed for the next kernel and for a root
+#: FDT whose own version is unreadable.
 DEFAULT = V4
 
 
 def numbered(number: int) -> Version:
-    """Return the version of this number. Raises UsageError for an unknown one."""
+    """Return the version with this number. Raises UsageError for an unknown one."""
     name = f"v{number}"
     if name not in VERSIONS:
         raise UsageError(
@@ -136,8 +137,8 @@ class SubtreeRef(NamedTuple):
         name: The node's name, unit address included.
         phys: Physical address of its blob, None where the property is missing or malformed.
         size: Registered size in bytes, None where this version has none or it is malformed.
-        defect: What the kernel would refuse about it ("broken KHO subnode"), None if nothing.
-        offset: Of the node in the FDT, bytes.
+        defect: Why the kernel refuses the subnode ("broken KHO subnode"), None where it does not.
+        offset: Offset of the node in the FDT, bytes.
     """
 
     name: str
@@ -152,13 +153,13 @@ class RootFdt(NamedTuple):
 
     Attributes:
         compatible: The strings of the property, in order.
-        version: The one of them as which it is read, None where none is known.
-        memory_map: Physical address of the tracker; None where the kernel would refuse it.
-        memory_map_defect: Why, None if fine.
-        totalsize: Bytes.
-        subtrees: In the order of the nodes (newest first).
+        version: The version of ``compatible`` as which the tree is read, None if none is known.
+        memory_map: Physical address of the tracker; None where the kernel refuses the property.
+        memory_map_defect: Why it refuses it, else None.
+        totalsize: Of the FDT, bytes.
+        subtrees: The subnodes in their order, which is newest first.
         tree: The tree itself.
-        cut: Whether it was read from a copy that lacks its end: what is not there may be in memory.
+        cut: Whether it was read from a copy that lacks its end; memory may hold more subtrees.
     """
 
     compatible: tuple[str, ...]
@@ -171,18 +172,18 @@ class RootFdt(NamedTuple):
     cut: bool = False
 
     def find(self, name: str) -> SubtreeRef | None:
-        """Return the subtree that the kernel finds under ``name``: the first, unit or not."""
+        """Return the subtree that the kernel finds for ``name``: the first ``name[@unit]``."""
         return next((s for s in self.subtrees if s.name.split("@", 1)[0] == name), None)
 
 
 def looks_like_root(page: bytes | memoryview) -> bool:
-    """Tell cheaply whether bytes that begin with the FDT magic may be a root FDT.
+    """Tell cheaply whether a page that begins with the FDT magic may be a root FDT.
 
-    One of its two own strings is enough, the other may be damaged: the name of its second property
-    is looked for where its names begin.
+    It must have the compatible string, or "preserved-memory-map" at the beginning of its strings
+    block: one of the two may be damaged.
     """
     data = bytes(page)
-    if b"kho-v" in data and _COMPATIBLE.search(data) is not None:  # in alone is much cheaper
+    if b"kho-v" in data and _COMPATIBLE.search(data) is not None:  # `in` is much cheaper
         return True
     names = int.from_bytes(data[12:16], "big")
     return MEMORY_MAP.encode() in data[names : names + _NAMES]
@@ -191,7 +192,7 @@ def looks_like_root(page: bytes | memoryview) -> bool:
 def parse(raw: bytes | memoryview) -> RootFdt:
     """Read the root FDT at the start of ``raw``.
 
-    Raises InputError where libfdt refuses the header. Damage behind it is in ``tree.error``.
+    Raises InputError where libfdt refuses the header. Damage after the header is in ``tree.error``.
     """
     tree = fdt.parse(raw)
     root = tree.root
@@ -206,8 +207,10 @@ def parse(raw: bytes | memoryview) -> RootFdt:
 
 
 def _written_as(compatible: Iterable[str], nodes: Sequence[fdt.Node]) -> Version | None:
-    """Return the version that a tree is written as: of those that it names the one that refuses the
-    fewest of its nodes, and of these the newest; None where it names none that is known.
+    """Return the version in which a tree was written, None where it names no known one.
+
+    Of several that it names, this is the version that refuses the fewest of its nodes, and of these
+    the newest.
     """
     known = [v for v in map(_of_string, compatible) if v is not None]
     if len(known) < 2:
@@ -220,10 +223,10 @@ def _written_as(compatible: Iterable[str], nodes: Sequence[fdt.Node]) -> Version
 
 
 def read_by(root: RootFdt, version: Version) -> RootFdt:
-    """Return the tree as a kernel of this version reads it, if it names that version at all.
+    """Return the tree as a kernel of this version reads it; unchanged where it does not name it.
 
-    A kernel takes a root FDT if its own version is anywhere among the strings, and then reads
-    all of it as its own (fdt_node_check_compatible() in kho_populate()).
+    A kernel accepts a root FDT if its own version is anywhere among the compatible strings
+    (fdt_node_check_compatible() in kho_populate()), and then reads all of it as that version.
     """
     if version == root.version or version.compatible not in root.compatible:
         return root
@@ -257,16 +260,16 @@ def _subtree(node: fdt.Node, version: Version | None) -> SubtreeRef:
 
 
 def _data_of(node: fdt.Node) -> str:
-    """Return the name of the property that holds a blob's address, of an unknown version."""
+    """Guess the name of the property with a blob's address, for a tree of an unknown version."""
     names = (v.data for v in VERSIONS if node.get(v.data) is not None)
     return next(names, DEFAULT.data)
 
 
 def build(version: Version, memory_map: int, subtrees: Iterable[SubtreeRef]) -> bytes:
-    """Return the packed root FDT, written as the kernel writes it.
+    """Return the packed root FDT, byte for byte as the kernel writes it.
 
-    ``subtrees`` stand newest first; ``memory_map`` is the tracker's physical address. ValueError
-    where a subtree lacks its address, or its size where the version has one.
+    ``subtrees`` are newest first; ``memory_map`` is the tracker's physical address. Raises
+    ValueError where a subtree lacks its address, or its size where the version has one.
     """
     root = fdt.Node(
         "",
@@ -294,11 +297,11 @@ def _strings(version: Version, subtrees: bool) -> bytes:
 
 
 def parse_cut(raw: bytes | memoryview) -> RootFdt:
-    """Read the beginning of a root FDT whose end is missing, as debugfs cuts it.
+    """Read the beginning of a root FDT whose end is missing: debugfs may cut it off.
 
-    The strings block stands last, so the names of properties are lost; the kernel's writer always
-    puts the same names at the same offsets, and those are taken. Nodes that are not whole are
-    left out. Raises InputError where not even the header is there.
+    The strings block comes last, so the names of properties are lost. The kernel always writes the
+    same names at the same offsets, so these are assumed. Incomplete nodes are left out. Raises
+    InputError where not even the header is complete.
     """
     data = bytes(raw)
     if len(data) < fdt.HEADER_SIZE or data[:4] != fdt.MAGIC:
@@ -319,21 +322,21 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
 
 
 def salvage(raw: bytes | memoryview) -> RootFdt | None:
-    """Read what is left of a root FDT that libfdt refuses, None where nothing is.
+    """Read what is left of a root FDT that libfdt refuses; None without a tracker's address.
 
-    As :func:`parse_cut`, for a page whose header or names are damaged: neither is looked at. What
-    it returns tells which handover the page belongs to; no kernel would read it.
+    As :func:`parse_cut`, but ignores the header too, which may be damaged like the names. The
+    result shows which handover the page belongs to; no kernel would read it.
     """
     body = bytes(raw)[_CUT_STRUCT:]
     version = _cut_version(body)
     words = [int.from_bytes(fdt.MAGIC, "big"), 0, 0, 0, 0, 17, 16, 0, 0, 0]
-    # Its header is ours, so that libfdt has nothing to refuse.
+    # A fresh header instead of the damaged one.
     root = parse(_together(words, body, _strings(version, subtrees=True)))
     return root._replace(version=version) if root.memory_map is not None else None
 
 
 def _together(words: list[int], body: bytes, strings: bytes) -> bytes:
-    """Put a tree together anew, without reservations: header, what there is of nodes, names."""
+    """Return a tree of a fixed-up header, no reservations, a structure block and strings."""
     off_strings = _CUT_STRUCT + len(body)
     words[1:5] = off_strings + len(strings), _CUT_STRUCT, off_strings, fdt.HEADER_SIZE
     words[8:10] = len(strings), len(body)

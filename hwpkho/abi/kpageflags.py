@@ -1,6 +1,6 @@
 """``/proc/kpageflags``: a word of 64 bits for each page frame, in the host's byte order.
 
-All pages of a huge page of hugetlb show the flag of the folio: which of them are bad is not in it.
+All pages of a hugetlb page show the folio's KPF_HWPOISON: which of them are bad cannot be seen.
 
 Source: include/uapi/linux/kernel-page-flags.h; fs/proc/page.c (stable_page_flags, kpage_read).
 """
@@ -20,14 +20,14 @@ COMPOUND_HEAD, HUGE, HWPOISON = 15, 17, 19
 
 
 def _byte(bit: int) -> int:
-    """Return which byte of a word has a bit."""
+    """Return which byte of a word in memory contains a bit."""
     return bit // 8 if sys.byteorder == "little" else 7 - bit // 8
 
 
 def _marks(bits: tuple[int, ...], without: tuple[int, ...] = ()) -> bytes:
-    """Return for each value of a byte whether ``bits`` are set in it, and ``without`` are not.
+    """Return a table for bytes.translate(): 1 where ``bits`` are set and ``without`` are not.
 
-    All of them are in one byte of the word.
+    All of them must be in the same byte of the word.
     """
     on, off = (sum(1 << b % 8 for b in which) for which in (bits, without))
     return bytes(1 if byte & on == on and not byte & off else 0 for byte in range(256))
@@ -42,12 +42,12 @@ _HEAD = _marks((COMPOUND_HEAD,))
 
 
 class Poisoned(NamedTuple):
-    """The pages with the flag of one block; a run may go on in the next.
+    """A run of pages with KPF_HWPOISON in one block of words; it may continue in the next block.
 
     Attributes:
-        first: Index of the first word of a run.
-        last: Of the last, inclusive.
-        huge: Whether it is, or is a part of, a huge page of hugetlb.
+        first: Index of the run's first word in the block.
+        last: Index of its last word, inclusive.
+        huge: Whether it is a hugetlb page or a part of one.
     """
 
     first: int
@@ -56,15 +56,15 @@ class Poisoned(NamedTuple):
 
 
 def poisoned(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield index of the first and last word (inclusive) of each run with KPF_HWPOISON."""
-    # A step in bytes is taken five times as fast as one in a memoryview.
+    """Yield the indices of the first and last word (inclusive) of each run with KPF_HWPOISON."""
+    # Slicing bytes with a step is five times as fast as slicing a memoryview.
     return _runs(data[_byte(HWPOISON) :: WORD].translate(_POISONED))
 
 
 def by_size(data: bytes) -> Iterator[Poisoned]:
-    """Yield the runs with KPF_HWPOISON: first those of single pages, then those of huge ones.
+    """Yield the runs with KPF_HWPOISON: first those of other pages, then those of hugetlb pages.
 
-    A run of huge pages ends before the head of the next one.
+    A run of a hugetlb page ends before the head of the next hugetlb page.
     """
     flags = data[_byte(HWPOISON) :: WORD]
     for first, last in _runs(flags.translate(_SINGLE)):
@@ -83,9 +83,9 @@ def by_size(data: bytes) -> Iterator[Poisoned]:
 
 
 def without_flags(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield index of the first and last word (inclusive) of each run of words that are 0.
+    """Yield the indices of the first and last word (inclusive) of each run of words that are 0.
 
-    Of such pages are those that the kernel allocated for itself, slab and page cache aside.
+    Pages that the kernel allocated for itself have no flags, slab and page cache excepted.
     """
     for zeros in _ZEROS.finditer(data):
         first, end = -(-zeros.start() // WORD), zeros.end() // WORD
@@ -94,12 +94,12 @@ def without_flags(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def is_head(word: bytes) -> bool:
-    """Tell whether a word is of the first page of a folio."""
+    """Tell whether a word of 8 bytes has KPF_COMPOUND_HEAD: the first page of a folio."""
     return bool(_HEAD[word[_byte(COMPOUND_HEAD)]])
 
 
 def odd(data: bytes) -> bool:
-    """Tell whether bits are set that no kernel has in page flags."""
+    """Tell whether any word has one of its top 8 bits set, which no kernel uses."""
     return any(data[_TOP::WORD])
 
 

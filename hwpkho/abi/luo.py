@@ -1,12 +1,12 @@
 """The live update orchestrator: sessions, their files, and what files share (FLBs).
 
-The subtree ``LUO`` holds one structure that points to a chain of blocks of sessions and to a page
-of FLBs; each session points to a chain of blocks of files. A block is one kernel page. Entries
-follow its head at once, as many as fit, and every block but the last is full.
+The subtree ``LUO`` is one structure, which points to a chain of blocks of sessions and to a page of
+FLBs; each session points to a chain of blocks of files. A block is one kernel page: a head,
+followed directly by as many entries as fit. Every block but the last is full.
 
 Source: include/linux/kho/abi/luo.h and block.h, kernel/liveupdate/ (Linux 7.3.4); patches on the
-list, not merged, for names of several parts (``luo-v5;block-v1``) and for a header of features in
-their place.
+mailing list, not merged, for compatible strings of several parts (``luo-v5;block-v1``) and for a
+header of feature bits in place of the string.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME = "LUO"
-#: The only version whose structures are known; the next kernel compares all of its 8 bytes.
+#: The only version whose structures are known; the next kernel compares all 8 bytes of the field.
 COMPATIBLE = "luo-v5"
-#: Bytes of the structure with a name of up to 7 characters, of its fields behind the name, and of a
-#: header of features in the place of the name.
+#: Bytes of the structure with a compatible string of up to 7 characters; of the fields behind the
+#: string; of a header of features in its place.
 SIZE, FIELDS, FEATURES = 32, 24, 128
-#: The kernel follows a chain for so many blocks.
+#: The most blocks of a chain that the kernel follows.
 MAX_BLOCKS = 10_000
 #: Bytes of a block's head, of a session, of a file and of an FLB.
 HEAD, SESSION, FILE, FLB = 16, 80, 64, 64
-#: Where the number of entries is in a block's head, and sessions_pa behind the blob's name, bytes.
+#: Offset of the number of entries in a block's head, and of sessions_pa from ``Luo.at``, bytes.
 COUNT, SESSIONS_PA = 8, 8
-#: Where a file's token is, bytes.
+#: Offset of a file's token in its entry, bytes.
 TOKEN = 56
-#: Bytes of their names.
+#: Bytes of the name of a session, of a file's handler, and of an FLB.
 SESSION_NAME, FILE_NAME, FLB_NAME = 64, 48, 48
 
 _NAMED = re.compile(rb"luo-v[0-9]{1,4}(?:;[a-z0-9-]{1,32}){0,8}")
@@ -47,12 +47,12 @@ class Luo(NamedTuple):
     """``struct luo_ser``.
 
     Attributes:
-        compatible: Its name; empty with a header of features.
-        liveupdate_num: Of the live update that it is for, 1 for the first.
+        compatible: The compatible string; empty with a header of features.
+        liveupdate_num: Number of the live update it is for, 1 for the first.
         sessions_pa: Physical address of the first block of sessions, 0 before they are written.
         flbs_pa: Physical address of the page of FLBs.
-        at: Bytes before the fields: 8 for the name, or as many as it takes.
-        features: Supported, required and active ones, bits; None without such a header.
+        at: Offset of these three fields, bytes: 8, or more for a longer string or for features.
+        features: Bits of the supported, required and active features; None without such a header.
     """
 
     compatible: str
@@ -64,10 +64,10 @@ class Luo(NamedTuple):
 
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> Luo:
-        """Read it from all of its bytes; ValueError for anything else.
+        """Read it from all bytes of the subtree; ValueError where they are not such a structure.
 
-        A name of one part has 8 bytes, and what stands behind the fields does not matter. How many
-        a longer name has follows from the length.
+        A compatible string of one part takes 8 bytes, and bytes behind the fields are ignored. For
+        one of several parts, the length of ``raw`` shows where the fields begin.
         """
         from hwpkho.abi import headers
 
@@ -88,7 +88,7 @@ class Luo(NamedTuple):
         return cls(text, h.liveupdate_num, h.sessions_pa, h.flbs_pa, at, features)
 
     def build(self) -> bytes:
-        """Return its bytes: 32, or more with a longer name or a header of features."""
+        """Return its bytes: 32, or more with a longer string or a header of features."""
         from hwpkho.abi import headers
 
         if self.features is not None:
@@ -104,11 +104,11 @@ class Luo(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The parts of its name: the version first, then those of other structures."""
+        """The parts of the compatible string: LUO's version, then those of other structures."""
         return self.compatible.split(";") if self.compatible else []
 
     def spans(self) -> list[Span]:
-        """Return what its bytes mean."""
+        """Return the parts of the structure, for ``decode --annotate``."""
         at = self.at
         if self.features is None:
             spans = [Span(0, at, f'compatible "{self.compatible}"')]
@@ -127,7 +127,7 @@ class Luo(NamedTuple):
 
 
 def looks_like(raw: bytes | memoryview) -> bool:
-    """Tell whether bytes begin as the structure does, whatever version it has."""
+    """Tell whether bytes begin like the structure, of whatever version."""
     data = bytes(raw)
     return _name(data) is not None or _has_features(data)
 
@@ -147,9 +147,9 @@ class Head(NamedTuple):
     """The head of a block of sessions or files, or of the page of FLBs.
 
     Attributes:
-        first: Physical address of the next block, 0 for none; of the page of FLBs how many pages it
-            has.
-        entries: How many follow.
+        first: Physical address of the next block, 0 for none; in the page of FLBs, its number of
+            pages (``pgcnt``).
+        entries: How many entries follow.
     """
 
     first: int
@@ -157,7 +157,7 @@ class Head(NamedTuple):
 
     @classmethod
     def parse(cls, page: bytes | memoryview) -> Head:
-        """Read it from the beginning of a page; ValueError for less than 16 bytes."""
+        """Read it from the beginning of a page; ValueError for fewer than 16 bytes."""
         from hwpkho.abi import headers
 
         h = headers.parse(headers.LUO_HEAD, page[:HEAD])
@@ -168,9 +168,9 @@ class Session(NamedTuple):
     """One session.
 
     Attributes:
-        name: Without what fills its 64 bytes.
+        name: Its name, up to the first NUL.
         files: Physical address of its first block of files, 0 for none.
-        total: Its files, in all of its blocks.
+        total: Number of its files, in all blocks together.
     """
 
     name: bytes
@@ -186,9 +186,9 @@ class File(NamedTuple):
     """One file of a session.
 
     Attributes:
-        compatible: What wrote it and in which version: ``memfd-v2``.
-        data: The handler's own; for a memfd the physical address of its structure.
-        token: Its name in the session, any number.
+        compatible: Its handler and version: ``memfd-v2``.
+        data: A number for the handler; for a memfd the physical address of its structure.
+        token: The number by which userspace names the file in the session.
     """
 
     compatible: bytes
@@ -204,9 +204,9 @@ class Flb(NamedTuple):
     """What several files share (file-lifecycle-bound data).
 
     Attributes:
-        name: What wrote it and in which version.
-        data: Its own, mostly no address.
-        users: Files that depend on it.
+        name: Its handler and version: ``pci-v1``.
+        data: A number for the handler; an address for few of them.
+        users: Number of files that depend on it.
     """
 
     name: bytes
@@ -224,25 +224,28 @@ def room(page_size: int, entry: int) -> int:
 
 
 def sessions(page: bytes | memoryview, count: int) -> list[Session]:
-    """Return the first ``count`` sessions of a block; there must be room for them."""
+    """Return the first ``count`` sessions of a block; ``page`` must be large enough."""
     rows = _SESSION.iter_unpack(page[HEAD : HEAD + count * SESSION])
     return [Session(name.split(b"\0", 1)[0], files, n) for name, files, n in rows]
 
 
 def files(page: bytes | memoryview, count: int) -> list[File]:
-    """Return the first ``count`` files of a block; there must be room for them."""
+    """Return the first ``count`` files of a block; ``page`` must be large enough."""
     rows = _FILE.iter_unpack(page[HEAD : HEAD + count * FILE])
     return [File(name.split(b"\0", 1)[0], data, token) for name, data, token in rows]
 
 
 def flbs(page: bytes | memoryview, count: int) -> list[Flb]:
-    """Return the first ``count`` FLBs of their page; there must be room for them."""
+    """Return the first ``count`` FLBs of their page; ``page`` must be large enough."""
     rows = _FLB.iter_unpack(page[HEAD : HEAD + count * FLB])
     return [Flb(name.split(b"\0", 1)[0], data, n) for name, data, n in rows]
 
 
 def build_page(head: Head, entries: Sequence[Session | File | Flb], page_size: int) -> bytes:
-    """Return a block, or the page of FLBs: its head and entries, filled up with zeros."""
+    """Return a block or the page of FLBs: head and entries, zero-padded to ``page_size`` bytes.
+
+    Raises ValueError where the entries, or a name, do not fit.
+    """
     from hwpkho.abi import headers
 
     start = headers.build(headers.LUO_HEAD, first=head.first, count=head.entries)

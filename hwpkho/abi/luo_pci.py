@@ -1,6 +1,6 @@
-"""PCI devices that LUO keeps for the files that use them: what an FLB ``pci-v1`` points to.
+"""PCI devices that LUO preserves for the files that use them: the structure of an FLB ``pci-v1``.
 
-Source: patches on the list (include/linux/kho/abi/pci.h), not merged.
+Source: patches on the mailing list (include/linux/kho/abi/pci.h), not merged.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME = "pci-v1"
-#: Bytes before the devices, and of each.
+#: Bytes of the head, and of each device behind it.
 HEAD, DEVICE = 8, 8
-#: A PCI domain has 65,536 functions, and a machine few of those.
+#: A PCI domain has 65,536 functions; a machine uses few of them.
 MAX_DEVICES = 1 << 16
 
 _HEAD = struct.Struct("<2I")
@@ -24,21 +24,21 @@ _DEVICE = struct.Struct("<I2H")
 
 
 class PciDevice(NamedTuple):
-    """A device: its domain, and its bus, device and function as PCI packs them."""
+    """A device: its PCI domain, and bus, device and function packed into 16 bits."""
 
     domain: int
     bdf: int
 
     def __str__(self) -> str:
-        """Return it as lspci -D does: ``0000:00:1f.2``."""
+        """Return its address as ``lspci -D`` prints it: ``0000:00:1f.2``."""
         bus, device, function = self.bdf >> 8, self.bdf >> 3 & 31, self.bdf & 7
         return f"{self.domain:04x}:{bus:02x}:{device:02x}.{function:x}"
 
 
-def used(head: bytes | memoryview, room: int) -> int | None:
-    """Return how many bytes the devices take with their head, None where it is no such structure.
+def used_size(head: bytes | memoryview, room: int) -> int | None:
+    """Return the size in bytes of the head and its devices, None where that is implausible.
 
-    ``head`` is its first 8 bytes, ``room`` the bytes that there are.
+    ``head`` are the structure's first 8 bytes, ``room`` is the most bytes it can have.
     """
     most, count = _HEAD.unpack(head)
     size: int = HEAD + count * DEVICE
@@ -46,7 +46,7 @@ def used(head: bytes | memoryview, room: int) -> int | None:
 
 
 def devices(raw: bytes | memoryview) -> list[PciDevice]:
-    """Read the devices from all the bytes that :func:`used` says."""
+    """Read the devices; ``raw`` are as many bytes as :func:`used_size` returns."""
     return [PciDevice(domain, bdf) for domain, bdf, _ in _DEVICE.iter_unpack(raw[HEAD:])]
 
 
@@ -57,7 +57,7 @@ def build(listed: Sequence[PciDevice], most: int) -> bytes:
 
 
 def spans(raw: bytes) -> list[Span]:
-    """Return what its bytes mean, as many devices as there are."""
+    """Return the parts of the structure; of its devices those that ``raw`` has whole."""
     most, count = _HEAD.unpack_from(raw)
     listed = devices(raw[: HEAD + min(count, (len(raw) - HEAD) // DEVICE) * DEVICE])
     return [

@@ -1,7 +1,7 @@
 """A memfd that LUO preserves: ``struct memfd_luo_ser``, and the array of its folios.
 
-The array is a preserved vmalloc area of 16 bytes a folio, with no room to spare. It does not hold
-the orders of the folios: only the tracker does.
+The array is a preserved vmalloc area with 16 bytes a folio and just as many pages as it needs. It
+does not record the folios' orders; only the tracker does.
 
 Source: include/linux/kho/abi/memfd.h and mm/memfd_luo.c (Linux 7.3.4).
 """
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 COMPATIBLE = "memfd-v2"
 #: Bytes of the structure, and of a folio in the array.
 SIZE, FOLIO = 48, 16
-#: Where its fields are, bytes: size, seals, the number of folios, and their array.
+#: Offsets of its fields size, seals, nr_folios and folios, bytes.
 FILE_SIZE, SEALS_AT, NR_FOLIOS, AREA = 8, 16, 24, 32
-#: A folio's word: its PFN in the low bits, flags above; the kernel always sets the first two.
+#: A folio's first word: PFN in the low bits, flags above. The kernel always sets the two flags.
 PFN_BITS = 52
 DIRTY, UPTODATE = 1, 2
-#: The seals there are (F_SEAL_SEAL to F_SEAL_EXEC); the kernel refuses others.
+#: All known seals (F_SEAL_SEAL to F_SEAL_EXEC); the kernel refuses others.
 SEALS = 0x3F
-#: Its fields but the first, for a quick look.
+#: All fields but the first.
 _QUICK = struct.Struct("<8xQ2I2QI2H")
-#: Pages of a file at most.
+#: The most pages of a file.
 MAX_PAGES = (1 << 32) - 1
 
 
@@ -37,12 +37,12 @@ class MemfdSer(NamedTuple):
     """``struct memfd_luo_ser``.
 
     Attributes:
-        pos: The file's position, bytes.
-        size: Of the file, bytes.
-        seals: F_SEAL_*, bits.
-        flags: 0.
-        nr_folios: Entries of the array.
-        folios: The array.
+        pos: The file position, bytes.
+        size: Size of the file, bytes.
+        seals: F_SEAL_* bits.
+        flags: Reserved; the kernel writes 0.
+        nr_folios: Number of entries of the array.
+        folios: The vmalloc area that holds the array.
     """
 
     pos: int
@@ -77,11 +77,14 @@ class MemfdSer(NamedTuple):
         )
 
     def capacity(self, page_size: int) -> int:
-        """Return how many folios the array has room for; ``page_size`` in bytes."""
+        """Return how many folios the area has room for; ``page_size`` in bytes."""
         return self.folios.total_pages * page_size // FOLIO
 
     def flaw(self, page_size: int) -> tuple[str, int] | None:
-        """Return why the kernel refuses such a file and which byte begins the field, else None."""
+        """Return why the kernel refuses the file, and the offset in bytes of the field at fault.
+
+        None where it does not refuse it. ``page_size`` in bytes.
+        """
         if self.seals & ~SEALS:
             return f"seals 0x{self.seals:x}, known are 0x{SEALS:x}", SEALS_AT
         if -(-self.size // page_size) > MAX_PAGES:
@@ -89,7 +92,7 @@ class MemfdSer(NamedTuple):
         return None
 
     def spans(self) -> list[Span]:
-        """Return what its bytes mean."""
+        """Return the parts of the structure, for ``decode --annotate``."""
         v = self.folios
         return [
             Span(0, 8, f"pos {self.pos}"),
@@ -105,10 +108,10 @@ class MemfdSer(NamedTuple):
 
 
 def array_of(raw: bytes | memoryview, at: int, page_size: int) -> int | None:
-    """Return where the array of the structure at byte ``at`` begins, None where none can be there.
+    """Return ``folios.first`` of the structure at byte ``at``, None where there cannot be one.
 
-    That is quick, as millions of pages may be asked for. What a kernel writes has folios in an
-    array of as many pages as they need, and no flag or seal that is not known.
+    A fast test for millions of pages. A structure that a kernel wrote has no unknown flags or
+    seals, at least one folio, and an area of just as many pages as its folios need.
     """
     size, seals, flags, count, first, pages, of_array, order = _QUICK.unpack_from(raw, at)
     if flags or order or not count or seals & ~SEALS or of_array & ~KNOWN_FLAGS:
@@ -119,17 +122,17 @@ def array_of(raw: bytes | memoryview, at: int, page_size: int) -> int | None:
 
 
 def split_word(word: int) -> tuple[int, int]:
-    """Return PFN and flags of a folio's word."""
+    """Return the PFN and the flags of a folio's first word."""
     return word & (1 << PFN_BITS) - 1, word >> PFN_BITS
 
 
 def folios(entries: bytes) -> Iterator[tuple[int, int]]:
-    """Return the two words of each folio in whole entries of the array."""
+    """Yield the two words of each folio, ``(PFN and flags, index)``, of whole entries."""
     return struct.iter_unpack("<2Q", entries)
 
 
 def build_folios(folios: Iterable[tuple[int, int, int]]) -> bytes:
-    """Return the array of folios ``(pfn, index, flags)``; ``index`` is in pages of the file."""
+    """Return the array of folios ``(pfn, index, flags)``; ``index`` in pages of the file."""
     return b"".join(
         struct.pack("<2Q", pfn | flags << PFN_BITS, index) for pfn, index, flags in folios
     )

@@ -1,4 +1,4 @@
-"""A kernel command line: split into parameters, and sizes as the kernel reads them.
+"""A kernel command line: splitting it into parameters, and reading sizes as the kernel does.
 
 Source: lib/cmdline.c (memparse, next_arg), lib/kstrtox.c (_parse_integer_fixup_radix),
 kernel/params.c (dash2underscore).
@@ -16,16 +16,16 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: COMMAND_LINE_SIZE of x86 and arm64, bytes: the kernel cuts off what is longer.
+#: COMMAND_LINE_SIZE of x86 and arm64, bytes, the NUL included: the kernel cuts longer lines off.
 MAX_LENGTH = 2048
 
 _SUFFIXES = {c: shift for shift, c in zip(range(10, 70, 10), "kmgtpe", strict=True)}
-#: A number as simple_strtoull() takes it with base 0: 0x, a leading 0 (octal), decimal.
+#: A number as simple_strtoull() reads it with base 0: 0x, a leading 0 (octal), decimal.
 NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)|0(?P<oct>[0-7]*)|(?P<dec>[1-9][0-9]*)")
 
 
 def memparse(text: str, parameter: str) -> tuple[int, str]:
-    """Read a size as the kernel's memparse(): 0x, 0 (octal) or decimal, then K M G T P or E.
+    """Read a size like the kernel's memparse(): 0x, 0 (octal) or decimal, then K M G T P or E.
 
     Returns the value in bytes and the rest of ``text``. Raises UsageError, naming ``parameter``,
     where there is no number or it does not fit into 64 bits.
@@ -50,10 +50,10 @@ def memparse(text: str, parameter: str) -> tuple[int, str]:
 
 
 def parameters(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield ``(name, value)`` as next_arg() splits a command line; dashes become underscores.
+    """Yield ``(name, value)`` as next_arg() splits a command line; value is None without ``=``.
 
-    Double quotes protect blanks; what follows ``--`` is for init. Raises UsageError where the
-    line is longer than the kernel takes, or holds what no command line can.
+    Dashes in names become underscores, double quotes protect blanks, and everything after ``--`` is
+    left to init. Raises UsageError where the line is longer than the kernel takes or holds a NUL.
     """
     if len(text.encode("utf-8", "surrogateescape")) >= MAX_LENGTH:
         raise UsageError(f"longer than the {MAX_LENGTH - 1} bytes the kernel takes")

@@ -1,6 +1,6 @@
-"""The two handovers of a running kernel: the one it got, and the one it prepares.
+"""The two handovers of a running kernel: the one it received, and the one it prepares.
 
-Source: kernel/liveupdate/kexec_handover_debugfs.c, which calls its folders ``in`` and ``out``.
+Source: kernel/liveupdate/kexec_handover_debugfs.c, which names its folders ``in`` and ``out``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ Role = Literal["in", "out"]
 
 
 def which_counts(handovers: Sequence[tuple[Role | None, bool]]) -> int | None:
-    """Return the place of the handover that the next kernel reads; None where nothing tells.
+    """Return the index of the handover that the next kernel reads, None where that is not known.
 
-    ``handovers`` are roles, oldest generation first, and whether each has a list, or may have one.
-    It is the outgoing one if that has a list, else the incoming one.
+    ``handovers`` are ``(role, whether it has or may have a list)``, oldest generation first. The
+    newest outgoing one with a list counts, else the newest incoming one.
     """
     if len(handovers) > 1 and any(role is None for role, _ in handovers):
         return None

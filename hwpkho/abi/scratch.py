@@ -1,4 +1,4 @@
-"""The scratch array: where the next kernel may allocate before it knows what is preserved.
+"""The scratch array: the areas where the next kernel may allocate before it reads the tracker.
 
 Source: include/linux/kho/abi/kexec_handover.h (struct kho_scratch).
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import struct
 
-#: Bytes of an area.
+#: Bytes of an entry.
 SCRATCH_ENTRY = 16
-#: Areas that are read of an array; a kernel makes a handful per NUMA node.
+#: The most areas that are read; a kernel makes a handful per NUMA node.
 MAX_SCRATCH_AREAS = 4096
 
 
 def parse_scratch(raw: bytes | memoryview) -> list[tuple[int, int]]:
-    """Return the ``(address, size)`` areas, bytes, of a scratch array; trailing bytes are left."""
+    """Return the areas ``(address, size)`` in bytes; an incomplete last entry is ignored."""
     return list(struct.iter_unpack("<QQ", bytes(raw[: len(raw) // SCRATCH_ENTRY * SCRATCH_ENTRY])))
 
 
 def build_scratch(areas: list[tuple[int, int]]) -> bytes:
-    """Return the array of ``(address, size)`` areas."""
+    """Return the bytes of the array of areas ``(address, size)``, both in bytes."""
     return b"".join(struct.pack("<QQ", *area) for area in areas)

@@ -1,4 +1,4 @@
-"""What an x86 boot loader passes on of a handover: a member of the setup_data list.
+"""How an x86 boot loader passes a handover on: an entry of the setup_data list.
 
 Source: arch/x86/include/uapi/asm/setup_data.h (struct setup_data, struct kho_data).
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: Bytes of a member's head: next, type, length.
+#: Bytes of an entry's head: next, type, length.
 SETUP_DATA_SIZE = 16
 SETUP_KEXEC_KHO = 10
 KHO_DATA_SIZE = 32
 
 
 class KhoData(NamedTuple):
-    """The payload of type SETUP_KEXEC_KHO: where everything is, for the next kernel.
+    """``struct kho_data``, the payload of type SETUP_KEXEC_KHO: root FDT and scratch array.
 
-    Addresses and sizes in bytes; ``fdt_size`` is the page, not the tree's totalsize.
+    Physical addresses and sizes in bytes; ``fdt_size`` is that of the page, not the totalsize.
     """
 
     fdt_addr: int
@@ -26,14 +26,14 @@ class KhoData(NamedTuple):
 
     @classmethod
     def parse(cls, raw: bytes | memoryview) -> KhoData:
-        """Read 32 bytes; ValueError for any other length."""
+        """Read it from 32 bytes; ValueError for any other length."""
         from hwpkho.abi import headers
 
         h = headers.parse(headers.KHO_DATA, raw)
         return cls(h.fdt_addr, h.fdt_size, h.scratch_addr, h.scratch_size)
 
     def build(self) -> bytes:
-        """Return the 32 bytes."""
+        """Return its 32 bytes."""
         from hwpkho.abi import headers
 
         return headers.build(

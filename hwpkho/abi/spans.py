@@ -1,4 +1,4 @@
-"""Parts of a structure and what they mean, for ``decode --annotate``."""
+"""The parts of a structure in memory and what they mean, for ``decode --annotate``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """Bytes of a structure and what they mean; ``offset`` and ``size`` in bytes."""
+    """One part: ``offset`` and ``size`` in bytes, and its meaning as text."""
 
     offset: int
     size: int

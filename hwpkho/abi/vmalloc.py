@@ -1,4 +1,4 @@
-"""A preserved vmalloc area: ``struct kho_vmalloc`` and its chunks.
+"""A preserved vmalloc area: ``struct kho_vmalloc`` and its chain of chunks.
 
 Source: include/linux/kho/abi/kexec_handover.h and kho_preserve_vmalloc() in
 kernel/liveupdate/kexec_handover.c (Linux 7.3.4).
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 SIZE = 16
 
-#: The flags a producer writes: VM_ALLOC and VM_ALLOW_HUGE_VMAP.
+#: The flags a producer writes for VM_ALLOC and VM_ALLOW_HUGE_VMAP; the bits are KHO's own.
 VM_ALLOC, VM_ALLOW_HUGE_VMAP = 1, 2
 KNOWN_FLAGS = VM_ALLOC | VM_ALLOW_HUGE_VMAP
 
-#: MAX_PAGE_ORDER of the page allocator as the kernels with KHO are configured.
+#: MAX_PAGE_ORDER of the page allocator, as kernels with KHO are configured.
 MAX_ORDER = 10
-#: The kernel computes ``1 << order`` in so many bits: larger orders wrap on arm64 and x86-64.
+#: Width of the int in which the kernel computes ``1 << order``: larger orders wrap on arm64 and
+#: x86-64.
 SHIFT_BITS = 32
-#: And the size of a block in so many.
+#: Width of the type in which it computes the size of a block.
 _SIZE_BITS = 64
 
 
@@ -64,26 +65,26 @@ class KhoVmalloc(NamedTuple):
 
     @property
     def entries(self) -> int:
-        """Number of entries the chunks must list."""
+        """Number of entries that the chunks must list."""
         return self.total_pages >> self.order
 
     @property
     def effective_order(self) -> int:
-        """The order as the kernel's shifts take it; from ``SHIFT_BITS`` on they disagree."""
+        """The order as 64-bit shifts see it; see :attr:`entry_order` for the 32-bit one."""
         return self.order % _SIZE_BITS
 
     @property
     def entry_order(self) -> int:
-        """Log2 of the pages that are restored for an entry (``1 << order``, an int)."""
+        """log2 of the pages that the kernel restores for an entry: ``1 << order`` is an int."""
         return self.order % SHIFT_BITS
 
     def capacity(self, page_size: int) -> int:
-        """Return how many u64 fit into the area; ``page_size`` in bytes."""
+        """Return how many u64 fit into the area, e.g. PFNs; ``page_size`` in bytes."""
         return self.total_pages * page_size // 8
 
 
 def slots(page_size: int) -> int:
-    """Return the number of entries one chunk holds: 511, 2047 or 8191."""
+    """Return how many entries a chunk of ``page_size`` bytes holds: 511, 2047 or 8191."""
     return (page_size - 8) // 8
 
 
@@ -93,7 +94,7 @@ class Chunk(NamedTuple):
     Attributes:
         next: Physical address of the next chunk, 0 ends the chain.
         entries: Physical addresses up to the first zero, ``array('Q')``.
-        hole: Whether something stands behind that first zero, which the kernel does not see.
+        hole: Whether there are entries behind that zero, which the kernel does not read.
     """
 
     next: int
@@ -102,7 +103,7 @@ class Chunk(NamedTuple):
 
     @classmethod
     def parse(cls, page: bytes | memoryview) -> Chunk:
-        """Read one page of bytes; its length is the page size."""
+        """Read one page; its length is the page size."""
         words = array("Q")
         words.frombytes(page)
         if sys.byteorder == "big":
@@ -115,7 +116,7 @@ class Chunk(NamedTuple):
         return cls(words[0], entries[:end], any(entries[end:]))
 
     def build(self, page_size: int) -> bytes:
-        """Return the page; ValueError where the entries do not fit."""
+        """Return the page of ``page_size`` bytes; ValueError where the entries do not fit."""
         if len(self.entries) > slots(page_size):
             raise ValueError(f"{len(self.entries)} entries in a chunk of {slots(page_size)}")
         words = array("Q", (self.next,)) + self.entries
@@ -125,10 +126,10 @@ class Chunk(NamedTuple):
 
 
 def split(entries: Sequence[int], page_size: int) -> list[array[int]]:
-    """Cut entries into chunks as the producer does.
+    """Split entries into chunks as the producer does.
 
-    A chunk is started as soon as one fills, so a full last chunk is followed by an empty one;
-    no entries at all still make one chunk.
+    It starts a new chunk as soon as one is full, so a full last chunk is followed by an empty one;
+    even no entries make one chunk.
     """
     n = slots(page_size)
     return [array("Q", entries[i : i + n]) for i in range(0, len(entries) + 1, n)]

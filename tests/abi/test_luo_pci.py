@@ -21,7 +21,7 @@ _DEVICES = st.builds(
 def test_devices(listed, more):
     raw = luo_pci.build(listed, len(listed) + more)
     assert len(raw) == 8 + 8 * (len(listed) + more)
-    used = luo_pci.used(raw[:8], len(raw))
+    used = luo_pci.used_size(raw[:8], len(raw))
     assert used == 8 + 8 * len(listed)
     assert luo_pci.devices(raw[:used]) == listed
     spans = luo_pci.spans(raw)
@@ -49,7 +49,7 @@ def test_the_name_of_a_device(domain, bdf, name):
     ],
 )
 def test_what_is_no_list(most, count, room, used):
-    assert luo_pci.used(struct.pack("<2I", most, count), room) == used
+    assert luo_pci.used_size(struct.pack("<2I", most, count), room) == used
 
 
 def test_no_more_than_there_is_has_a_meaning():

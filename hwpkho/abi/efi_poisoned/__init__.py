@@ -1,9 +1,9 @@
 """The EFI configuration table LINUX_EFI_POISONED_MEMORY: its layouts, one module each.
 
-The proposal had several layouts under one GUID, and nothing is merged (Linux 7.3.4 has none of
-it). ``list`` is the first (generation a), then came ``bitmap-base`` (b), ``bitmap`` (c) and again
-``bitmap-base`` (d); all three but ``list`` say version 1. What tells them apart is
-:mod:`hwpkho.abi.efi_poisoned.tell`.
+The postings of the proposal have used three layouts under one GUID; none is merged as of Linux
+7.3.4. ``list`` is the first (generation a), then came ``bitmap-base`` (b), ``bitmap`` (c) and
+again ``bitmap-base`` (d). ``list`` has no version field; b, c and d all have version 1.
+:mod:`hwpkho.abi.efi_poisoned.tell` distinguishes them.
 
 Source: include/linux/efi.h and drivers/firmware/efi/poison.c as posted with "mm/memory-failure:
 keep hardware-poisoned pages out of the next kexec", and the trees of its earlier postings.
@@ -19,12 +19,12 @@ from hwpkho.base.registry import Registry
 GUID = bytes.fromhex("158a82aff40e9a43b86ad6d69eafbafa")
 #: The only version of the layouts that have one.
 VERSION = 1
-#: Bytes of physical space that a bit stands for, as every stub writes it first.
+#: Bytes of physical address space per bit, as every EFI stub of the postings writes it.
 UNIT = 2 << 20
-#: Bytes of a bitmap that are read. A stub of generation d makes 256 MiB where the firmware's map
-#: reaches 2^52, which is as far as any processor's physical addresses do.
+#: The most bytes of a bitmap that are read: a stub of generation d makes 256 MiB where the
+#: firmware's map reaches 2^52, the largest physical address of any processor.
 MAX_BITMAP = 256 << 20
-#: Bytes: no kernel with any of the layouts has smaller pages.
+#: The smallest unit, bytes: the smallest page of any kernel with one of the layouts.
 MIN_UNIT = 4096
 
 
@@ -32,10 +32,11 @@ class Header(NamedTuple):
     """The header of a table with a bitmap.
 
     Attributes:
-        version: 1.
-        unit_size: Bytes of physical space that a bit stands for.
-        phys_base: Address of the first unit; 0 in the layout without the field.
-        size: Bytes of bitmap.
+        version: As read; known is 1.
+        unit_size: Bytes of physical address space per bit.
+        phys_base: Physical address of the first unit; 0 in layout ``bitmap``, which lacks the
+            field.
+        size: Bytes of the bitmap.
     """
 
     version: int
@@ -44,7 +45,7 @@ class Header(NamedTuple):
     size: int
 
     def unit_of(self, phys: int) -> int:
-        """Return the unit of a physical address; negative below the first one."""
+        """Return the number of the unit that holds ``phys``; negative below the first unit."""
         return (phys - self.phys_base) // self.unit_size
 
     @property
@@ -54,14 +55,14 @@ class Header(NamedTuple):
 
     @property
     def end(self) -> int:
-        """One past the last byte that the units cover; above 2^64 where that overflows."""
+        """End (exclusive) of what the units cover; above 2^64 where a u64 would overflow."""
         return self.phys_base + self.units * self.unit_size
 
 
 class Layout(Protocol):
     """What the module of a layout offers."""
 
-    #: In a line: what it is.
+    #: One line for people.
     ABOUT: str
     #: Bytes of the header.
     HEAD: int
@@ -77,10 +78,10 @@ class BitmapLayout(Layout, Protocol):
         """Return the bytes of the header."""
 
     def flaw(self, header: Header) -> str | None:
-        """Return why no kernel takes a table with this header, None where one does."""
+        """Return why every kernel refuses a table with this header, None where one accepts it."""
 
 
-#: By name, in the order in which they were proposed.
+#: The layouts by name, in the order in which they were proposed.
 LAYOUTS: Registry[Layout] = Registry(
     "layout of the EFI table of poisoned memory",
     {
@@ -105,7 +106,7 @@ def bitmap_layout(name: str) -> BitmapLayout:
 
 
 def common_flaw(header: Header) -> str | None:
-    """Return what every reader of a bitmap refuses in a header, None for nothing."""
+    """Return why every kernel that reads bitmaps refuses a header, None where it does not."""
     if header.version != VERSION:
         return f"version {header.version}, known is {VERSION}"
     if not header.size:

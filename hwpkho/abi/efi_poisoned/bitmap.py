@@ -25,7 +25,7 @@ def parse(raw: bytes) -> Header:
 
 
 def build(header: Header) -> bytes:
-    """Return the 16 bytes of the header; ValueError for one with a base, which has no place."""
+    """Return the 16 bytes of the header; ValueError where phys_base is not 0: it has no field."""
     from hwpkho.abi import headers
 
     if header.phys_base:
@@ -35,9 +35,10 @@ def build(header: Header) -> bytes:
 
 
 def flaw(header: Header) -> str | None:
-    """Return why a table with this header is none that a stub wrote, None where it may be.
+    """Return why no EFI stub wrote a table with this header, None where one may have.
 
-    The first posting (c1) took any number of bytes; its stub wrote whole words as the second did.
+    The kernel of the first posting (c1) accepts any number of bytes, but its stub wrote whole words
+    like that of the second.
     """
     found = common_flaw(header)
     if found is None and header.size % 8:

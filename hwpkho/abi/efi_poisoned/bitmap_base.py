@@ -1,8 +1,8 @@
 """Layout ``bitmap-base``: a bitmap whose first unit is at ``phys_base``.
 
-Generation b writes 0 for the base, and any number of bytes; d the lowest address of the firmware's
-map, and whole words. Linux ``unsigned long`` bitmap: on little endian machines unit N is bit N % 8
-of byte N / 8.
+The stub of generation b writes base 0 and any number of bytes; that of d the lowest address of the
+firmware's map, and whole 64-bit words. It is a Linux ``unsigned long`` bitmap: on little endian
+machines unit N is bit N % 8 of byte N / 8.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def build(header: Header) -> bytes:
 
 
 def flaw(header: Header) -> str | None:
-    """Return why no kernel takes a table with this header, None where one does."""
+    """Return why every kernel refuses a table with this header, None where one accepts it."""
     found = common_flaw(header)
     if found is None and header.phys_base % header.unit_size:
         return f"phys_base 0x{header.phys_base:x} is not a multiple of unit_size {header.unit_size}"

@@ -1,7 +1,7 @@
-"""Bits of a bitmap as ranges of units, both ways, without an object for each bit.
+"""Converts a bitmap to ranges of units and back, without a Python object for each bit.
 
-The ranges are columns of an ``array('Q')``, ends exclusive. A bitmap is gone through in blocks;
-what is empty, full or has few edges costs next to nothing.
+The ranges are arrays of starts and of ends (exclusive), ``array('Q')``. A bitmap is processed in
+blocks; a block that is empty, full or has few edges costs next to nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Bytes of bitmap taken at once: a number with so many bits is shifted in a processor's cache.
+#: Bytes of a block: a number of so many bits fits into a processor's cache.
 _BLOCK = 1 << 15
-#: With fewer edges than one in so many units each is searched for.
+#: Up to one edge in so many units, find() is faster than compress().
 _SPARSE = 64
-#: One of each serves all blocks of a bitmap of hundreds of MiB.
+#: Shared by all blocks of a bitmap, which may have hundreds of MiB.
 _EMPTY, _FULL = bytes(_BLOCK), b"\xff" * _BLOCK
 _MARKS = bytes.maketrans(b"01", b"\0\1")
 
 
 def _blocks_of(bitmap: bytes | memoryview) -> Iterator[tuple[int, int]]:
-    """Yield the bits of a bitmap as numbers, a block each, and how many bits a block has."""
+    """Yield each block of a bitmap as a number, with its length in bits."""
     for start in range(0, len(bitmap), _BLOCK):
         block = bitmap[start : start + _BLOCK]
         yield int.from_bytes(block, "little"), len(block) * 8
@@ -46,9 +46,9 @@ def run_count(bitmap: bytes | memoryview) -> int:
 
 
 def edges(bitmap: bytes | memoryview) -> Iterator[array[int]]:
-    """Yield, block by block, the units where runs begin and end in turn: ascending, ends exclusive.
+    """Yield, block by block, the units where runs begin and end (exclusive), in turn, ascending.
 
-    A run that goes on to the last bit ends behind it.
+    A run that reaches the last bit ends at the length of the bitmap in bits.
     """
     before = 0  # the last bit of the block before
     start = 0
@@ -63,7 +63,7 @@ def edges(bitmap: bytes | memoryview) -> Iterator[array[int]]:
 
 
 def _positions(bits: int, base: int, size: int) -> array[int]:
-    """Return ``base`` plus the number of each bit that is set, of ``size`` bits."""
+    """Return ``base`` plus the position of each set bit of ``bits``, a number of ``size`` bits."""
     text = format(bits, f"0{size}b").encode()[::-1]
     if bits.bit_count() * _SPARSE > size:
         return array("Q", compress(range(base, base + size), text.translate(_MARKS)))
@@ -76,13 +76,13 @@ def _positions(bits: int, base: int, size: int) -> array[int]:
 
 
 def ranges(bitmap: bytes | memoryview) -> Iterator[tuple[int, int]]:
-    """Yield the runs of set bits, ``(first, end)``, end exclusive, ascending; one at a time."""
+    """Yield the runs of set bits, ``(first, end)`` in units, end exclusive, ascending."""
     each = chain.from_iterable(edges(bitmap))
     return zip(each, each, strict=True)
 
 
 def columns(bitmap: bytes | memoryview) -> tuple[array[int], array[int]]:
-    """Return first units and ends (exclusive) of all runs, ascending."""
+    """Return the first units and the ends (exclusive) of all runs of set bits, ascending."""
     every = array("Q")
     for part in edges(bitmap):
         every.extend(part)
@@ -90,7 +90,7 @@ def columns(bitmap: bytes | memoryview) -> tuple[array[int], array[int]]:
 
 
 def build(runs: Iterable[tuple[int, int]], size: int, head: bytes = b"") -> bytes:
-    """Return a bitmap of ``size`` bytes in which the units of ``runs`` are set, behind ``head``.
+    """Return ``head`` followed by a bitmap of ``size`` bytes with the units of ``runs`` set.
 
     ``runs`` are ``(first, end)``, end exclusive, ascending, none touching the next, all inside the
     bitmap; ValueError where they are not.
@@ -117,7 +117,7 @@ def _blocks(every: array[int], size: int) -> Iterator[bytes]:
             marks[place] = 49  # "1"
         bits = int(marks[::-1], 2)
         step = 1
-        while step < length * 8:  # each bit becomes whether an odd number of edges is up to it
+        while step < length * 8:  # prefix XOR: a bit is set after an odd number of edges
             bits ^= bits << step
             step *= 2
         if inside:

@@ -1,7 +1,7 @@
-"""Layout ``list``: a chain of nodes with an entry for each bad page, as LINUX_EFI_MEMRESERVE has.
+"""Layout ``list``: a chain of nodes with an entry for each bad page, like LINUX_EFI_MEMRESERVE.
 
-Generation a. The root comes from the EFI stub and holds no entries; each later node is a page that
-a kernel allocated, and is put right behind the root. An entry of size 0 was taken back.
+Generation a. The EFI stub allocates the root, which holds no entries; each later node is a page
+that a kernel allocated and linked right behind the root. An entry of size 0 was removed again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ABOUT = "a chain of nodes with an entry a page (generation a)"
 HEAD = 16
 #: Bytes of an entry: u64 base, u64 size.
 ENTRY = 16
-#: Entries of a node, whatever the page size: the kernel divides 4096 bytes.
+#: Entries of a node, whatever the page size: the kernel computes it for 4096 bytes.
 CAPACITY = 255
 
 
@@ -27,8 +27,8 @@ class Node(NamedTuple):
     """The header of a node.
 
     Attributes:
-        room: Entries that it has room for (the field ``size``); signed.
-        used: Entries used (``count``); signed.
+        room: How many entries it has room for (the field ``size``); signed.
+        used: How many entries are in use (``count``); signed.
         next: Physical address of the next node; 0 ends the chain.
     """
 
@@ -54,23 +54,23 @@ def build(node: Node) -> bytes:
 
 
 def entries(raw: bytes | memoryview) -> Iterator[tuple[int, int]]:
-    """Yield ``(base, size)``, bytes, of whole entries in ``raw``; those taken back have size 0."""
+    """Yield ``(base, size)`` in bytes of each whole entry in ``raw``; removed ones have size 0."""
     return struct.iter_unpack("<QQ", bytes(raw[: len(raw) // ENTRY * ENTRY]))
 
 
 def build_entries(ranges: Iterable[tuple[int, int]]) -> bytes:
-    """Return the bytes of entries ``(base, size)``."""
+    """Return the bytes of entries ``(base, size)``, 16 each."""
     return b"".join(struct.pack("<QQ", *entry) for entry in ranges)
 
 
 def build_chain(
     ranges: Iterable[tuple[int, int]], root: int, nodes: int, page_size: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield ``(phys, bytes)`` of a root at ``root`` and of its nodes, from ``nodes`` on.
+    """Yield ``(phys, bytes)`` of each node, in pages from address ``nodes`` on, and of the root.
 
-    Each node has a page of ``page_size`` bytes, and the one made last stands behind the root, as
-    the kernel makes them. ``ranges`` are ``(base, size)`` of the bad pages in the order in which
-    they failed.
+    As the kernel links them, each node fills a page of ``page_size`` bytes, and the newest node
+    comes right behind the root at address ``root``. ``ranges`` are ``(base, size)``, bytes, of the
+    bad pages in the order in which they failed.
     """
     flat = array("Q", (word for entry in ranges for word in entry))
     following, at = 0, nodes

@@ -1,8 +1,9 @@
-"""Tells which layout a table of poisoned memory has: by its bytes, its length, and the memory.
+"""Tells which layout a table of poisoned memory has.
 
-The version does not: three layouts say 1. What does, in this order: the first word (``list`` has no
-version), a base of 0, the length of the table, and last what the other numbers would mean. Where
-two layouts make sense nothing is guessed.
+The version does not tell: ``bitmap`` and ``bitmap-base`` both have version 1. What does, in this
+order: the first word (``list`` has no version), a word of 0 at offset 8 (phys_base, as no bitmap is
+of size 0), the length of the table, and last whether the units lie in the machine's memory. Where
+two layouts fit, none is chosen.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from hwpkho.abi.efi_poisoned import VERSION, Header, bitmap, bitmap_base, linked
 from hwpkho.base.addresses import align_up
 from hwpkho.base.arch import phys_bits
 
-#: Bytes that are looked at; fewer where the table is shorter.
+#: Bytes of the table that are needed; fewer where the table is shorter.
 HEAD = bitmap_base.HEAD
-#: A pool rounds what it gives out up to this at most, bytes.
+#: Firmware's pool allocator rounds sizes up to at most this, bytes.
 _PAGE = 4096
-#: A bitmap from address 0 covers no more than so many times the memory that there is.
+#: The most that a bitmap from address 0 may cover, in multiples of the highest memory address.
 _TIMES = 1024
 
 
 class Told(NamedTuple):
-    """What bytes tell of the layout.
+    """The layout of a table, as far as it can be told.
 
     Attributes:
         layout: A name in ``LAYOUTS``; None where no layout fits, or two do.
-        why: What shows it, or why nothing does; printable.
-        sure: Whether nothing else fits; False where another layout is only unlikely.
+        why: What shows it, or why none was chosen; printable.
+        sure: Whether no other layout fits; False where another is possible but unlikely.
         between: The layouts that fit equally well, empty where there is no doubt.
     """
 
@@ -39,10 +40,10 @@ class Told(NamedTuple):
 
 
 def tell(head: bytes, length: int | None = None, top: int | None = None) -> Told:
-    """Return the layout of a table that begins with ``head``, up to ``HEAD`` bytes.
+    """Tell the layout of a table that begins with ``head``, up to ``HEAD`` bytes.
 
-    ``length`` are the bytes that were allocated for it, or those of its file; None where that is
-    not known. ``top`` is one past the highest address of the memory, None where that is not known.
+    ``length`` is the size of its allocation or of its file, bytes, None where unknown; ``top`` the
+    end (exclusive) of the machine's memory, None where unknown.
     """
     if len(head) < linked_list.HEAD:
         return Told(None, f"{len(head)} bytes, the shortest header has {linked_list.HEAD}")
@@ -69,10 +70,9 @@ _Fits = dict[str, tuple[Header, str | None]]
 
 
 def _list(node: linked_list.Node, version: int) -> Told:
-    """Tell a node from a table of another version.
+    """Tell a node of layout ``list`` from a table of an unknown version.
 
-    A root has room for nothing; one that counts entries is none that a stub made, and read all the
-    same.
+    A root has room for no entries. No stub makes a root that counts any; it is read all the same.
     """
     most = node.room or linked_list.CAPACITY
     fits = 0 <= node.used <= most <= linked_list.CAPACITY
@@ -108,10 +108,10 @@ def _by_numbers(fits: _Fits, top: int | None) -> Told:
         return _both("its numbers, and its length is not known,")
     if not likely and len(taken) != 1:
         return Told(None, "; ".join(f"as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items()))
-    # An image that was cut to some pages does not show how much memory there was.
+    # An unlikely layout is better than none: an image of only some pages shows too little memory.
     (name,) = likely or taken
     why = "its numbers make sense" if likely else f"no other layout has a reader, but {_FAR}"
-    # Where the bytes end behind the shorter header there is no other.
+    # There is no other where ``head`` is too short for the longer header.
     others = [f"; as {n}: {flaw or _FAR}" for n, (_, flaw) in fits.items() if n != name]
     return Told(name, why + "".join(others), sure=False)
 
@@ -121,7 +121,7 @@ _FAR = "it covers memory that is not there"
 
 
 def _likely(name: str, header: Header, top: int | None) -> bool:
-    """Tell whether a table covers what memory there is; ``list`` is told before."""
+    """Tell whether what the units of a bitmap cover is plausible for memory up to ``top``."""
     if top is None:
         return True
     return header.end <= _TIMES * top if name == "bitmap" else header.phys_base < top

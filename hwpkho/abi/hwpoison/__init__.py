@@ -1,6 +1,6 @@
-"""The hwpoison blob: what both published revisions have in common, and which there are.
+"""The hwpoison blob: what its published revisions have in common, and the registry of them.
 
-A revision is a module that offers what :class:`Revision` says, and its line in ``REVISIONS``.
+A revision is a module with the functions of :class:`Revision`, and a line in ``REVISIONS``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.abi.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
 
-#: Bytes that are enough to tell a revision and, of a struct, to read it whole.
+#: Bytes that suffice to tell the revision, and to read all of a struct-v1 blob.
 HEAD = 32
 
 
@@ -27,11 +27,11 @@ class HwpoisonBlob:
     """The blob's fields.
 
     Attributes:
-        revision: Which of the published revisions, a name in ``REVISIONS``.
-        version: 1.
-        count: Live entries in the array.
-        vmalloc: Where the array is.
-        pad: The struct revision's padding, 0 unless somebody wrote into it.
+        revision: A name in ``REVISIONS``.
+        version: 1, the only known one.
+        count: Number of PFNs in the array.
+        vmalloc: The preserved vmalloc area that holds the array.
+        pad: The ``_pad`` of struct-v1, which producers leave 0.
     """
 
     revision: str
@@ -42,7 +42,7 @@ class HwpoisonBlob:
 
 
 class MalformedBlobError(InputError):
-    """The proposed consumer would refuse the blob; ``code`` says why."""
+    """The proposed consumer refuses the blob; ``code`` is the problem's code."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -52,37 +52,38 @@ class MalformedBlobError(InputError):
 class Revision(Protocol):
     """What the module of a revision offers."""
 
-    #: Whether its consumer panics when it publishes a list of which nothing is left.
+    #: Whether its consumer panics where no entry of the list is left to publish.
     EMPTY_PANICS: bool
-    #: Whether kho-v1 can carry it, whose subtrees are FDTs.
+    #: Whether the blob is an FDT, as every subtree of kho-v1 must be.
     IS_FDT: bool
 
     def matches(self, raw: bytes) -> bool:
         """Tell by its first bytes whether the blob is of this revision."""
 
     def length(self, head: bytes, registered: int | None, page_size: int) -> int:
-        """Return how many bytes the consumer reads, by the first ``HEAD`` of them.
+        """Return how many bytes the consumer reads of a blob that begins with ``head``.
 
-        ``registered`` is the subtree's blob-size, None where it has none.
+        ``head`` are the first ``HEAD`` bytes; ``registered`` is the subtree's blob-size in bytes,
+        None where it has none.
         """
 
     def registered_size(self, page_size: int) -> int:
         """Return the bytes that the producer registers with KHO; ``page_size`` in bytes."""
 
     def version(self, raw: bytes) -> int | None:
-        """Return the version of a blob that may be damaged otherwise; None where it has none."""
+        """Return the version of a blob that may be damaged, None where it has or shows none."""
 
     def parse(self, raw: bytes) -> HwpoisonBlob:
-        """Read the blob; MalformedBlobError where the consumer would refuse it."""
+        """Read the blob; MalformedBlobError where the consumer refuses it."""
 
     def spans(self, raw: bytes) -> list[Span]:
-        """Return what the blob's bytes mean; InputError where they make no sense."""
+        """Return the parts of the blob, for ``decode --annotate``; InputError where unreadable."""
 
     def build(self, blob: HwpoisonBlob, page_size: int) -> bytes:
         """Return the bytes as registered with KHO; ``page_size`` in bytes."""
 
 
-#: By name; the one that takes every other blob comes last.
+#: By name; ``struct-v1``, which matches every blob, comes last.
 REVISIONS: Registry[Revision] = Registry(
     "revision of the hwpoison subtree",
     {"fdt-v1": "hwpkho.abi.hwpoison.fdt_v1", "struct-v1": "hwpkho.abi.hwpoison.struct_v1"},
@@ -95,9 +96,9 @@ def revision_of(raw: bytes) -> str:
 
 
 def parse(raw: bytes, phys: int | None = None) -> HwpoisonBlob:
-    """Read a blob of any revision; ``phys`` is where it lies (bytes), None where unknown.
+    """Read a blob of any revision; ``phys`` is its physical address (bytes), None if unknown.
 
-    Raises MalformedBlobError where the consumer would refuse it.
+    Raises MalformedBlobError where the consumer refuses it.
     """
     revision = REVISIONS[revision_of(raw)]
     if revision.IS_FDT and phys is not None and phys % fdt.ALIGNMENT:

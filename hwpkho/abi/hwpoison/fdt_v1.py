@@ -1,7 +1,7 @@
-"""hwpoison subtree, FDT revision: a page that holds a tree of its own.
+"""Revision fdt-v1 of the hwpoison blob: a page with an FDT, ``compatible = "hwpoison-v1"``.
 
-Source: the first published series, ``compatible = "hwpoison-v1"``. It is written with libfdt's
-sequential writer, which fills the strings block from its end.
+Source: the first published series. Its producer uses libfdt's sequential writer, which fills the
+strings block from its end.
 """
 
 from __future__ import annotations
@@ -30,26 +30,29 @@ _OFF_RESERVE = 48
 
 
 def matches(raw: bytes) -> bool:
-    """Tell an FDT by its magic."""
+    """Tell whether the blob begins with the FDT magic."""
     return raw[:4] == fdt.MAGIC
 
 
 def length(head: bytes, _registered: int | None, page_size: int) -> int:
-    """Return the tree's totalsize: libfdt goes by that, and nobody by the registered size."""
+    """Return the tree's totalsize, a page at most: libfdt ignores the registered size."""
     return min(fdt.totalsize(head) or 0, page_size)
 
 
 def registered_size(page_size: int) -> int:
-    """Return the bytes of the page that the producer registers."""
+    """Return ``page_size``: the producer registers a whole page."""
     return page_size
 
 
 def version(_raw: bytes) -> None:
-    """Return None: a tree that cannot be read shows no version."""
+    """Return None: the version is part of the compatible string, which needs a sound tree."""
 
 
 def parse(raw: bytes) -> HwpoisonBlob:
-    """Read the blob; what follows ``totalsize`` is padding."""
+    """Read the blob; bytes behind its totalsize are padding.
+
+    Raises MalformedBlobError where the consumer refuses it.
+    """
     try:
         tree = fdt.parse(raw)
     except InputError as error:
@@ -76,8 +79,8 @@ def _need(root: fdt.Node, name: str, size: int) -> bytes:
 
 
 def spans(raw: bytes) -> list[Span]:
-    """Return what the bytes of the tree mean; InputError where it is none."""
-    from hwpkho.abi import fdt_spans  # for decode --annotate alone
+    """Return the parts of the tree; InputError where libfdt refuses its header."""
+    from hwpkho.abi import fdt_spans  # only decode --annotate needs it
 
     def meaning(prop: fdt.Property) -> str:
         if prop.name != "pfns" or len(prop.value) != VMALLOC_SIZE:

@@ -1,7 +1,7 @@
-"""hwpoison subtree, struct revision: 32 packed bytes.
+"""Revision struct-v1 of the hwpoison blob: ``struct kho_hwpoison_metadata``, 32 packed bytes.
 
 Source: the proposed include/linux/kho/abi/hwpoison.h, KHO_HWPOISON_METADATA_VERSION 1. The checks
-stand in the consumer's order: size ≥ 4, version, size ≥ 32.
+have the consumer's order: size ≥ 4, version, size ≥ 32.
 """
 
 from __future__ import annotations
@@ -21,27 +21,30 @@ IS_FDT = False
 
 
 def matches(_raw: bytes) -> bool:
-    """Every blob that is no other revision's."""
+    """Return True: every blob that no other revision matches counts as this one."""
     return True
 
 
 def length(_head: bytes, registered: int | None, _page_size: int) -> int:
-    """Return the 32 bytes of the structure, or what is registered of them."""
+    """Return 32, or the registered size where that is less."""
     return SIZE if registered is None else min(registered, SIZE)
 
 
 def registered_size(_page_size: int) -> int:
-    """Return the bytes of the structure."""
+    """Return 32, the size of the structure in bytes."""
     return SIZE
 
 
 def version(raw: bytes) -> int | None:
-    """Return the first field."""
+    """Return the first field, None for fewer than 4 bytes."""
     return int.from_bytes(raw[:4], "little") if len(raw) >= 4 else None
 
 
 def parse(raw: bytes) -> HwpoisonBlob:
-    """Read the blob, which may be longer than the structure."""
+    """Read the blob, which may be longer than the structure.
+
+    Raises MalformedBlobError where the consumer refuses it.
+    """
     from hwpkho.abi import headers
 
     if len(raw) < 4:
@@ -57,7 +60,7 @@ def parse(raw: bytes) -> HwpoisonBlob:
 
 
 def spans(raw: bytes) -> list[Span]:
-    """Return what the bytes mean, whatever the version says."""
+    """Return the parts of the structure, whatever its version."""
     if len(raw) < SIZE:
         return [Span(0, len(raw), "cut off")]
     version, pad, count, first, pages, flags, order = struct.unpack_from("<IIQQIHH", raw)
@@ -73,7 +76,7 @@ def spans(raw: bytes) -> list[Span]:
 
 
 def build(blob: HwpoisonBlob, _page_size: int) -> bytes:
-    """Return the 32 bytes."""
+    """Return the 32 bytes of the structure."""
     from hwpkho.abi import headers
 
     v = blob.vmalloc

@@ -1,6 +1,6 @@
-"""The preserved-memory tracker: a module for each form that kernels have used.
+"""The preserved-memory tracker: one module for each form that kernels have used.
 
-Which form a kernel has follows from its KHO version, see :mod:`hwpkho.abi.kho`.
+The KHO version determines the form, see :mod:`hwpkho.abi.kho`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 
 class Tracker(Protocol):
-    """One form of the tracker. A block is ``(phys, order)``: ``1 << order`` pages from ``phys``."""
+    """One form of the tracker.
+
+    A block is ``(phys, order)``: ``1 << order`` pages from physical address ``phys`` (bytes).
+    """
 
     def walk(self, memory: Memory, start: int, page_size: int, /) -> TrackerWalk:
         """Read the tracker at physical address ``start``; ``page_size`` in bytes.
 
-        What is damaged or absent is part of the answer. Work is bounded by the distinct pages of
-        the memory; raises InputError where no kernel can have made it.
+        The result says what is damaged or absent. Work is bounded by the number of distinct pages
+        of the memory. Raises InputError where no kernel can have written the tracker.
         """
 
     def build(
         self, blocks: Iterable[tuple[int, int]], page_size: int, allocate: Callable[[], int], /
     ) -> tuple[int, dict[int, bytes]]:
-        """Return its address and its pages, address → bytes, that mark ``blocks``.
+        """Build a tracker that marks ``blocks``: return its address, and address → page.
 
         ``allocate`` returns the physical address of a fresh page of ``page_size`` bytes.
         """
@@ -37,7 +40,7 @@ class Tracker(Protocol):
     def spans(
         self, walk: TrackerWalk, node: int, page: memoryview, /
     ) -> tuple[str, Iterator[Span]]:
-        """Return what ``page`` at ``node``, one of ``walk.places``, is called, and its parts."""
+        """Return a name for ``page`` and its parts; its address ``node`` is in ``walk.places``."""
 
 
 #: By name.

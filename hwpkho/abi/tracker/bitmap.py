@@ -2,12 +2,11 @@
 
 Source: kernel/kexec_handover.c of Linux 6.18 and 6.19 (struct khoser_mem_chunk). A chunk is a page:
 a 16-byte head, then elements ``{u64 phys_start, u64 bitmap}``, all of the head's order. The kernel
-checks none of it (deserialize_bitmap()): it looks at the order where a bit is set, and takes an
-element that no producer writes as it is. It reads words of its linear map, so that chunks and
-bitmaps may lie at any address: x86-64 and arm64 read normal memory unaligned, whatever the
-configuration (HAVE_EFFICIENT_UNALIGNED_ACCESS). A block need not be aligned to its order:
-memblock_reserve() and page->private ask for no alignment, and kho_restore_page() knows only the
-page at which a block starts.
+checks nothing (deserialize_bitmap()): it uses the order only where a bit is set, and follows
+elements that no producer writes. It reads through its linear map, so chunks and bitmaps may be at
+any address: x86-64 and arm64 read normal memory unaligned, whatever the configuration
+(HAVE_EFFICIENT_UNALIGNED_ACCESS). A block need not be aligned to its order: memblock_reserve() and
+page->private require no alignment, and kho_restore_page() knows only a block's first page.
 """
 
 from __future__ import annotations
@@ -34,13 +33,14 @@ ELEMENT = 16
 #: Bytes of a bitmap before 6.18.
 SMALL_BITMAP = 512
 
-#: So many elements and chunks that no kernel makes are followed, more than a chunk of 4 KiB has
-#: elements: each is a page of work that costs the input 16 bytes.
+#: The most elements, and the most chunks, that no kernel makes but which are followed. Each costs a
+#: page of work and the input only 16 bytes. A chunk of 4 KiB has fewer elements.
 _MAX_ODD = 1 << 8
-#: So many blocks that are not aligned to their order are listed; no kernel marks one.
+#: The most blocks not aligned to their order that are listed; no kernel marks one.
 _MAX_SHIFTED = 1 << 16
-#: One bitmap of 512 bytes in eight begins a page by chance; what stands in the chunk of a damaged
-#: one of a page is anything. Such chance is taken for this many bitmaps for each that begins none.
+#: One 512-byte bitmap in eight begins at a page boundary by chance, and a damaged element of a
+#: page-sized bitmap may point anywhere. So bitmaps count as 512-byte ones where at most this many
+#: begin at a page boundary for each that does not.
 _BY_CHANCE = 4
 
 
@@ -50,7 +50,8 @@ class Chunk(NamedTuple):
     Attributes:
         next: Physical address of the next chunk, 0 ends the chain.
         order: Order of the blocks that its bitmaps mark.
-        elements: ``(phys_start, bitmap)`` physical addresses, bytes.
+        elements: ``(phys_start, bitmap)`` of each: physical addresses of the memory that the first
+            bit marks, and of the bitmap.
         announced: num_elms of the head, which may be more than a page holds.
     """
 
@@ -61,7 +62,7 @@ class Chunk(NamedTuple):
 
     @classmethod
     def parse(cls, page: bytes | memoryview) -> Chunk:
-        """Read one page; no more elements than it holds."""
+        """Read one page, or its beginning: as many elements as ``page`` holds."""
         from hwpkho.abi import headers
 
         h = headers.parse(headers.BITMAP_CHUNK, page[:HEAD])
@@ -70,7 +71,7 @@ class Chunk(NamedTuple):
         return cls(h.next, h.order, tuple(struct.iter_unpack("<QQ", body)), h.num_elms)
 
     def build(self, page_size: int) -> bytes:
-        """Return the page of ``page_size`` bytes."""
+        """Return the chunk as a page of ``page_size`` bytes."""
         from hwpkho.abi import headers
 
         head = headers.build(
@@ -81,14 +82,14 @@ class Chunk(NamedTuple):
 
 
 def elements_per_chunk(page_size: int) -> int:
-    """Return how many elements a chunk of one page holds."""
+    """Return how many elements a chunk of ``page_size`` bytes holds."""
     return (page_size - HEAD) // ELEMENT
 
 
 def build(
     blocks: Iterable[tuple[int, int]], page_size: int, allocate: Callable[[], int]
 ) -> tuple[int, dict[int, bytes]]:
-    """See :meth:`hwpkho.abi.tracker.Tracker.build`; each chunk and bitmap takes a page."""
+    """See :meth:`hwpkho.abi.tracker.Tracker.build`; each chunk and each bitmap takes a page."""
     shift, bits = page_shift(page_size), page_size * 8
     bitmaps: dict[int, dict[int, bytearray]] = {}
     for phys, order in blocks:
@@ -118,8 +119,8 @@ def build(
 def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
     """See :meth:`hwpkho.abi.tracker.Tracker.walk`.
 
-    Raises InputError where more elements are odd than it is sensible to follow, and nothing else
-    is known to crash the next kernel.
+    Raises InputError where more elements are odd than are worth following, unless damage is known
+    already that crashes the next kernel.
     """
     chunks: list[tuple[int, Chunk]] = []
     found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
@@ -177,9 +178,10 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
 
 
 def _chunk(memory: Memory, at: int, page_size: int, found: TrackerWalk) -> Chunk | None:
-    """Read a chunk; of one that lies across two pages, the image may lack the second.
+    """Read a chunk, None where the image lacks it.
 
-    The kernel reads no more than the elements that there are.
+    Where an unaligned chunk crosses a page boundary, the image may lack the second page: the part
+    in the first suffices if it holds all announced elements, as the kernel reads no further.
     """
     page = memory.look(at, page_size)
     part = page_size - at % page_size
@@ -193,7 +195,7 @@ def _chunk(memory: Memory, at: int, page_size: int, found: TrackerWalk) -> Chunk
 
 
 def _in_order(found: TrackerWalk) -> TrackerWalk:
-    """Put the blocks that are not aligned in order, each once."""
+    """Sort the unaligned blocks and drop repeats."""
     shifted = found.preserved.shifted
     for order, starts in shifted.items():
         shifted[order] = sorted(set(starts))
@@ -203,7 +205,7 @@ def _in_order(found: TrackerWalk) -> TrackerWalk:
 def _too_many(
     memory: Memory, found: TrackerWalk, start: int, parts: str, what: str, limit: int = _MAX_ODD
 ) -> None:
-    """Give up, unless it is known already that the next kernel crashes."""
+    """Raise InputError, unless damage is known already that crashes the next kernel."""
     if not found.damaged:
         raise InputError(
             f"{memory.name}: more than {limit} {parts} of the tracker at 0x{start:x} {what}"
@@ -218,7 +220,7 @@ def _take_element(
     phys_start: int,
     bitmap: int,
 ) -> bool:
-    """File what an element marks; return whether it is work that no kernel makes."""
+    """Add the blocks that an element marks to ``found``; return whether no kernel writes it."""
     at, order, size = chunk
     named = f"chunk 0x{at:x}: bitmap 0x{bitmap:x} for 0x{phys_start:x}"
     written, bitmap = bitmap, linear(bitmap, memory.arch)
@@ -278,10 +280,11 @@ def _set_bits(page: memoryview) -> Iterator[int]:
 def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
     """Return the bytes of a bitmap: a page since 6.18, 512 before.
 
-    A kernel is built for one of them (PRESERVE_BITS) and reads every bitmap so: that is no matter
-    of single elements. Their addresses tell. Small bitmaps may begin a page by chance, and what is
-    damaged begins none: so the many tell. Where all begin one, most of them tell by what they are
-    for, and an element that no kernel makes has no say.
+    A kernel is built for one size (PRESERVE_BITS) and reads every bitmap with it, so the elements
+    decide by majority. A bitmap that does not begin at a page boundary counts for 512, but small
+    ones may begin at one by chance, and damaged addresses may be anything. Where all begin at page
+    boundaries, phys_start tells: it is a multiple of what a bitmap covers. Elements that fit
+    neither size do not count.
     """
     shift = page_shift(page_size)
     small = large = within = 0
@@ -289,7 +292,7 @@ def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
         unit = shift + min(chunk.order, 64 - shift)
         for start, bitmap in chunk.elements:
             if bitmap % SMALL_BITMAP or start & (SMALL_BITMAP * 8 << unit) - 1:
-                continue  # of neither size
+                continue  # fits neither size
             if bitmap % page_size:
                 within += 1
             elif start & (page_size * 8 << unit) - 1:
@@ -303,7 +306,7 @@ def _bitmap_size(chunks: list[tuple[int, Chunk]], page_size: int) -> int:
 
 def spans(walk: TrackerWalk, node: int, page: memoryview) -> tuple[str, Iterator[Span]]:
     """See :meth:`hwpkho.abi.tracker.Tracker.spans`."""
-    del walk, node  # of the chunks alone, which tell all of themselves
+    del walk, node  # only chunks are annotated, and a chunk needs nothing but its page
     return "tracker chunk", _chunk_spans(Chunk.parse(page))
 
 

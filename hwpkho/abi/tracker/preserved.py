@@ -1,7 +1,8 @@
-"""Which blocks of memory are marked preserved, whatever form the tracker has.
+"""The blocks of memory that a tracker marks as preserved, whatever its form.
 
-A block is ``1 << order`` pages, naturally aligned. Blocks are kept as the tracker's own bitmaps,
-never listed one by one: a tracker may mark millions. Few are not aligned: no kernel marks such.
+A block is ``1 << order`` pages, naturally aligned. Blocks are kept in the tracker's own bitmaps,
+not listed one by one: a tracker may mark millions. Unaligned blocks, which no kernel marks, are
+listed apart.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ class Preserved:
 
     Attributes:
         page_shift: log2 of the page size.
-        bits: Bits per leaf bitmap; bit *b* of leaf *n* of an order is its block ``n * bits + b``.
+        bits: Bits per leaf bitmap. Bit *b* of leaf *n* of an order is block ``n * bits + b`` of
+            that order, counted from address 0.
         leaves: ``{(order, n): bitmap}``, filled by :meth:`add`.
-        shifted: By order the physical addresses (bytes, ascending) of blocks that are not aligned
-            to their order.
+        shifted: Order → physical addresses (bytes, ascending) of blocks that are not aligned to
+            their order.
     """
 
     page_shift: int
@@ -37,11 +39,11 @@ class Preserved:
     _of_leaves: set[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Note the orders of the leaves."""
+        """Collect the orders of the leaves."""
         self._of_leaves = {order for order, _ in self.leaves}
 
     def add(self, order: int, number: int, bitmap: bytes | memoryview) -> None:
-        """Add a leaf, in the place of any other of its order and number."""
+        """Add a leaf; it replaces any other of its order and number."""
         self.leaves[order, number] = bitmap
         self._of_leaves.add(order)
 
@@ -53,7 +55,7 @@ class Preserved:
 
     @property
     def pages(self) -> int:
-        """Number of pages in all blocks; what lies in several counts for each."""
+        """Number of pages in all blocks; a page in several blocks counts for each."""
         aligned = sum(
             int.from_bytes(leaf, "little").bit_count() << order
             for (order, _), leaf in self.leaves.items()
@@ -86,9 +88,9 @@ class Preserved:
         return bool(leaf[bit >> 3] >> (bit & 7) & 1)
 
     def order_at_frame(self) -> Callable[[int], int | None]:
-        """Return what :meth:`block_at` says, by PFN, and faster: of millions of frames.
+        """Return a function like :meth:`block_at` that takes a PFN; fast, for millions of calls.
 
-        No block must be added meanwhile.
+        It does not see blocks that are added later.
         """
         bits, by_order = self.bits, dict[int, dict[int, bytes | memoryview]]()
         for (order, number), leaf in self.leaves.items():
@@ -122,11 +124,14 @@ class Preserved:
         return smallest
 
     def block_at(self, phys: int) -> int | None:
-        """Return the order of the smallest block that starts at ``phys``, None if none does."""
+        """Return the order of the smallest block that starts at ``phys`` (bytes), or None."""
         return next((o for o in self.orders if self.has(phys, o)), None)
 
     def block_around(self, phys: int) -> tuple[int, int] | None:
-        """Return ``(start, order)`` of the smallest block around ``phys``, None if none."""
+        """Return ``(start, order)`` of the smallest block that contains ``phys``, both bytes.
+
+        None where no block does.
+        """
         for order in self.orders:
             start = phys >> (self.page_shift + order) << (self.page_shift + order)
             if self.has(start, order):
@@ -138,14 +143,14 @@ class Preserved:
         return None
 
     def without_blocks(self, starts: Iterable[int], size: int) -> Iterator[int]:
-        """Yield those of ``starts`` (bytes) of whose ``size`` bytes no block has a part."""
+        """Yield each of ``starts`` (bytes) for which no block overlaps the ``size`` bytes there."""
         orders = self.orders
         for start in starts:
             if not any(self._any_of(order, start, start + size) for order in orders):
                 yield start
 
     def _any_of(self, order: int, start: int, end: int) -> bool:
-        """Tell whether a block of ``order`` has a part in the bytes ``start`` to before ``end``."""
+        """Tell whether a block of ``order`` overlaps the bytes ``start`` to ``end`` (exclusive)."""
         shift = self.page_shift + order
         shifted = self.shifted.get(order, ())
         before = bisect_left(shifted, end) - 1
@@ -165,10 +170,10 @@ class Preserved:
         return False
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield ``(first, last, order)`` of each leaf that marks anything, and of shifted blocks.
+        """Yield ``(start, end, order)`` of each leaf that marks anything, and of shifted blocks.
 
-        First and last are the physical addresses (bytes, last exclusive) between which its
-        lowest and highest marked block lie; there may be gaps between them.
+        ``start`` is the physical address of its lowest marked block, ``end`` the end (exclusive) of
+        its highest; there may be gaps between them.
         """
         for (order, number), leaf in sorted(self.leaves.items()):
             mask = int.from_bytes(leaf, "little")
@@ -184,7 +189,7 @@ class Preserved:
     def starts(self, order: int, within: Sequence[Range] | None = None, /) -> Iterator[int]:
         """Yield the physical addresses (bytes) of the blocks of ``order``, ascending.
 
-        With ``within``, ascending and disjoint, most of those outside are left out.
+        With ``within``, ascending and disjoint ranges of bytes, most blocks outside are left out.
         """
         return merge(self._aligned(order, within), self.shifted.get(order, ()))
 
@@ -203,11 +208,11 @@ class Preserved:
     def outside(
         self, phys: int, order: int, held: Iterable[tuple[int, int]]
     ) -> tuple[int, int] | None:
-        """Return the first and the last block of one leaf that begin in none of ``held``.
+        """Return the addresses of the first and last block of a leaf that begin outside ``held``.
 
-        None where all do. ``phys`` is inside the leaf (bytes), ``order`` is the leaf's; ``held``
-        are frames, inclusive. The answer are the blocks' physical addresses. Of a shifted block
-        ``phys`` is its start, and the answer is for it alone.
+        None where all begin inside. ``phys`` (bytes) is any address in the leaf of ``order``;
+        ``held`` are ranges of PFNs, ends inclusive. For a shifted block ``phys`` is its start, and
+        only that block is looked at.
         """
         if phys % (1 << (self.page_shift + order)):
             pfn = phys >> self.page_shift
@@ -231,9 +236,10 @@ class Preserved:
 def _bytes_within(
     count: int, start: int, size: int, within: Sequence[Range] | None
 ) -> Iterator[int]:
-    """Yield which of a bitmap's bytes are for a part of ``within``; the first is for ``start``.
+    """Yield the indices of the bytes of a bitmap whose memory overlaps ``within``.
 
-    Each is for ``size`` bytes of memory, and there are ``count``.
+    The bitmap has ``count`` bytes. Each stands for ``size`` bytes of memory, the first for those
+    from ``start`` on.
     """
     if within is None:
         yield from range(count)

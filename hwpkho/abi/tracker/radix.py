@@ -1,11 +1,11 @@
 """The preserved-memory tracker of kho-v2 and later: a radix tree of pages.
 
 Source: include/linux/kho_radix_tree.h, kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Inner
-nodes are tables of physical addresses, the lowest level is a bitmap; a key holds a block's order
-and number, its highest set bit telling the order.
+nodes are tables of physical addresses, the lowest level are bitmaps. A key encodes a block's order
+and number; the position of its highest set bit gives the order.
 
-A walk is bounded by the distinct pages of the image: a node that is reached twice, or begins in the
-page of another, is read as the kernel does, but not over and over.
+The work of a walk is bounded by the distinct pages of the image: nodes that are reached twice or
+overlap are read as the kernel reads them, but only a limited number of times.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.tracker.walked import Memory
 
-#: Nodes at odd addresses, read as they stand, may be as many as the image has words.
+#: The most overlapping nodes: at unaligned addresses there could be one at every byte of the image.
 _MAX_OVERLAPS = 1 << 14
-#: So often a node may be reached again before that is called a loop.
+#: How often nodes may be reached again before that counts as a loop.
 _MAX_AGAIN = 1 << 8
 
 
@@ -37,10 +37,10 @@ class Geometry(NamedTuple):
     """The tree's shape for one page size.
 
     Attributes:
-        page_size: Bytes of a page, hence of a node.
-        levels: Depth, the bitmap level included.
-        lists: Whether keys read from the tree keep their order bit (not so in kho-v2's tree of
-            16 KiB pages, which has a level too few).
+        page_size: Bytes of a page and of a node.
+        levels: Depth of the tree, the bitmap level included.
+        lists: Whether the tree's keys keep their order bit, so that its blocks can be listed. In
+            kho-v2 with 16 KiB pages they do not: that tree has one level too few.
     """
 
     page_size: int
@@ -63,7 +63,7 @@ class Geometry(NamedTuple):
         return self.shift + 3
 
     def slot(self, key: int, level: int) -> int:
-        """Return the index of ``key`` in its table at ``level`` ≥ 1, counted from the bitmap up."""
+        """Return the index of ``key`` in its table at ``level`` ≥ 1; bitmaps are level 0."""
         return key >> (self.bitmap_bits + (level - 1) * self.table_bits) & (
             (1 << self.table_bits) - 1
         )
@@ -72,7 +72,7 @@ class Geometry(NamedTuple):
 def geometry(page_size: int, *, short: bool = False) -> Geometry:
     """Return the tree's shape; ``page_size`` in bytes.
 
-    ``short``: as Linux 7.0 (kho-v2) computed the depth, without the order bit.
+    ``short``: compute the depth as Linux 7.0 (kho-v2) did, without room for the order bit.
     """
     shift = page_shift(page_size)
     table, bitmap = shift - 3, shift + 3
@@ -93,7 +93,7 @@ def encode_key(phys: int, order: int, shift: int) -> int:
 
 
 def decode_key(key: int, shift: int) -> tuple[int, int]:
-    """Return ``(phys, order)`` of a key; ValueError where its highest bit tells no order."""
+    """Return ``(phys, order)`` of a key, phys in bytes; ValueError where it encodes no order."""
     order = 64 - shift - (key.bit_length() - 1)
     if key <= 0 or order < 0:
         raise ValueError(f"key 0x{key:x} has no order")
@@ -112,15 +112,16 @@ def parse_table(page: bytes | memoryview) -> array[int]:
 def build_tree(
     blocks: Iterable[tuple[int, int]], shape: Geometry, allocate: Callable[[], int]
 ) -> tuple[int, dict[int, bytes]]:
-    """Return ``(root, pages)``: the tree that marks ``blocks``, ``(phys, order)`` each.
+    """Build the tree that marks ``blocks``, ``(phys, order)`` each: return root and pages.
 
-    ``allocate`` returns the physical address of a fresh page; the root is allocated first.
+    Root is the root node's physical address, pages are address → bytes. ``allocate`` returns the
+    physical address of a fresh page; the root is allocated first.
     """
     top, shift, bits = shape.levels - 1, shape.shift, shape.bitmap_bits
     root = allocate()
     tables: dict[int, array[int]] = {}
     bitmaps: dict[int, bytearray] = {}
-    known: dict[int, bytearray] = {}  # the same by what their keys have in common
+    known: dict[int, bytearray] = {}  # the same bitmaps, by the upper bits of their keys
     empty = array("Q", bytes(shape.page_size))
     tables[root] = empty[:]
     for phys, order in blocks:
@@ -149,18 +150,19 @@ def build_tree(
 
 
 class UnlistedPreserved(Preserved):
-    """The blocks of a tree that lost the order bit of its keys: can be asked, not listed.
+    """The blocks of a tree whose keys lost the order bit: kho-v2 (7.0) with 16 KiB pages.
 
-    kho-v2 (7.0) with 16 KiB pages. Its leaves stand under order 0 and the cut key.
+    :meth:`has` works, but the blocks cannot be listed. All leaves are filed under order 0, with the
+    upper bits of the truncated key as number.
     """
 
     @property
     def orders(self) -> list[int]:
-        """All orders that a page allocator has: the tree does not tell."""
+        """All orders of the page allocator: the tree does not show which it has."""
         return list(range(11))
 
     def has(self, phys: int, order: int) -> bool:
-        """Tell whether the cut key of the block is in the tree."""
+        """Tell whether the block's truncated key is in the tree."""
         shift = self.page_shift
         if phys % (1 << (shift + order)):
             return False
@@ -170,15 +172,15 @@ class UnlistedPreserved(Preserved):
         return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
 
     def order_at_frame(self) -> Callable[[int], int | None]:
-        """See :meth:`Preserved.order_at_frame`: each order is asked for."""
+        """See :meth:`Preserved.order_at_frame`; this one tries each order."""
         return lambda pfn: self.block_at(pfn << self.page_shift)
 
     def spans(self) -> Iterator[tuple[int, int, int]]:
-        """Yield nothing: where the blocks are is not told."""
+        """Yield nothing: the blocks cannot be listed."""
         return iter(())
 
     def starts(self, _order: int, _within: object = None, /) -> Iterator[int]:
-        """Yield nothing, likewise."""
+        """Yield nothing: the blocks cannot be listed."""
         return iter(())
 
 
@@ -187,7 +189,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
     kind = Preserved if shape.lists else UnlistedPreserved
     found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
     visited: set[int] = set()
-    touched: set[int] = set()  # the pages in which these begin: nodes at odd addresses overlap
+    touched: set[int] = set()  # the pages in which nodes begin; unaligned nodes may share one
     again = 0
     stack = [(start, shape.levels - 1, 0)]
     while stack and not found.enough:
@@ -204,7 +206,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
             again += 1
             found.note_odd(f"node 0x{node:x} is reached twice", node)
             if again > _MAX_AGAIN:
-                # A loop: the next kernel takes every way through it.
+                # A loop: the next kernel follows every path through it.
                 message = f"node 0x{node:x} is reached over and over"
                 found.damaged.append(Defect(message, node))
                 break
@@ -229,7 +231,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
             _take_bitmap(found, page, prefix, shape, node)
             continue
         table = parse_table(page)
-        children = [  # of hundreds, mostly few
+        children = [  # most of the hundreds of entries are 0
             (table[index], level - 1, prefix << shape.table_bits | index)
             for index in compress(range(len(table)), table)
         ]
@@ -239,9 +241,10 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
 
 
 def _node(memory: Memory, node: int, size: int, found: TrackerWalk) -> memoryview | None:
-    """Read a node; of one that lies across two pages, the image may lack the second.
+    """Read a node, None where the image lacks it.
 
-    Nothing that a kernel wrote for the tracker stands there: it is taken as empty.
+    Where an unaligned node crosses a page boundary, the image may lack the second page. That is not
+    a page of the tracker, and is taken as zeros.
     """
     page = memory.look(node, size)
     if page is None and node % size:
@@ -262,14 +265,14 @@ def _take_bitmap(
     shape: Geometry,
     node: int,
 ) -> None:
-    """File a bitmap under the order that its keys tell.
+    """Add a bitmap's blocks to ``found`` under the order that its keys encode.
 
-    Keys of one bitmap share their order unless the order bit itself lies inside the bitmap, which
-    happens at prefix 0 only: those few orders are cut apart.
+    All keys of a bitmap have the same order, unless the order bit itself is among the bits that
+    index the bitmap: that is so for prefix 0 only, whose bitmap is split by order.
     """
     bits, shift, preserved = shape.bitmap_bits, shape.shift, found.preserved
     if not shape.lists:
-        # The order bit was lost on the way down: file it under the key itself, order 0.
+        # See UnlistedPreserved: the upper bits of the truncated key are the number.
         preserved.add(0, prefix, page)
         return
     if prefix:
@@ -293,7 +296,7 @@ class RadixTracker:
     """The tree of one kernel version, see :class:`hwpkho.abi.tracker.Tracker`."""
 
     def __init__(self, *, short: bool = False) -> None:
-        """Make the tracker; ``short``: see :func:`geometry`."""
+        """Set how depth is computed; for ``short`` see :func:`geometry`."""
         self._short = short
 
     def geometry(self, page_size: int) -> Geometry:
@@ -303,7 +306,7 @@ class RadixTracker:
     def walk(self, memory: Memory, start: int, page_size: int) -> TrackerWalk:
         """See :meth:`hwpkho.abi.tracker.Tracker.walk`.
 
-        Raises InputError where more nodes overlap than it is sensible to follow.
+        Raises InputError where more nodes overlap, or mark nothing, than in any kernel's tracker.
         """
         return _walk(memory, start, self.geometry(page_size))
 

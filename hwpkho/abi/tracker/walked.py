@@ -1,4 +1,4 @@
-"""What a walk over a preserved-memory tracker finds, and how far any walk goes."""
+"""What a walk over a preserved-memory tracker finds, and the limits of every walk."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from hwpkho.abi.tracker.preserved import Preserved
 
-#: Damage is sampled, not collected without end.
+#: The most defects of each kind that are collected.
 MAX_DEFECTS = 64
-#: An image that lacks so many pages of a tracker says nothing more about it.
+#: The most absent pages of a tracker after which a walk goes on.
 MAX_ABSENT = 1 << 16
-#: A kernel leaves the nodes of which it unmarked everything, each for 128 MiB or more: so many are
-#: 8 TiB. A hole of an image holds any number of them.
+#: The most nodes without any mark. A kernel does not free a node when it unmarks its last block,
+#: and each is for 128 MiB or more, so that is 8 TiB. In a hole of an image every page is one.
 MAX_EMPTY = 1 << 16
 
 
 class Memory(Protocol):
-    """Where a tracker is read from.
+    """The memory that a tracker is read from.
 
     Attributes:
-        name: For messages.
+        name: Its name for messages.
         arch: A name of ``ARCHES``, None where it is not known.
     """
 
@@ -35,7 +35,7 @@ class Memory(Protocol):
 
 
 class Defect(NamedTuple):
-    """What is wrong with a tracker: a message and the physical address concerned."""
+    """One thing wrong with a tracker: a message and the physical address concerned."""
 
     message: str
     phys: int
@@ -46,16 +46,17 @@ class TrackerWalk:
     """What a walk found.
 
     Attributes:
-        preserved: The blocks marked, as far as the walk got.
+        preserved: The marked blocks, as far as the walk got.
         nodes: Physical addresses of the tracker's own pages that were read, in walking order.
-        looks: ``(phys, size)``, bytes, of what was looked at for them.
-        damaged: Nodes or keys that no kernel writes, and that crash the next one.
-        odd: Nodes that no kernel writes, and that the next one reads all the same.
-        absent: Addresses of nodes that the image does not hold.
-        places: The pages that the tracker can describe, in walking order: address → two numbers of
-            its own. In a radix tree the level, 0 for a bitmap, and the key bits above it.
+        looks: ``(phys, size)`` in bytes of what :meth:`Memory.look` returned for them.
+        damaged: What no kernel writes and what crashes the next kernel.
+        odd: What no kernel writes but the next kernel reads without crashing.
+        absent: Physical addresses of nodes that the image lacks.
+        places: The pages that :meth:`Tracker.spans` can describe, in walking order: address → two
+            numbers for it. In a radix tree these are the level, 0 for a bitmap, and the bits of its
+            keys above the node's own index bits.
         empty: How many nodes mark nothing.
-        listed: False where this tree cannot be listed (kho-v2 with 16 KiB pages).
+        listed: False where the blocks cannot be listed (kho-v2 with 16 KiB pages).
     """
 
     preserved: Preserved
@@ -70,12 +71,12 @@ class TrackerWalk:
 
     @property
     def intact(self) -> bool:
-        """Whether all of it was read and makes sense."""
+        """Whether all of the tracker was read and a kernel may have written it."""
         return not self.damaged and not self.odd and not self.absent
 
     @property
     def enough(self) -> bool:
-        """Whether going on would tell nothing more."""
+        """Whether a limit is reached at which the walk ends."""
         return (
             len(self.damaged) >= MAX_DEFECTS
             or len(self.absent) >= MAX_ABSENT
@@ -83,7 +84,10 @@ class TrackerWalk:
         )
 
     def check(self, memory: Memory, start: int) -> None:
-        """Raise InputError where too many nodes are empty, unless it crashes the next kernel."""
+        """Raise InputError where too many nodes are empty, unless ``damaged`` already decides.
+
+        ``start`` is the tracker's physical address, for the message.
+        """
         if self.empty > MAX_EMPTY and not self.damaged:
             raise InputError(
                 f"{memory.name}: more than {MAX_EMPTY} nodes of the tracker at 0x{start:x} mark "
@@ -91,6 +95,6 @@ class TrackerWalk:
             )
 
     def note_odd(self, message: str, node: int) -> None:
-        """Add what no kernel writes; damage is sampled, not collected without end."""
+        """Add to :attr:`odd`, up to ``MAX_DEFECTS``; ``node`` is a physical address."""
         if len(self.odd) < MAX_DEFECTS:
             self.odd.append(Defect(message, node))

@@ -21,7 +21,7 @@ def read(found: LuoFlb, block: Placed, memory: LuoMemory, /) -> LuoFlb:
     """
     phys, order = block
     head = memory.source.look(phys, abi.HEAD)
-    size = None if head is None else abi.used(head, memory.page_size << order)
+    size = None if head is None else abi.used_size(head, memory.page_size << order)
     if size is None or not memory.take(DEVICES, phys, order, abi.spans, f"FLB {found.name}"):
         return found
     raw = memory.source.read(phys, size)

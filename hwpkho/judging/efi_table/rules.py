@@ -1,7 +1,7 @@
 """Whether a kernel that has taken a table still has the memory to boot.
 
 Each limit lies between two measurements: x86 boots with 112 reserved ranges and not with 121; no
-kernel boots without any RAM left, and all of them do with 237 MiB. See ``Arch.places`` and
+kernel boots without any RAM left, and all of them do with 237 MiB. See ``Arch.memblock_ranges`` and
 ``LEAST_RAM``.
 """
 

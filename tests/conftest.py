@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 #: What make test may come to: 40 s on two idle cores. Raise neither without need.
-MOST_TESTS, MOST_SECONDS = 4000, 75
+MOST_TESTS, MOST_SECONDS = 3800, 70
 
 # Two busy cores: time per example says nothing, and a run must end the same way each time. Few
 # examples show what a change has broken; make test-thorough looks for what was always wrong.

@@ -428,6 +428,7 @@ def test_a_build_without_an_image_is_told(prepare, build):
     )
 
 
+@pytest.mark.slow  # a build, as above
 def test_what_a_built_kernel_lacks_is_told(prepare, build, series):
     (build / "source").symlink_to(series)
     ran = prepare("x86_64", KERNEL=build, MODULE="none")

@@ -56,7 +56,7 @@ def _unless(slow: int, *values: Any) -> ParameterSet:
 
 
 #: Of a table of more rows than the first number a quick run takes one row in so many.
-_ONE_IN = ((32, 12), (16, 10), (8, 8), (4, 6), (2, 2))
+_ONE_IN = ((32, 12), (16, 10), (8, 8), (4, 6), (1, 3))
 
 
 def thinned(items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:

@@ -1,1 +1,1 @@
-"""Physical memory, from whatever image it was saved in."""
+"""Readers of memory images: physical memory out of a file of any known format."""

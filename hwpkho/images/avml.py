@@ -1,7 +1,7 @@
-"""Compressed AVML images: each record is a snappy stream, of which pieces are unpacked on demand.
+"""Compressed AVML images: each record is a snappy stream, whose chunks are unpacked on demand.
 
 Source: AVML src/image.rs; snappy framing_format.txt (chunks of up to 64 KiB, each with a checksum).
-The extra ``kdump`` has the library: it is imported when the first piece needs it.
+The snappy library comes with the extra ``kdump`` and is imported for the first chunk.
 """
 
 from __future__ import annotations
@@ -25,29 +25,33 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
 
-#: A stream begins with this chunk.
+#: The chunk with which every stream begins.
 _IDENTIFIER = b"\xff\x06\0\0sNaPpY"
 _PACKED, _PLAIN, _SKIPPED = 0, 1, 0x80
 _CHUNK_HEAD, _CHECKSUM = 4, 4
-#: What a chunk holds at most, unpacked and packed (snappy's worst case), bytes.
+#: The most bytes of a chunk, unpacked and packed (snappy's worst case).
 _MOST, _MOST_PACKED = 1 << 16, 76490 + _CHECKSUM
-#: Chunks kept: more than a search looks at at once.
+#: Unpacked chunks that are kept: more than a search needs at once.
 _KEPT = 2 * WINDOW // _MOST
-#: AVML makes chunks of 64 KiB: more than so many must not be crumbs.
+#: AVML makes chunks of 64 KiB. An image of more than _MANY chunks is refused where they average
+#: less than _CRUMB bytes.
 _MANY, _CRUMB = 1 << 15, 1 << 10
-#: Damaged chunks that are told of.
+#: Damaged chunks that are reported.
 _MAX_TOLD = 16
 _MAX_WORD = 8
 
 
 def open_avml(file: FileBytes) -> MappedSource:
-    """Open a compressed AVML image. Raises InputError where a header is damaged."""
+    """Open a compressed AVML image.
+
+    Raises InputError where a header is damaged, or chunks are so small that no AVML wrote them.
+    """
     inner = Unpacked(file)
     return _Source(inner)
 
 
 class _Source(MappedSource):
-    """Memory in a compressed image: no byte of it stands in the file as it is."""
+    """The memory of a compressed image; it has no file offsets."""
 
     def __init__(self, inner: Unpacked) -> None:
         name = printable(inner.path)
@@ -60,18 +64,18 @@ class _Source(MappedSource):
 
 
 class Unpacked(FileBytes):
-    """The memory of all records, one after the other; ``size`` and offsets are those of it.
+    """The unpacked bytes of all records, one after the other; ``size`` and offsets count these.
 
     Attributes:
-        phys: Addresses of the records.
-        sizes: Bytes of memory in each that are there.
-        offsets: Where each begins.
+        phys: Physical address of each record.
+        sizes: Unpacked bytes of each record that are present.
+        offsets: Offset of each record in the unpacked bytes.
         problems: TRUNCATED, and PAGE_DAMAGED for chunks that cannot be unpacked; grows while the
             image is read.
     """
 
     def __init__(self, file: FileBytes) -> None:
-        """Read the heads of all chunks. Raises InputError where one makes no sense."""
+        """Read the heads of all chunks. Raises InputError where one is damaged."""
         self.path, self.size = file.path, 0
         self._fd = -1
         self.phys: list[int] = []
@@ -96,9 +100,10 @@ class Unpacked(FileBytes):
         self.problems += cut_header(file, at)
 
     def _chunks(self, at: int, size: int, header: int) -> int | None:
-        """Note the chunks of a record of ``size`` bytes; return where the next record begins.
+        """Note the chunks of a record of ``size`` unpacked bytes, from file offset ``at`` on.
 
-        None where the file ends before.
+        Returns the file offset of the next record, None where the file ends before it. ``header``
+        is the record's own offset.
         """
         file, stream = self._file, at
         end = self.size + size
@@ -143,7 +148,7 @@ class Unpacked(FileBytes):
         return at + 8
 
     def close(self) -> None:
-        """Close the file underneath."""
+        """Close the compressed file."""
         self._kept.clear()
         self._file.close()
 
@@ -152,7 +157,10 @@ class Unpacked(FileBytes):
         return self._file.lies_at(path)
 
     def read(self, offset: int, size: int) -> memoryview:
-        """Return up to ``size`` bytes from ``offset`` on; fewer at the end and before damage."""
+        """Return up to ``size`` bytes from ``offset`` on; fewer at the end or before damage.
+
+        Raises InputError where the library is not installed.
+        """
         end = min(offset + size, self.size)
         if offset < 0 or offset >= end:
             return memoryview(b"")
@@ -177,18 +185,18 @@ class Unpacked(FileBytes):
     def scan(
         self, ranges: Iterable[tuple[int, int]], phase: int, step: int, magics: Sequence[bytes]
     ) -> Iterator[tuple[int, int]]:
-        """See :meth:`FileBytes.scan`; damaged chunks are passed over."""
+        """See :meth:`FileBytes.scan`; damaged chunks are skipped."""
         return super().scan(self._sound(ranges), phase, step, magics)
 
     def scan_words(
         self, ranges: Iterable[tuple[int, int]], phase: int, word: bytes
     ) -> Iterator[tuple[int, int]]:
-        """See :meth:`FileBytes.scan_words`; damaged chunks are passed over."""
+        """See :meth:`FileBytes.scan_words`; damaged chunks are skipped."""
         return super().scan_words(self._sound(ranges), phase, word)
 
     def _sound(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Yield ``ranges`` without damaged chunks, in parts that stay unpacked while they are
-        searched. A part reaches a word into the next one.
+        """Yield ``ranges`` without damaged chunks, in parts so small that :attr:`_kept` holds each
+        while it is searched. Parts overlap by a word, which may cross their border.
         """
         for start, end in ranges:
             at = start
@@ -198,13 +206,13 @@ class Unpacked(FileBytes):
                 if there > at:
                     beyond = len(self.read(there, _MAX_WORD)) if there < end else 0
                     yield at, min(there + beyond, end)
-                if there < stop:  # damaged: on behind that chunk
+                if there < stop:  # damaged: go on behind that chunk
                     i = bisect_right(self._begin, there)
                     there = self._begin[i] if i < len(self._begin) else self.size
                 at = there
 
     def _chunk(self, i: int) -> bytes | None:
-        """Return what a chunk holds, None where it is damaged."""
+        """Return the unpacked bytes of chunk number ``i``, None where it is damaged."""
         if i in self._kept:
             self._kept.move_to_end(i)
             return self._kept[i]
@@ -239,7 +247,7 @@ class Unpacked(FileBytes):
 
 
 def _holds(kind: int, length: int, data: bytes) -> int:
-    """Return how many bytes a chunk holds; 0 where it says nothing sound."""
+    """Return a chunk's unpacked size in bytes; 0 where its length field is damaged."""
     if kind == _PLAIN:
         return length - _CHECKSUM
     value = 0

@@ -1,7 +1,7 @@
-"""What a source of physical memory is.
+"""The interface of a source of physical memory.
 
-A source answers one question: which bytes are at this physical address? It never guesses: what
-the image leaves out is *absent*, which is not the same as zero.
+A source returns the bytes at a physical address. It does not guess: what the image leaves out is
+*absent*, which is not the same as zero.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.images.files import FileBytes
 
-    #: :meth:`Source.read`, or one of its sisters.
+    #: :meth:`Source.read`, :meth:`Source.peek` or :meth:`Source.look`.
     Read = Callable[[int, int], memoryview | None]
 
 #: Smallest alignment of a page on any kernel with KHO, bytes.
@@ -33,11 +33,11 @@ class ImageFormat(NamedTuple):
 
     Attributes:
         name: A short name.
-        about: What it is, in a few words.
-        magics: With one of these a file of the format begins; up to 16 bytes each.
+        about: A few words for people.
+        magics: A file of the format begins with one of these, of up to 16 bytes.
         open: Opens such a file; InputError where the image is damaged.
-        proves: Tells of a file's first bytes, up to 64, whether no page of memory begins so by
-            chance; None: the magics alone do.
+        proves: Returns whether a file's first bytes, up to 64, prove the format, so that they are
+            not the beginning of raw memory by chance. None: a magic is proof enough.
     """
 
     name: str
@@ -54,19 +54,19 @@ class Source(ABC):
         name: The image as the user named it, for messages.
         arch: A name of ``ARCHES`` where the image records it, else None.
         vmcoreinfo: The text of a VMCOREINFO note, empty where there is none.
-        page_size_hint: The page size (bytes) that the image states, None where it states none.
-        handover_note: JSON as in a ``handover.json``, which cores written by hwpkho carry; empty
+        page_size_hint: The page size (bytes) that the image records, None where it does not.
+        handover_note: The ``handover.json`` that cores written by hwpkho contain as a note; empty
             where there is none.
         capture_note: JSON of a capture (:mod:`hwpkho.images.capture_note`), empty where none.
-        to_load: Whether this is what a boot loader is to put into memory: made somewhere, it does
-            not prove that the machine has memory there.
+        to_load: Whether the image is meant to be loaded by a boot loader. It then does not show
+            which memory the machine has.
         nodename: Name of the machine where the image records it, else empty.
-        taken_at: When it was taken where the image records that: seconds since 1970, UTC.
-        problems: What is wrong with the image itself, as far as it could be read all the same.
-        elsewhere: Ranges of memory, bytes, ends exclusive, that other files of the same dump hold:
-            the image is a part of one (makedumpfile --split). Empty for all others.
-        partial: Whether the machine may have memory beyond what is shown: the image is a piece of
-            it, or was cut off.
+        taken_at: When the image was taken, seconds since 1970, UTC; None where not recorded.
+        problems: Problems of the image itself that do not keep it from being read.
+        elsewhere: Ranges of memory, bytes, ends exclusive, that are in other files of the same dump
+            (makedumpfile --split); empty for an image that is not split.
+        partial: Whether the machine may have more memory than the image shows: it is only a piece,
+            or was cut off.
     """
 
     name: str
@@ -86,32 +86,33 @@ class Source(ABC):
     def read(self, phys: int, size: int) -> memoryview | None:
         """Return ``size`` bytes at physical address ``phys``, or None if any of them is absent.
 
-        ``size`` is chosen by the caller and never taken unchecked from the input. Raises
-        InputError only where the image itself is damaged at that place.
+        Callers must not pass an unchecked ``size`` from the input. Raises InputError only where the
+        image itself is damaged at that place.
         """
 
     def peek(self, phys: int, size: int) -> memoryview | None:
-        """As :meth:`read`, for bytes that are only looked through and decide nothing themselves."""
+        """As :meth:`read`, for bytes that are only searched: a capture need not keep them."""
         return self.read(phys, size)
 
     def look(self, phys: int, size: int) -> memoryview | None:
-        """As :meth:`read`, for bytes that may turn out to be nobody's: they count where
-        :meth:`keep` says so.
+        """As :meth:`read`, for bytes that may not belong to a handover after all.
+
+        A capture keeps them only after :meth:`keep`.
         """
         return self.read(phys, size)
 
     def keep(self, phys: int, size: int) -> None:
-        """Say that the bytes of a :meth:`look` are what they seemed to be."""
-        del phys, size  # only who records what was read wants to know
+        """Confirm that the bytes of an earlier :meth:`look` belong to a handover."""
+        del phys, size  # only a Recorder needs to know
 
     def hold(self, phys: int, size: int) -> None:
-        """Say that of the bytes of a :meth:`look` only that they are there matters."""
+        """Declare that the bytes of a :meth:`look` must be present, with whatever content."""
         del phys, size
 
     def place(self, _phys: int) -> tuple[str, int] | None:
-        """Return which file holds the byte at a physical address, printable, and at what offset.
+        """Return the file, printable, and the offset in it of the byte at a physical address.
 
-        None where no file holds it as it is.
+        None where it is absent or no file has it uncompressed.
         """
         return None
 
@@ -119,15 +120,16 @@ class Source(ABC):
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """Yield each physical address, a multiple of 4096, whose bytes begin with a magic.
 
-        Ascending and distinct. Costs at most one pass over the distinct bytes of the image, and
-        does not touch its holes. Each of ``magics`` is 4 to 8 bytes.
+        Ascending and distinct. Costs at most one pass over the distinct bytes of the image and
+        skips its holes. Each of ``magics`` has 4 to 8 bytes. Raises InputError where the image
+        cannot be searched.
         """
 
     def find_words(self, word: bytes) -> Iterator[int]:
-        """Yield each physical address, a multiple of 8, of whose 8 bytes ``word`` is made.
+        """Yield each physical address, a multiple of 8, where the 8 bytes of ``word`` are.
 
-        Ascending and distinct; as :meth:`find_pages` in what it costs. Nothing is found on a
-        device that has no end.
+        Ascending and distinct, at the cost of :meth:`find_pages`. Yields nothing for a device
+        without an end.
         """
         for start, size in self.extents():
             begin = align_up(start, WORD)
@@ -137,7 +139,7 @@ class Source(ABC):
                     yield at + offset
 
     def end(self) -> int | None:
-        """Return where memory ends, bytes; None where the image does not show it."""
+        """Return the end (exclusive) of memory, bytes; None where the image does not show it."""
         if self.partial:
             return None
         ends = (start + size for start, size in self.extents())
@@ -148,13 +150,13 @@ class Source(ABC):
         """Yield ``(phys, size)`` of everything present: ascending, disjoint, merged, bytes."""
 
     def data(self) -> Iterator[tuple[int, int]]:
-        """As :meth:`extents`, without what is known to be a hole of the file, and reads as zeros.
+        """As :meth:`extents`, without holes of the file, which read as zeros.
 
-        Those may be cut off at both ends only, and pieces that touch are not merged. Bytes of a
-        file that are shown at several addresses are yielded once: no memory is stored so.
+        Holes may be left out at both ends of a piece only, and pieces that touch are not merged.
+        File bytes that appear at several addresses are yielded once: no dumper stores memory so.
         """
         return self.extents()
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the source holds; reading afterwards is an error."""
+        """Close the image; reading afterwards is an error."""

@@ -1,12 +1,11 @@
-"""The note of a capture: what is known of the machine beside its memory, as JSON in an ELF note.
+"""The note of a capture: JSON in an ELF note, about what the captured pages themselves do not show.
 
 ``{"schema": "hwpkho.capture/1", "page_size": int|null, "release": str|null, "handed": [root FDT,
 scratch array, length of that]|null, "handed_fdt_size": int|null, "boot": [{"fdt", "fdt_size",
 "scratch", "scratch_size", "booted"}], "passed": [{"phys", "why", "severity"}], "copies": [{"name",
 "role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null, "partial":
-bool}``; bytes are base64. ``boot`` and ``passed`` are what a search of the whole image found,
-``copies`` those of /sys/kernel/debug/kho. Nothing names a file or folder of the machine that wrote
-it.
+bool}``; bytes are base64. ``boot`` and ``passed`` come from a search of the whole image, ``copies``
+from /sys/kernel/debug/kho. The note names no file or folder of the machine that wrote it.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from hwpkho.codes import SEVERITIES, Severity
 from hwpkho.errors import InputError
 
 SCHEMA = "hwpkho.capture/1"
-#: A copied file is at most so long, bytes: debugfs shows single pages.
+#: The most bytes of a copied file: debugfs shows single pages.
 MAX_COPY = 1 << 16
 _MAX_COPIES = 64
-#: A search of an image ends with an error before it has found more than this.
+#: The most entries of ``boot`` and of ``passed``: a search that finds more raises an error.
 _MAX_FOUND = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class NotedCopy:
-    """Copies of one side of /sys/kernel/debug/kho.
+    """A copy of one of the two folders of /sys/kernel/debug/kho.
 
     Attributes:
-        name: As messages call it.
-        role: ``in``, ``out`` or None.
+        name: Its name in messages.
+        role: ``in``, ``out``, or None where unknown.
         fdt: The root FDT, possibly cut off; None where not copied.
-        subtrees: Blobs by node name.
+        subtrees: Node name → blob.
         scratch: The areas ``(start, size)``, bytes; None where not copied.
-        unusable: What was said of files that could not be used.
+        unusable: Messages about files that could not be used.
         unreadable: Names of the subtrees among them.
     """
 
@@ -53,7 +52,10 @@ class NotedCopy:
 
 
 class BootWords(NamedTuple):
-    """What a boot loader said of a handover, bytes; ``booted``: to a kernel that runs or ran."""
+    """What a boot loader passed on about a handover: physical addresses and sizes, bytes.
+
+    ``booted``: whether it was to a kernel that has started, not to one that is only loaded.
+    """
 
     fdt: int
     fdt_size: int | None
@@ -63,7 +65,7 @@ class BootWords(NamedTuple):
 
 
 class PassedPage(NamedTuple):
-    """A page that looks like a root FDT and is none that counts: where, why, how bad that is."""
+    """A page that looks like a root FDT but was ignored: its address, why, and the severity."""
 
     phys: int
     why: str
@@ -72,18 +74,19 @@ class PassedPage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CaptureNote:
-    """What a capture says beside memory.
+    """The contents of the note. "Cropped" is a capture made of an image, not of a running machine.
 
     Attributes:
-        page_size: Bytes; None where it is not known.
+        page_size: Bytes; None where unknown.
         release: The running kernel's release, None for a cropped image.
-        handed: ``(root FDT, scratch array, length of that)`` that a boot loader passed on, bytes.
-        handed_fdt_size: Likewise of the root FDT, None where it is unknown.
-        boot: What the image's memory showed of boot loaders' words.
-        passed: Pages of the image that were passed over.
-        copies: Of debugfs.
+        handed: Physical addresses of root FDT and scratch array that the boot loader passed on,
+            and the array's size, bytes; None where unknown.
+        handed_fdt_size: Size of the root FDT that it passed on, bytes; None where unknown.
+        boot: What the image's memory showed of what boot loaders passed on.
+        passed: Pages of the image that look like a root FDT but were ignored.
+        copies: Copies of debugfs.
         iomem: The text of /proc/iomem, None for a cropped image.
-        partial: Whether the image was a piece of memory, or cut off, or one file of a split dump.
+        partial: Whether the image was a piece of memory, cut off, or one file of a split dump.
     """
 
     page_size: int | None = None
@@ -97,7 +100,7 @@ class CaptureNote:
     partial: bool = False
 
     def build(self) -> bytes:
-        """Return the note's bytes."""
+        """Return the note's JSON."""
         document = {
             "schema": SCHEMA,
             "page_size": self.page_size,
@@ -125,7 +128,7 @@ class CaptureNote:
 
     @classmethod
     def parse(cls, raw: bytes) -> CaptureNote:
-        """Read a note; InputError where it is none."""
+        """Read a note; InputError where it is not valid."""
         document = _object(jsontext.load(raw, "the note"), "the note", "schema")
         if document["schema"] != SCHEMA:
             raise InputError(f"its schema is not {SCHEMA}")
@@ -151,7 +154,7 @@ class CaptureNote:
         if type(note.partial) is not bool:
             raise InputError("partial is neither true nor false")
         texts = (note.release, note.iomem)
-        paged = type(note.page_size) is int and note.page_size in page_sizes()  # 4096.0 is in, too
+        paged = type(note.page_size) is int and note.page_size in page_sizes()  # not 4096.0
         if not (paged or note.page_size is None) or not all(_text_or_none(t) for t in texts):
             raise InputError("page_size, release or iomem makes no sense")
         return note
@@ -172,7 +175,7 @@ def _raw(text: Any) -> bytes:
         raise InputError(f"a copy of {len(text)} characters")
     try:
         return base64.b64decode(text, validate=True)
-    except ValueError as error:  # of characters beyond ASCII as well
+    except ValueError as error:  # also for characters that are not ASCII
         raise InputError("a copy is not base64") from error
 
 
@@ -183,7 +186,7 @@ def _number(value: object) -> int:
 
 
 def _object(value: Any, what: str, *names: str) -> dict[str, Any]:
-    """Return an object that has the fields ``names``. Raises InputError where it has not."""
+    """Return ``value`` if it is an object with the fields ``names``; else raise InputError."""
     lacking = next((n for n in names if n not in value), None) if isinstance(value, dict) else None
     if isinstance(value, dict) and lacking is None:
         return value

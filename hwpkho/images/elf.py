@@ -1,8 +1,8 @@
-"""ELF core files of physical memory: QEMU, /proc/vmcore, makedumpfile -E, /proc/kcore, and ours.
+"""ELF cores of physical memory: QEMU's, /proc/vmcore, makedumpfile -E, /proc/kcore, and hwpkho's.
 
-Source: System V gABI chapter 5; fs/proc/vmcore.c, fs/proc/kcore.c; QEMU dump/dump.c. Quirks that
-real images show: e_phoff is not always 64, PN_XNUM moves the count into section header 0, headers
-are unsorted and overlap, p_paddr = 2^64 - 1 means that a segment has no physical address, and
+Source: System V gABI chapter 5; fs/proc/vmcore.c, fs/proc/kcore.c; QEMU dump/dump.c. Quirks of real
+images: e_phoff is not always 64, PN_XNUM moves the count into section header 0, segments are
+unsorted and overlap, p_paddr = 2^64 - 1 means that a segment has no physical address, and
 p_filesz < p_memsz means that the rest is absent.
 """
 
@@ -36,9 +36,9 @@ _PT_LOAD, _PT_NOTE = 1, 4
 _PN_XNUM = 0xFFFF
 _PHDR_SIZE = 56
 _NO_PHYS = 0xFFFF_FFFF_FFFF_FFFF
-#: Bytes of notes that are read of all segments together.
+#: The most bytes of notes that are read, of all segments together.
 _MAX_NOTES = 4 << 20
-#: A table of program headers that may be a hole, bytes.
+#: Up to so many bytes a table of program headers is read without checking for holes.
 _SURE = 1 << 20
 _PF_RW, _ET_CORE = 6, 4
 _TYPES = {
@@ -49,23 +49,23 @@ _EHDR = struct.Struct("<4s4B8xHHIQQQIHHHHHH")
 _PHDR = struct.Struct("<IIQQQQQQ")
 _EHDR_SIZE, _SHDR_SIZE = 64, 64
 
-#: Owner of the note in cores that hwpkho writes; its content is that of a ``handover.json``.
+#: Owner of the note in cores that hwpkho writes; its content is a ``handover.json``.
 NOTE_OWNER = b"HWPKHO"
 #: Owner of the note of a capture.
 CAPTURE_OWNER = b"HWPKHO-CAPTURE"
 _NOTE_TYPE = 0
 
-#: 64 bit; what is written of no known architecture is so, too.
+#: ELFCLASS64, also for a core that is written for an unknown architecture.
 _CLASS = 2
 
 
 def sniff(file: FileBytes) -> bool:
-    """Tell whether the file begins as an ELF file."""
+    """Tell whether the file begins with the ELF magic."""
     return bytes(file.read(0, 4)) == MAGIC
 
 
 def is_core(head: bytes) -> bool:
-    """Tell whether ``head``, the first 20 bytes of a file, are those of a core of 64 bit."""
+    """Tell whether a file with these first 18 bytes or more is a 64-bit ELF core."""
     return head.startswith(MAGIC) and len(head) >= 18 and head[4] == _CLASS and head[16] == _ET_CORE
 
 
@@ -165,7 +165,7 @@ def _program_headers(file: FileBytes, head: bytes, name: str) -> bytes:
     if size > _SURE:
         spans = intersection([(phoff, phoff + size)], file.data_ranges())
         held = sum(end - start for start, end in spans)
-        if held < size // 2:  # a hole costs nothing to write, and each header of it memory
+        if held < size // 2:  # a hole costs the input nothing, but each header costs us memory
             raise InputError(
                 f"{name}: {phnum} program headers at offset 0x{phoff:x} are a hole of the file: "
                 f"{held} of {size} bytes are written"
@@ -200,10 +200,10 @@ def write_core(
 ) -> None:
     """Write an ELF64 core of ``extents``: ascending, disjoint ``(phys, parts)`` of whole pages.
 
-    ``arch`` is a name of ``ARCHES``, None for an unknown one; ``note`` goes into
-    a note of hwpkho's own (:data:`NOTE_OWNER` or :data:`CAPTURE_OWNER`). No VMCOREINFO note is
-    written: readers such as drgn take its presence as the promise of a whole kernel. Virtual
-    addresses are the physical ones, so that a debugger can be asked for either.
+    ``page_size`` in bytes; ``arch`` is a name of ``ARCHES``, None for an unknown one; ``note`` is
+    the content of a note owned by ``owner`` (:data:`NOTE_OWNER` or :data:`CAPTURE_OWNER`). There is
+    no VMCOREINFO note: readers such as drgn take it as proof of a whole kernel image. Virtual
+    addresses equal the physical ones, so that a debugger can read by either.
     """
     row = known(arch)
     machine, bits = row.elf if row else (0, _CLASS)
@@ -226,7 +226,7 @@ def write_core(
             _PHDR_SIZE, min(count, _PN_XNUM), _SHDR_SIZE * many, int(many), 0,
         )
     )  # fmt: skip
-    if many:  # the real count stands in sh_info of section header 0
+    if many:  # the real count is in sh_info of section header 0
         out.write(struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 0, 0, count, 0, 0))
     out.write(b"".join(headers))
     out.write(notes)

@@ -1,4 +1,4 @@
-"""Physical memory as pieces of files: common to ELF cores, raw images and segment folders."""
+"""Physical memory as pieces of files: the common part of all formats without compression."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from hwpkho.images.files import FileBytes
 
-    #: Yields offset and size of what is looked for in ranges of a file, at offsets of a phase.
+    #: ``scan(file, ranges, phase)`` yields offset and size of each hit in ranges of a file.
     _Scan = Callable[[FileBytes, Iterable[tuple[int, int]], int], Iterator[tuple[int, int]]]
 
 
-#: How often offsets may be turned into addresses in one search; only thousands of segments over
-#: the same bytes come near it.
+#: How many offsets one search may convert to addresses. Only thousands of segments over the same
+#: file bytes come near it.
 MAX_LOOKUPS = 1 << 16
-#: How many pieces reads that cross their ends may join; only segments of a few bytes come near it.
+#: How many pieces all reads together may join. Only segments of a few bytes come near it.
 MAX_JOINED = 1 << 17
 
 
@@ -37,8 +37,8 @@ class MappedSource(Source):
     """Pieces ``(phys, size, file, offset)`` of files, kept as disjoint ascending columns.
 
     Where pieces overlap, as the kernel's own segment in a /proc/vmcore does, the one that starts
-    lower is shown (of equal starts the one given first); what it hides must have the same bytes,
-    which is checked where they are read.
+    lower is used (of equal starts the one given first). The bytes that it hides must be the same;
+    that is checked when they are read.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class MappedSource(Source):
         offset: Sequence[int],
         file: Sequence[int] | None = None,
     ) -> None:
-        """Take columns of equal length, in bytes; ``file`` indexes ``files`` (default: all 0).
+        """Take columns of equal length, in bytes; ``file`` holds indices of ``files`` (default: 0).
 
-        Sizes must already be cut to what the files hold. Pieces that would reach past 2^64 are
-        cut there.
+        The caller must have limited sizes to what the files hold. Pieces that reach past 2^64 are
+        cut off there.
         """
         self.name = name
         self._files = files
@@ -65,7 +65,7 @@ class MappedSource(Source):
         self._size = array("Q")
         self._offset = array("Q")
         self._file = array("I")
-        # Columns: first and last byte, offset, file, and the highest last byte so far.
+        # Columns: first and last byte, offset, file, and the highest last byte up to that row.
         self._hidden = tuple(array("Q") for _ in range(5))
         end, last_file, last_offset = 0, -1, 0
         for i in order:
@@ -77,7 +77,7 @@ class MappedSource(Source):
             if start >= stop:
                 continue
             held = file[i] if file else 0
-            # A dumper may write a segment a page: one that goes on in the file is the same piece.
+            # A dumper may write one segment per page: join those that are adjacent in the file.
             goes_on = start == end and start % MIN_PAGE == 0 and held == last_file
             if goes_on and at == last_offset + self._size[-1]:
                 self._size[-1] += stop - start
@@ -96,9 +96,9 @@ class MappedSource(Source):
             file.close()
 
     def _hide(self, phys: int, end: int, offset: int, file: int) -> None:
-        """Note a piece that others hide, unless it is the same bytes of the file.
+        """Note a piece that others hide, unless it is the same bytes of the same file.
 
-        A running kernel shows its own segment otherwise: zeros where it gave memory back.
+        Not for a running kernel: its own segment shows zeros where it has freed memory.
         """
         if self._files[file].live:
             return
@@ -196,7 +196,8 @@ class MappedSource(Source):
         ranges = [list(file.data_ranges()) for file in self._files]
         for phys, size, offset, number in self._once():
             held = ranges[number]
-            # The first that ends behind the piece's start, the last that begins before its end.
+            # The first data range that ends behind the piece's start, and the last that begins
+            # before its end.
             first = bisect_right(held, offset, key=itemgetter(1))
             last = bisect_left(held, offset + size, key=itemgetter(0)) - 1
             if first <= last:
@@ -204,7 +205,7 @@ class MappedSource(Source):
                 yield phys + start - offset, end - start
 
     def _once(self) -> list[tuple[int, int, int, int]]:
-        """Return the pieces, ascending, without the bytes of a file that another one shows, too."""
+        """Return ``(phys, size, offset, file)``, ascending, with each byte of a file only once."""
         pieces = zip(self._phys, self._size, self._offset, self._file, strict=True)
         found, before, end = [], -1, 0
         for phys, size, offset, number in sorted(pieces, key=itemgetter(3, 2)):
@@ -218,8 +219,8 @@ class MappedSource(Source):
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.
 
-        Pieces may be thousands of views of the same bytes, so the scan goes over the files: once
-        per place that page starts can have in them, and only then from offsets to addresses.
+        Thousands of pieces may show the same bytes, so this scans the files, once for each phase
+        (file offset of a page start modulo 4096), and converts the offsets of hits to addresses.
         """
         endless = next((f for f in self._files if f.endless), None)
         if endless is not None:

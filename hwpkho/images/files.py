@@ -1,6 +1,6 @@
-"""Bytes of a file: of a large one read where they are asked for, of a small one all at once.
+"""Random access to the bytes of a file; a small file is read at once.
 
-Nothing is mapped: a file that becomes shorter under a mapping ends the program with SIGBUS.
+No file is mapped: one that shrinks under a mapping ends the program with SIGBUS.
 """
 
 from __future__ import annotations
@@ -20,28 +20,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
-#: So many bytes are searched at once: they fit into a processor's cache.
+#: Bytes searched at once; they fit into a processor's cache.
 WINDOW = 1 << 20
-#: A file up to so many bytes is read once: a call for each of its structures costs more.
+#: A file up to so many bytes is read at once: a system call per structure costs more.
 SMALL = 4 << 20
 
 
 class FileBytes:
-    """A read-only file as bytes: ``size`` of them.
+    """A read-only file, with random access to its bytes.
 
-    Of /proc/kcore, /dev/mem and the like ``size`` is what the kernel says it is, or 2^63 - 1 where
-    it says nothing (``endless``: such a file can be read, but not searched), and what cannot be
-    read is absent. Of files on a disk it is an error. ``live`` tells the former, which may show the
-    same memory in two ways.
+    Attributes:
+        path: As the user named it, ``stdin`` for standard input.
+        size: Bytes; 2^63 - 1 where ``endless``.
+        endless: Whether it is a character device, such as /dev/mem, whose size nothing tells: it
+            can be read, but not searched.
+        live: Whether it is a device or a file of /proc. What cannot be read of it is absent, while
+            it is an error for a file on disk; and it may show the same memory in two ways.
     """
 
     endless = False
 
     def __init__(self, path: str, *, inside: bool = False, as_is: bool = False) -> None:
-        """Open ``path``; ``-`` is standard input; a pipe is copied to an unnamed temporary file.
+        """Open ``path``; ``-`` is standard input. A pipe is copied to an unnamed temporary file.
 
-        With ``inside`` it is in a folder and must be a file, with ``as_is`` its bytes are memory
-        and never unpacked. Raises InputError where it cannot be opened.
+        ``inside``: the path is in a folder that the user named, and must be a regular file; with
+        ``as_is`` such a file is not unpacked. Raises InputError where it cannot be opened.
         """
         self.path = "stdin" if path == "-" else path
         self._fd = -1
@@ -58,7 +61,8 @@ class FileBytes:
             self.size = status.st_size
             if stat.S_ISREG(status.st_mode) and not self.size:
                 self.size = _size_by_reading(self._fd)
-            # Files of /proc have no blocks; nor have those of one hole, of which no read fails.
+            # Files of /proc have no blocks. A file of one hole has none either, but reads of it
+            # never fail.
             self.live = not stat.S_ISREG(status.st_mode) or not status.st_blocks
             if stat.S_ISBLK(status.st_mode):
                 self.size = os.lseek(self._fd, 0, os.SEEK_END)
@@ -72,7 +76,7 @@ class FileBytes:
 
     @property
     def shown(self) -> str:
-        """The name for messages."""
+        """Its name for messages, printable."""
         return printable(self.path)
 
     def __enter__(self) -> Self:
@@ -87,19 +91,20 @@ class FileBytes:
         self.close()
 
     def __del__(self) -> None:
-        # An opener may refuse the file after all; a batch of such must not run out of descriptors.
+        # A format's open() may raise, which leaks this object: a batch must not run out of
+        # descriptors.
         if hasattr(self, "_fd"):
             self.close()
 
     def close(self) -> None:
-        """Release the file; what was read stays."""
+        """Close the file; memoryviews returned before stay valid."""
         self._data = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def lies_at(self, path: str) -> bool:
-        """Tell whether ``path`` names the very file that is read here."""
+        """Tell whether ``path`` names this very file (the same inode)."""
         if self._fd < 0:
             return False
         try:
@@ -111,7 +116,8 @@ class FileBytes:
     def read(self, offset: int, size: int) -> memoryview:
         """Return up to ``size`` bytes from ``offset`` on; fewer only at the end of the file.
 
-        Raises ReadError where it is shorter by now than when it was opened, or cannot be read.
+        Of a ``live`` file, none where they cannot be read. Raises ReadError where the file has
+        shrunk since it was opened, or cannot be read.
         """
         if not 0 <= offset < self.size:
             return memoryview(b"")
@@ -131,7 +137,7 @@ class FileBytes:
         return memoryview(data)
 
     def _rest(self, data: bytes, offset: int, size: int) -> bytes:
-        """A read gives 2 GiB at most, and less where a signal came."""
+        """Return ``data`` and the rest: pread() returns at most 2 GiB, fewer after a signal."""
         parts, at = [data], len(data)
         while at < size and (more := os.pread(self._fd, size - at, offset + at)):
             parts.append(more)
@@ -149,7 +155,10 @@ class FileBytes:
             )
 
     def data_ranges(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(start, end)``, end exclusive, of the parts that are no holes, ascending."""
+        """Yield ``(start, end)``, end exclusive, of the parts that are not holes, ascending.
+
+        Raises ReadError where the file has shrunk since it was opened.
+        """
         at = 0
         while at < self.size:
             try:
@@ -160,7 +169,7 @@ class FileBytes:
                     self._check_size()
                     return
                 start, end = at, self.size  # a file system without holes, or a device
-            if end <= at:  # /dev/null and the like: 0 is all that they answer
+            if end <= at:  # /dev/null and the like always return 0
                 return
             yield start, min(end, self.size)
             at = end
@@ -168,10 +177,10 @@ class FileBytes:
     def scan(
         self, ranges: Iterable[tuple[int, int]], phase: int, step: int, magics: Sequence[bytes]
     ) -> Iterator[tuple[int, int]]:
-        """Yield ``(offset, size of the magic)`` in ``ranges``, ``phase`` modulo ``step``.
+        """Yield ``(offset, size of the magic)`` of each hit at offsets ``phase`` modulo ``step``.
 
-        At these offsets one of ``magics`` begins, no two of which begin alike. ``ranges`` are
-        ``(start, end)`` pairs, end exclusive.
+        ``ranges`` are ``(start, end)`` offsets, end exclusive. The first bytes of ``magics`` must
+        differ. Hits are not in order where there are several magics.
         """
         for start, end in ranges:
             begin = start + (phase - start) % step
@@ -189,7 +198,10 @@ class FileBytes:
     def scan_words(
         self, ranges: Iterable[tuple[int, int]], phase: int, word: bytes
     ) -> Iterator[tuple[int, int]]:
-        """Yield ``(offset, 8)`` of each ``word`` of 8 bytes in ``ranges``, ``phase`` modulo 8."""
+        """Yield ``(offset, 8)`` of each 8-byte ``word`` at offsets ``phase`` modulo 8.
+
+        ``ranges`` as for :meth:`scan`.
+        """
         size = len(word)
         for start, end in ranges:
             begin = start + (phase - start) % size
@@ -200,7 +212,7 @@ class FileBytes:
 
 
 class FileText:
-    """The bytes of a file as a sequence of which slices are read."""
+    """A file as a sequence of bytes that reads only the slices asked for."""
 
     def __init__(self, file: FileBytes) -> None:
         self._file = file
@@ -214,19 +226,19 @@ class FileText:
 
 
 class HeldBytes(FileBytes):
-    """Bytes that somebody holds already, read as a file is."""
+    """Bytes in memory with the interface of a file."""
 
     def __init__(self, path: str, data: memoryview) -> None:
-        """Show ``data`` (bytes) under the name ``path``."""
+        """Take ``data``; ``path`` is its name for messages."""
         self.path, self.size = path, len(data)
         self._fd, self.live, self._data = -1, False, data
 
 
 def _size_by_reading(fd: int) -> int:
-    """Return the size of a file that says it is empty, bytes: those of /proc say so.
+    """Return the size in bytes of a file with st_size 0, as files of /proc have.
 
-    It is searched for, as /proc/kpageflags has 2 GiB for 1 TiB of memory; reads are aligned, as
-    that wants them. A file on a disk is told by its first read.
+    A binary search, as /proc/kpageflags has 2 GiB for 1 TiB of memory; it also requires aligned
+    reads. A file on disk that is really empty needs a single read.
     """
     block = 1 << 12
 

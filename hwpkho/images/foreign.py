@@ -1,7 +1,6 @@
-"""Files of other formats, told by their magic: what they are, and what helps instead.
+"""Formats that hwpkho does not read, recognised by their magic, and advice on what to do instead.
 
-None of them is read. A file that has a magic is never raw memory, and the message must not send
-anybody there.
+A file with such a magic is not raw memory, so the advice must not suggest reading it as such.
 
 Sources: QEMU docs/interop/qcow2.rst, migration/savevm.c; libvirt src/qemu/qemu_saveimage.h; Linux
 include/linux/swap.h, kernel/power/swap.c, Documentation/arch/{x86,arm64}; and file(1)'s own list.
@@ -20,8 +19,8 @@ from hwpkho.images.records import LIME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What of a file is looked at, bytes from its start: the signature of swap stands at the end of a
-#: page, and arm64 has pages of 64 KiB.
+#: Bytes at the start of a file that are looked at: the swap signature is at the end of the first
+#: page, which may have 64 KiB on arm64.
 HEAD = 1 << 16
 
 _VIRSH = "take a dump: virsh dump --memory-only DOMAIN FILE"
@@ -34,11 +33,11 @@ _DISK = "it holds files and no memory; mount it and give the dump that is on it"
 
 
 class Foreign(NamedTuple):
-    """A format that is not read.
+    """A format that hwpkho does not read.
 
     Attributes:
-        name: What a file of it is, with its article.
-        advice: What to do instead.
+        name: What such a file is, with the article: "a zip archive".
+        advice: What the user can do instead.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Foreign(NamedTuple):
         return f"{self.name}; {self.advice}"
 
 
-#: Offset, magic → what it is, what helps.
+#: ``(offset, magic, name, advice)``.
 _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"QFI\xfb", "a qcow2 disk image, perhaps with a snapshot of savevm", _QEMU),
     (0, b"QED\0", "a QED disk image", _QEMU),
@@ -127,12 +126,12 @@ _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\xff\xd8\xff", "a picture (JPEG)", "give the text itself, not a picture of it"),
 )  # fmt: skip
 
-#: Signatures in the last ten bytes of the first page of a swap area.
+#: Page sizes, and signatures in the last ten bytes of the first page of a swap area.
 _PAGES = (4096, 8192, 16384, 65536)
 _SUSPENDED = (b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND", b"LINHIB0001", b"\xed\xc3\2\xe9\x98V\xe5\f")
 _SWAP = (b"SWAPSPACE2", b"SWAP-SPACE")
 
-#: Texts that are none of the inputs: pattern at the beginning → what it is, what helps.
+#: Text files that are not inputs: ``(pattern at the beginning, name, advice)``.
 _TEXTS = tuple(
     (late(pattern, re.IGNORECASE), name, advice)
     for pattern, name, advice in (
@@ -163,12 +162,13 @@ _TEXTS = tuple(
 )  # fmt: skip
 
 
-#: An option that takes a file → what to do where the command has no such option.
+#: Option that takes such a file → advice where the running command does not have the option.
 _OPTIONS = {
     "batch": "judge its cases: hwpkho validate --batch FILE",
     "baseline": "judge with it: hwpkho validate INPUT --baseline FILE",
 }
-#: What begins with one of these is never raw memory, whatever address the user gives for it.
+#: Magics of files that hold memory or a disk in a format of their own: refused even where the user
+#: gives the file with an address, as raw memory.
 _CONTAINERS = (
     b"QFI\xfb", b"QED\0", b"QEVM", b"LibvirtQemud", b"LinuxGuestRecord", b"\xd0\xbe\xd2\xbe",
     b"\xd1\xba\xd1\xba", b"\xd2\xbe\xd2\xbe", b"\xd3\xbe\xd2\xbe", b"KDMV", b"PAGEDU64",
@@ -177,12 +177,12 @@ _CONTAINERS = (
 
 
 def container(head: bytes) -> Foreign | None:
-    """Return the format of a file that holds memory or a disk in a form of its own."""
+    """Return the format of a file of :data:`_CONTAINERS` that begins with ``head``, else None."""
     return of(head) if head.startswith(_CONTAINERS) else None
 
 
 def of(head: bytes) -> Foreign | None:
-    """Return the format of a file that begins with ``head`` (``HEAD`` bytes), None for none."""
+    """Return the format of a file that begins with ``head`` (``HEAD`` bytes), None if unknown."""
     return next(_found(head), None)
 
 
@@ -191,7 +191,7 @@ def _found(head: bytes) -> Iterator[Foreign]:
         yield Foreign(
             "a LiME image with compress=1, a zlib stream", "unpack it: pigz -dz < FILE > NEW"
         )
-    method = unpacking.method_of(head)  # an input is unpacked once, by the time its head is read
+    method = unpacking.method_of(head)  # ``head`` is already unpacked once
     if method is not None:
         yield Foreign(f"compressed twice, with {method.name} inside", "unpack it once")
     for at, magic, name, advice in _MAGICS:
@@ -211,7 +211,7 @@ def _found(head: bytes) -> Iterator[Foreign]:
 
 
 def text(head: bytes) -> Foreign | None:
-    """Return what a text is that begins with ``head``, None where it is nothing of these."""
+    """Return the kind of a text file that begins with ``head``, None if it is none of these."""
     for starts, name, advice in _TEXTS:
         if starts.match(head):
             return Foreign(name, _option(advice) if advice in _OPTIONS else advice)
@@ -219,23 +219,23 @@ def text(head: bytes) -> Foreign | None:
 
 
 def of_option(head: bytes) -> bool:
-    """Tell whether a text that begins with ``head`` is what an option takes: a manifest.
+    """Tell whether a text that begins with ``head`` is meant for an option: a manifest or baseline.
 
-    What stands in it, such as the command line of a next kernel, is no input's.
+    It must not be searched for lists or maps: it may contain, say, a kernel's command line.
     """
     return any(advice in _OPTIONS and starts.match(head) for starts, _, advice in _TEXTS)
 
 
 def _option(name: str) -> str:
-    """Return how to give a file that an option takes."""
+    """Return the advice for a file that the option ``name`` takes."""
     return f"give it with {option(name)}" if taken(name) else _OPTIONS[name]
 
 
 def _unzipped(data: bytes, size: int) -> bytes:
-    """Return the first bytes of what a zlib stream holds, none where it is no stream."""
+    """Return the first ``size`` unpacked bytes of a zlib stream, none where it is not one."""
     if data[:1] != b"x":
         return b""
-    import zlib  # hardly any file begins so
+    import zlib  # rarely needed
 
     try:
         return zlib.decompressobj().decompress(data, size)

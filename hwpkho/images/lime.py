@@ -1,4 +1,4 @@
-"""LiME images: a header before the bytes of each range of memory."""
+"""LiME images: for each range of memory a header, followed by its bytes."""
 
 from __future__ import annotations
 

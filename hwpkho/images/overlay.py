@@ -1,4 +1,4 @@
-"""Sources made of others: several images of one machine, and copies of single structures."""
+"""Sources that combine others: several images of one machine, and copies of single structures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 class CombinedSource(Source):
     """Several images of one machine at one moment.
 
-    A byte that more than one of them holds must be the same in all; this is checked where it is
-    read.
+    A byte that several of them hold must be the same in all; that is checked when it is read.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        """Raises InputError where the images are of different machines."""
+        """Combine ``sources``. Raises InputError where they state different architectures or page
+        sizes.
+        """
         self._sources = sources
         self.name = ", ".join(s.name for s in sources)
         for attribute in ("arch", "page_size_hint"):
@@ -44,7 +45,7 @@ class CombinedSource(Source):
         self.elsewhere = first
 
     def place(self, phys: int) -> tuple[str, int] | None:
-        """See :meth:`Source.place`: of the first image that holds it."""
+        """See :meth:`Source.place`; the first image that holds the byte counts."""
         return next((place for s in self._sources if (place := s.place(phys))), None)
 
     def read(self, phys: int, size: int) -> memoryview | None:
@@ -65,7 +66,7 @@ class CombinedSource(Source):
         return found
 
     def _join(self, phys: int, size: int) -> memoryview | None:
-        """Put a range together that no image holds whole, page by page."""
+        """Read a range that no image holds completely, page by page."""
         parts = bytearray()
         at, end = phys, phys + size
         while at < end:
@@ -96,7 +97,7 @@ class CombinedSource(Source):
         return heapq.merge(*(s.data() for s in self._sources))
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all images."""
         for source in self._sources:
             source.close()
 
@@ -110,10 +111,10 @@ def _distinct(found: Iterable[Iterator[int]]) -> Iterator[int]:
 
 
 class PieceSource(Source):
-    """Copies of single structures at known addresses, as debugfs gives them."""
+    """Copies of single structures at known addresses, as debugfs provides them."""
 
     def __init__(self, name: str, pieces: Sequence[tuple[int, bytes]]) -> None:
-        """Take ``(phys, bytes)`` pieces."""
+        """Take ``pieces``, ``(phys, bytes)`` each; ``name`` is for messages."""
         self.name = name
         self._pieces = sorted(pieces)
 

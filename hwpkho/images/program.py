@@ -1,4 +1,4 @@
-"""Physical memory that a program reads itself, such as a debugger of kernels."""
+"""Physical memory that the calling program provides, such as a kernel debugger."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from hwpkho.images.base import MIN_PAGE, Source
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-#: Bytes that a search reads at once.
+#: Bytes read at once by a search.
 WINDOW = 1 << 20
 
 
 class PhysicalMemory(Protocol):
-    """What a program gives so that hwpkho reads memory through it."""
+    """What a program must provide so that hwpkho can read memory through it."""
 
     def read(self, phys: int, size: int, /) -> bytes | bytearray | memoryview | None:
         """Return the ``size`` bytes at physical address ``phys``, None where any is absent.
 
-        ``size`` is 1 to 1 MiB. What it raises ends the call that needs the bytes.
+        ``size`` is 1 to 1 MiB. Exceptions are passed through to whoever called hwpkho.
         """
 
 
 class ProgramSource(Source):
-    """The memory that a program shows."""
+    """Physical memory behind a :class:`PhysicalMemory`."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class ProgramSource(Source):
         extents: Iterable[tuple[int, int]],
         roots: Collection[int] | None = None,
     ) -> None:
-        """Take ``memory``, of which ``extents``, ``(phys, size)`` in bytes, are there.
+        """Take ``memory``, whose present ranges are ``extents``, ``(phys, size)`` in bytes.
 
-        With ``roots``, physical addresses, nothing is searched: those pages are all that can be a
-        root FDT.
+        With ``roots``, physical addresses, memory is not searched: only these pages can be root
+        FDTs.
         """
         self._memory, self.name = memory, name
         found = joined(sorted((start, start + size) for start, size in extents if size))
@@ -46,7 +46,7 @@ class ProgramSource(Source):
         self._roots = None if roots is None else sorted({*roots})
 
     def read(self, phys: int, size: int) -> memoryview | None:
-        """See :meth:`Source.read`. Raises InputError where the program gives another number."""
+        """See :meth:`Source.read`. Raises InputError where the program returns another length."""
         if not size:
             return memoryview(b"")
         data = self._memory.read(phys, size)
@@ -57,7 +57,7 @@ class ProgramSource(Source):
         return memoryview(data)
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
-        """See :meth:`Source.find_pages`; of pages that are known only those are looked at."""
+        """See :meth:`Source.find_pages`; with ``roots``, only these pages are looked at."""
         if self._roots is not None:
             yield from (phys for phys in self._roots if self._begins(phys, magics))
             return
@@ -67,7 +67,7 @@ class ProgramSource(Source):
                 yield from self._pages(at, min(WINDOW, end - at), magics)
 
     def find_words(self, word: bytes) -> Iterator[int]:
-        """See :meth:`Source.find_words`; of pages that are known nothing else is looked at."""
+        """See :meth:`Source.find_words`; with ``roots``, nothing is searched."""
         return iter(()) if self._roots is not None else super().find_words(word)
 
     def extents(self) -> Iterator[tuple[int, int]]:
@@ -75,14 +75,14 @@ class ProgramSource(Source):
         return ((start, end - start) for start, end in self._extents)
 
     def close(self) -> None:
-        """Leave the memory to its program."""
+        """Do nothing: the memory is the program's."""
 
     def _begins(self, phys: int, magics: tuple[bytes, ...]) -> bool:
         head = self.read(phys, 8)
         return head is not None and bytes(head).startswith(magics)
 
     def _pages(self, start: int, size: int, magics: tuple[bytes, ...]) -> Iterator[int]:
-        """Yield the pages of a window; where it cannot be read whole, those that can be."""
+        """Yield the pages of a window that begin with a magic; if absent in part, page by page."""
         data = self.read(start, size)
         for at in range(0, size - 7, MIN_PAGE):
             if data is None:

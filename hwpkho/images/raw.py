@@ -22,9 +22,9 @@ _SEGMENT = late(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
 
 
 def split_base(spec: str) -> tuple[str, int] | None:
-    """Split ``FILE@0xBASE`` into the path and the physical address (bytes), else None.
+    """Split ``FILE@0xBASE`` into the path and the physical address (bytes).
 
-    A file that really has such a name wins.
+    None for anything else, and where a file of that whole name exists.
     """
     match = _AT_BASE.fullmatch(spec)
     if match is None or Path(spec).exists():
@@ -34,9 +34,9 @@ def split_base(spec: str) -> tuple[str, int] | None:
 
 
 def open_raw(path: str, base: int) -> MappedSource:
-    """Open a file whose first byte is physical address ``base``.
+    """Open a file whose first byte is at physical address ``base`` (bytes).
 
-    Raises InputError where it is empty or would reach past 2^64.
+    Raises InputError where it cannot be read, is empty, or would reach past 2^64.
     """
     file = FileBytes(path)
     name = f"{printable(path)}@0x{base:x}"
@@ -45,12 +45,15 @@ def open_raw(path: str, base: int) -> MappedSource:
     if base + file.size > 1 << 64:
         raise InputError(f"{name}: {file.size} bytes from there reach past 2^64")
     source = MappedSource(name, [file], [base], [file.size], [0])
-    source.partial = True  # nothing says that it is all there is
+    source.partial = True  # the machine may have more memory
     return source
 
 
 def segment_files(folder: Path) -> list[tuple[int, Path]]:
-    """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending."""
+    """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending; phys in bytes.
+
+    Raises OSError where the folder cannot be read.
+    """
     held = places.inside(folder)
     return sorted((int(m[1], 16), p) for p in held if (m := _SEGMENT.fullmatch(p.name)))
 
@@ -58,7 +61,7 @@ def segment_files(folder: Path) -> list[tuple[int, Path]]:
 def open_segments(folder: Path) -> MappedSource:
     """Open a folder of ``0xADDR.bin`` files.
 
-    Raises InputError where none holds a byte, or two of them overlap.
+    Raises InputError where all are empty, two overlap, or one cannot be read.
     """
     found = segment_files(folder)
     _allow_open_files(len(found))
@@ -81,7 +84,7 @@ def open_segments(folder: Path) -> MappedSource:
 
 
 def _allow_open_files(count: int) -> None:
-    """Each segment holds a descriptor: ask for as many as there are."""
+    """Raise RLIMIT_NOFILE, as far as allowed, so that ``count`` segments can be open at once."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and count + 64 > soft:
         wanted = count + 64 if hard == resource.RLIM_INFINITY else min(count + 64, hard)
@@ -89,14 +92,14 @@ def _allow_open_files(count: int) -> None:
 
 
 def is_segment_name(name: str) -> bool:
-    """Tell whether a file of this name in a folder is taken as a segment of memory."""
+    """Tell whether a file of this name is a segment: ``0xADDR.bin``."""
     return _SEGMENT.fullmatch(name) is not None
 
 
 def write_segments(
     folder: Path, extents: Iterable[tuple[int, Sequence[bytes | memoryview]]]
 ) -> None:
-    """Write each extent ``(phys, parts)`` to ``0xADDR.bin`` in a folder that is there."""
+    """Write each extent ``(phys, parts)`` to ``0xADDR.bin`` in an existing folder."""
     for phys, parts in extents:
         with (folder / f"0x{phys:x}.bin").open("wb") as out:
             sparse.write(out, parts)

@@ -1,7 +1,7 @@
-"""A source that remembers what was read of another one: what a capture has to keep.
+"""A source that records what is read of another one: the pages that a capture has to keep.
 
-What a reader only looks at (:meth:`Source.look`) is kept where it turns out to count: pages that
-were freed and hold something else by now are left out.
+Bytes of :meth:`Source.look` are kept only after :meth:`Source.keep`, so that pages that were freed
+and reused are left out.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _Piece = tuple[int, memoryview]
 
 
 class Recorder(Source):
-    """Passes everything on to ``inner`` and notes each range that was read and is there.
+    """Passes every call on to ``inner`` and records each range that was read and is present.
 
-    What is only looked through (:meth:`Source.peek`, the search for page starts) is not noted.
+    Searches (:meth:`Source.peek`, :meth:`Source.find_pages`) are not recorded.
 
     Attributes:
-        ranges: ``(phys, size)`` of the reads, bytes → what was read.
-        looked: Likewise, of what was only looked at.
-        held: ``(phys, size)``, bytes, of what has to be there with any content.
+        ranges: ``(phys, size)`` of each read, bytes → what was read.
+        looked: The same for :meth:`look`.
+        held: ``(phys, size)``, bytes, of what must be present with any content.
     """
 
     def __init__(self, inner: Source) -> None:
-        """Take the source to be watched."""
+        """Record the reads of ``inner``."""
         self.inner = inner
         self.name = inner.name
         self.arch = inner.arch
@@ -49,7 +49,7 @@ class Recorder(Source):
         if data is not None and size > 0:
             self.ranges[phys, size] = data
         elif data is not None and self.inner.read(phys, 1) is not None:
-            self.hold(phys, 1)  # that it is there was learned
+            self.hold(phys, 1)  # the reader learned that the address is present
         return data
 
     def peek(self, phys: int, size: int) -> memoryview | None:
@@ -72,7 +72,7 @@ class Recorder(Source):
         self.held.add((phys, size))
 
     def keep_all(self) -> None:
-        """Keep also what was only looked at, in place of what is held."""
+        """Keep everything that :meth:`look` returned, too, also where it was only to be held."""
         self.ranges = self.looked | self.ranges
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
@@ -92,17 +92,16 @@ class Recorder(Source):
         return self.inner.data()
 
     def close(self) -> None:
-        """Close the source that is watched."""
+        """Close the inner source."""
         self.inner.close()
 
     def kept(self, page_size: int, *, scrub: bool) -> list[tuple[int, list[bytes | memoryview]]]:
-        """Return ``(phys, parts)`` of every page of ``page_size`` bytes that was read, neighbours
-        joined.
+        """Return ``(phys, parts)`` of every page of ``page_size`` bytes that was read or held.
 
-        With ``scrub`` the bytes of a page that nobody read are zeros; those that are only held are
-        so in any case. Of a page that is not there whole, the 4 KiB that are whole are kept like
-        pages, of others only what was read or held. The
-        bytes are those of the reads, also where the memory of a running machine has changed since.
+        Adjacent pages are joined. With ``scrub``, bytes of a page that were not read are zeroed;
+        held bytes always are. Of a page that the source has only in part, present pieces of 4 KiB
+        are kept like pages, and of the others only the bytes read or held. Bytes are as they were
+        when read, even if a running machine has changed them since.
         """
         pages: dict[int, list[_Piece]] = {}
         held = ((phys, size, memoryview(bytes(size))) for phys, size in self.held)

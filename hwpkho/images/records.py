@@ -1,8 +1,8 @@
 """Headers of LiME and AVML images: each is followed by the bytes of a range of memory.
 
 Source: LiME src/lime.h (lime_mem_range_header; little endian, ends inclusive) and src/main.c; AVML
-src/image.rs and src/io/snappy.rs (version 2 compresses each record as a snappy stream and says
-behind it how long that is; what is zero in 16 MiB is left out).
+src/image.rs and src/io/snappy.rs (version 2 compresses each record as a snappy stream, followed by
+the stream's length; 16 MiB pieces of zeros are left out).
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 LIME, AVML = b"EMiL\1\0\0\0", b"AVML\2\0\0\0"
 _HEADER = struct.Struct("<8sQQ8s")
 HEADER_SIZE = _HEADER.size
-#: A machine has few ranges, AVML cuts them to 16 MiB: more than so many must not be crumbs.
+#: A machine has few ranges, which AVML splits into 16 MiB pieces. An image of more than _MANY
+#: records is refused where they average less than _CRUMB bytes.
 _MANY, _CRUMB = 1 << 15, 1 << 16
 
 
 class Record(NamedTuple):
-    """A header.
+    """The header of a record.
 
     Attributes:
-        phys: Address of the first byte.
-        size: Bytes of memory, compressed or not.
+        phys: Physical address of the first byte.
+        size: Bytes of memory, uncompressed.
     """
 
     phys: int
@@ -38,9 +39,9 @@ class Record(NamedTuple):
 
 
 def record(file: FileBytes, at: int, magic: bytes) -> Record | None:
-    """Return the header at an offset; None at the end, or in zeros behind it.
+    """Return the header at offset ``at``; None at the end of the file, or in zeros there.
 
-    Raises InputError where it is damaged.
+    Raises InputError where it is damaged or does not begin with ``magic``.
     """
     head = bytes(file.read(at, _HEADER.size))
     if len(head) < _HEADER.size or not any(head):
@@ -60,7 +61,7 @@ def record(file: FileBytes, at: int, magic: bytes) -> Record | None:
 
 
 def truncated(file: FileBytes, at: int) -> Problem:
-    """Return the problem of an image that ends within a record."""
+    """Return the problem of an image that ends within the record at offset ``at``."""
     return problem(
         TRUNCATED,
         f"{file.shown}: the image ends at file offset 0x{file.size:x}, within the record at "
@@ -69,13 +70,13 @@ def truncated(file: FileBytes, at: int) -> Problem:
 
 
 def cut_header(file: FileBytes, at: int) -> list[Problem]:
-    """Return the problem of an image that ends within a header, at offset ``at``, if it does."""
+    """Return the problem of an image that ends within a header at ``at``; empty if it does not."""
     left = file.size - at
     return [truncated(file, at)] if 0 < left < _HEADER.size and any(file.read(at, left)) else []
 
 
 def check_count(file: FileBytes, count: int, total: int) -> None:
-    """Raise InputError where ``count`` records of ``total`` bytes are no memory of a machine."""
+    """Raise InputError where ``count`` records of ``total`` bytes are too small on average."""
     if count > _MANY and total < count * _CRUMB:
         raise InputError(
             f"{file.shown}: {count} records of {total // count} bytes each; this is not a memory "

@@ -1,4 +1,4 @@
-"""The formats of memory images: a module each, and a line here."""
+"""The registry of formats of memory images: one module and one line here for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hwpkho.images.base import ImageFormat, Source
     from hwpkho.images.files import FileBytes
 
-#: Bytes of a file that show its format.
+#: Bytes at the start of a file that show its format.
 HEAD = 16
 
 #: In the order in which they are tried.
@@ -26,14 +26,14 @@ FORMATS: Registry[ImageFormat] = Registry(
 
 
 def format_of(head: bytes) -> ImageFormat | None:
-    """Return the format of a file that begins with ``head``, None where none knows it."""
+    """Return the format of a file that begins with ``head``, None where it is unknown."""
     return next((form for form in FORMATS if head.startswith(form.magics)), None)
 
 
 def open_image(file: FileBytes) -> Source | None:
-    """Return the memory image in ``file``, None where no format knows it.
+    """Open the memory image in ``file``; None where its format is unknown.
 
-    Raises InputError where the format is known and the image damaged.
+    Raises InputError where the image is damaged.
     """
     form = format_of(bytes(file.read(0, HEAD)))
     return form.open(file) if form else None

@@ -12,7 +12,7 @@ WORD = 8
 
 
 def words_in(data: bytes, word: bytes) -> Iterator[int]:
-    """Yield the offsets in ``data``, multiples of 8, where ``word`` is."""
+    """Yield the offsets in ``data``, multiples of 8, at which ``word`` begins."""
     at = data.find(word)
     while at >= 0:
         if at % WORD == 0:

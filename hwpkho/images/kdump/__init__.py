@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _open(file: FileBytes) -> Source:
-    from hwpkho.images.kdump.dump import open_dump  # most inputs are none
+    from hwpkho.images.kdump.dump import open_dump  # imported only for such files
 
     return open_dump(file)
 

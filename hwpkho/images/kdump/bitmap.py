@@ -1,7 +1,7 @@
-"""A bitmap of page frames inside a file: which are set, how many before one, which is the n-th.
+"""A bitmap of page frames inside a file, with rank and select.
 
-Nothing is kept but a count per kilobyte of bitmap that has a bit set; the bits stay in the file,
-and holes of it cost nothing. Source: makedumpfile IMPLEMENTATION; bit n & 7 of byte n >> 3.
+Only a count is kept, for each KiB of bitmap with a bit set; the bits stay in the file, and its
+holes cost nothing. Source: makedumpfile IMPLEMENTATION; frame n is bit n & 7 of byte n >> 3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PIECE = 1024
 _ONES = re.compile("1+")
-#: Up to so many bits or runs in a piece, they are picked one by one.
+#: Up to so many bits or runs in a piece are extracted one by one.
 _FEW = 64
 
 
@@ -30,12 +30,12 @@ class Bitmap:
     """
 
     def __init__(self, file: FileBytes, offset: int, first: int, end: int) -> None:
-        """Count the bits. ``offset`` in bytes; the file must reach as far as bit ``end``."""
+        """Count the bits. ``offset`` in bytes; the file must hold the bitmap up to bit ``end``."""
         self._file = file
         self._offset = offset
         self._first = first
         self._end = end
-        # Columns: first byte (relative to offset), one past the last byte, bits set before.
+        # Columns, one row a piece: first byte and end (relative to offset), bits set before it.
         self._at, self._stop, self._before = array("Q"), array("Q"), array("Q")
         self._picked = -1
         self._bits: list[int] = []
@@ -59,7 +59,7 @@ class Bitmap:
         return int.from_bytes(self._file.read(self._offset + at, stop - at), "little")
 
     def _mask(self, value: int, at: int) -> int:
-        """Clear the bits of a piece from byte ``at`` on that are before first or not below end."""
+        """Clear the bits outside first..end in the value of a piece that begins at byte ``at``."""
         if (value.bit_length() + at * 8) > self._end:
             value &= (1 << (self._end - at * 8)) - 1
         if at * 8 < self._first:
@@ -67,7 +67,7 @@ class Bitmap:
         return value
 
     def rank(self, bit: int) -> int | None:
-        """Return how many bits are set before ``bit``, None if it is not set itself."""
+        """Return how many bits are set before ``bit``, None if ``bit`` itself is not set."""
         if not self._first <= bit < self._end:
             return None
         byte = bit >> 3
@@ -82,9 +82,9 @@ class Bitmap:
         return self._before[i] + (value & ((1 << inside) - 1)).bit_count()
 
     def select(self, rank: int) -> int:
-        """Return the bit that has ``rank`` set bits before it; ``rank`` is below ``total``.
+        """Return the set bit with ``rank`` set bits before it; ``rank`` must be below ``total``.
 
-        Cheapest when asked in ascending order.
+        Cheapest when called with ascending ranks.
         """
         i = bisect_right(self._before, rank) - 1
         if i != self._picked:
@@ -94,9 +94,9 @@ class Bitmap:
         return self._at[i] * 8 + self._bits[rank - self._before[i]]
 
     def runs(self, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, end)``, end exclusive, of bits set in a row: ascending, merged.
+        """Yield ``(first, end)``, end exclusive, of runs of set bits, ascending.
 
-        Of the bits that are set those with ranks from ``low`` to ``high`` (exclusive).
+        Only bits with ranks from ``low`` to ``high`` (exclusive) count.
         """
         first = end = -1
         for i in range(max(bisect_right(self._before, low) - 1, 0), len(self._at)):
@@ -118,7 +118,7 @@ class Bitmap:
 
 
 def _spans(value: int) -> list[tuple[int, int]]:
-    """Return ``(first, end)`` of the runs of ones in a number."""
+    """Return ``(first, end)``, end exclusive, of the runs of ones in a number."""
     if (value & ~(value << 1)).bit_count() > _FEW:
         return [match.span() for match in _ONES.finditer(f"{value:b}"[::-1])]
     found, at = [], 0

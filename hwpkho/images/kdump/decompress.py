@@ -1,7 +1,7 @@
-"""Pages of a kdump-compressed image, by the flags of their descriptor.
+"""Decompresses the pages of a kdump-compressed image, by the flags of their descriptors.
 
-Source: makedumpfile diskdump_mod.h (DUMP_DH_COMPRESSED_*). zlib comes with Python, the others
-with the extra ``kdump``: they are imported when the first page needs them.
+Source: makedumpfile diskdump_mod.h (DUMP_DH_COMPRESSED_*). zlib comes with Python, the other
+libraries with the extra ``kdump``; they are imported for the first page that needs them.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ RAW, ZLIB, LZO, SNAPPY, ZSTD = 0x0, 0x1, 0x2, 0x4, 0x20
 #: Descriptor flags → name of the algorithm.
 METHODS = {RAW: "uncompressed", ZLIB: "zlib", LZO: "lzo", SNAPPY: "snappy", ZSTD: "zstd"}
 
-#: As much compressed data as is tried first when only the start of a page is wanted: a dynamic
-#: Huffman header of deflate is at most about 320 bytes long.
+#: Compressed bytes that are enough for the first bytes of a page: a dynamic Huffman header of
+#: deflate has at most about 320 bytes.
 _HEAD = 512
-#: A byte of zero in an LZO stream can stand for 255 bytes of a length.
+#: A zero byte in an LZO stream can add 255 bytes to a length.
 _LZO_RUN = 255
 
 
 class DamagedPageError(InputError):
-    """A page whose descriptor or compressed data makes no sense."""
+    """A page whose descriptor or compressed data is invalid."""
 
 
 def expand(flags: int, data: memoryview, size: int) -> memoryview:
-    """Return the page of exactly ``size`` bytes that ``data`` holds.
+    """Decompress ``data`` into a page of exactly ``size`` bytes.
 
-    ``flags`` is a key of METHODS. Raises ValueError, saying what is wrong, for a damaged page, and
+    ``flags`` is a key of METHODS. Raises ValueError with the reason for a damaged page, and
     ImportError where the algorithm's library is not installed. No algorithm writes more than
-    ``size`` bytes, except lzo, whose library knows no limit: see :func:`cost`.
+    ``size`` bytes, except lzo, whose library has no limit: see :func:`cost`.
     """
     page = data if flags == RAW else memoryview(_EXPAND[flags](data, size))
     if len(page) != size:
@@ -45,15 +45,15 @@ def expand(flags: int, data: memoryview, size: int) -> memoryview:
 
 
 def cost(flags: int, data: memoryview, size: int) -> int:
-    """Return how many bytes :func:`expand` writes at most for a page of ``size`` bytes."""
+    """Return the most bytes that :func:`expand` writes for a page of ``size`` bytes."""
     return size + (bytes(data).count(0) * _LZO_RUN if flags == LZO else 0)
 
 
 def head(flags: int, data: memoryview, length: int) -> bytes | None:
-    """Return the first ``length`` bytes of a page if they can be had without all the others.
+    """Return the first ``length`` bytes (at most 8) of a page without expanding all of it.
 
-    Where they cannot (lzo, snappy, zstd), None: the page must be expanded. Damage in what was not
-    looked at goes unnoticed. ``length`` is at most 8. Raises as :func:`expand` does.
+    None where that is not possible (lzo, snappy, zstd): call :func:`expand`. Damage in the rest of
+    the page goes unnoticed. Raises as :func:`expand` does.
     """
     if flags == RAW:
         return bytes(data[:length])

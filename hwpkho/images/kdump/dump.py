@@ -1,8 +1,8 @@
 """kdump-compressed memory images: makedumpfile -c/-l/-p/-z, QEMU dump-guest-memory -z/-l/-s.
 
 Source: makedumpfile IMPLEMENTATION and diskdump_mod.h (page_desc_t); crash diskdump.c; QEMU
-dump/dump.c. A page that was left out is absent: pages of zeros that were filtered cannot be told
-from others. All pages of zeros that were not filtered share one descriptor's data.
+dump/dump.c. A page that was filtered out is absent; whether it was filtered because it was zero
+cannot be told. Zero pages that were not filtered share the data of one descriptor.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ _CACHED_PAGES = 64
 
 
 def sniff(file: FileBytes) -> bool:
-    """Tell whether the file begins as a kdump-compressed image (not flattened)."""
+    """Tell whether the file begins with the magic of a kdump-compressed image (not flattened)."""
     return bytes(file.read(0, len(MAGIC))) in (MAGIC, OLD_MAGIC)
 
 
 def open_kdump(file: FileBytes) -> KdumpSource:
     """Open a kdump-compressed image, plain or a view of a flattened one.
 
-    Raises InputError where the headers make no sense or the bitmaps are not all there.
+    Raises InputError where a header is invalid or the bitmaps are not completely in the file.
     """
     return KdumpSource(file)
 
 
 def open_dump(file: FileBytes) -> Source:
-    """Open what makedumpfile or QEMU wrote: a kdump, or a flattened kdump or ELF core.
+    """Open a kdump-compressed image, or a flattened file that holds one or an ELF core.
 
-    Raises InputError where it is none of these, or as their own functions do.
+    Raises InputError where it is none of these, or is damaged.
     """
     if not flattened.sniff(file):
         return open_kdump(file)
@@ -63,12 +63,9 @@ def open_dump(file: FileBytes) -> Source:
 
 
 class KdumpSource(Source):
-    """Pages of a kdump-compressed image, decompressed when they are read.
+    """A kdump-compressed image; pages are decompressed when they are read.
 
-    ``problems`` may grow while the image is read: what is cut off shows only then.
-
-    Attributes:
-        page_size_hint: The kernel's page size in bytes where the image records it, else None.
+    ``problems`` may grow while the image is read: a missing page is noticed only then.
     """
 
     def __init__(self, file: FileBytes) -> None:
@@ -125,8 +122,8 @@ class KdumpSource(Source):
     def extents(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.extents`.
 
-        By the bitmap and the holes of the file: that the file is cut off, or a page marked as not
-        written, shows only where it is read.
+        From the bitmap and the holes of the file; a page that is cut off or marked as not written
+        is noticed only when it is read.
         """
         runs = (self._pages.bitmap.runs(*ranks) for ranks in self._pages.described())
         for first, end in joined(chain.from_iterable(runs)):
@@ -136,11 +133,11 @@ class KdumpSource(Source):
         """See :meth:`Source.find_pages`.
 
         Where the kernel's page size is known (``page_size_hint``), only its multiples are looked
-        at, and of each page only the start is decompressed. Pages that are damaged are passed
-        over with a problem.
+        at, and only the start of each page is decompressed. Damaged pages are skipped and reported
+        in ``problems``.
         """
         return search(self._pages, magics)
 
     def find_words(self, word: bytes) -> Iterator[int]:
-        """See :meth:`Source.find_words`; every page is decompressed, damaged ones hold nothing."""
+        """See :meth:`Source.find_words`; every page is decompressed, damaged ones are skipped."""
         return search_words(self._pages, word)

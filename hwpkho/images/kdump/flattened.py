@@ -1,4 +1,4 @@
-"""makedumpfile's flattened form: a dump written to a pipe, as blocks that say where they belong.
+"""makedumpfile's flattened format: a dump written to a pipe, as blocks with their file offsets.
 
 QEMU writes every kdump this way, ``makedumpfile -F`` any dump. Source: makedumpfile.h (struct
 makedumpfile_header and makedumpfile_data_header) and IMPLEMENTATION; QEMU dump/dump.c. All numbers
@@ -34,20 +34,21 @@ _BLOCK = struct.Struct(">qq")
 _END = -1
 _TYPE, _VERSION = 1, 1
 _MAX_OFFSET = (1 << 63) - 1
-#: Writers make blocks of kilobytes, and few small ones: more than so many must not be crumbs.
+#: Writers make blocks of kilobytes, and few small ones. A file of more than _MANY blocks is refused
+#: where they average less than _CRUMB bytes.
 _MANY, _CRUMB = 1 << 15, 64
 
 
 def sniff(file: FileBytes) -> bool:
-    """Tell whether the file begins as a flattened dump."""
+    """Tell whether the file begins with the magic of a flattened dump."""
     return bytes(file.read(0, len(MAGIC))) == MAGIC
 
 
 def unflatten(file: FileBytes) -> Flattened:
-    """Return the dump inside a flattened file, as ``makedumpfile -R`` would write it.
+    """Return a view of the dump inside a flattened file, as ``makedumpfile -R`` would write it.
 
-    Nothing is copied. A file that ends before its end mark gives what is there, with a problem.
-    Raises InputError for an unknown type or version and for a block that says an impossible place.
+    Nothing is copied. A file without its end mark is read as far as it goes, with a problem. Raises
+    InputError for an unknown type or version, and for blocks with impossible offsets or sizes.
     """
     name = printable(file.path)
     head = bytes(file.read(0, _HEADER.size))
@@ -69,7 +70,7 @@ class Flattened(FileBytes):
     """The dump inside a flattened file; offsets and ``size`` are those of the rearranged dump.
 
     Where two blocks overlap, the later one counts. What no block covers was never written: it is
-    no part of ``data_ranges``, and :meth:`read` does not make it up.
+    not in ``data_ranges``, and :meth:`read` raises InputError for it.
 
     Attributes:
         problems: TRUNCATED where the file ends before its end mark.
@@ -114,7 +115,7 @@ class Flattened(FileBytes):
                 origins.append(at)
             at += size
             empty += not size
-            if empty > _MANY:  # a hole is one every 16 bytes
+            if empty > _MANY:  # a hole of the file reads as an empty block every 16 bytes
                 raise InputError(
                     f"{name}: {empty} blocks of no bytes; this is not a flattened dump"
                 )
@@ -135,7 +136,7 @@ class Flattened(FileBytes):
             )
 
     def close(self) -> None:
-        """Close the file underneath."""
+        """Close the flattened file."""
         self._file.close()
 
     def read(self, offset: int, size: int) -> memoryview:
@@ -165,21 +166,21 @@ class Flattened(FileBytes):
         return memoryview(bytes(parts))
 
     def data_ranges(self) -> Iterator[tuple[int, int]]:
-        """Return an iterator of ``(start, end)`` of what was written: ascending, merged."""
+        """Return an iterator of ``(start, end)``, end exclusive, of what was written, ascending."""
         return joined(zip(self._start, self._end, strict=True))
 
 
 def _resolve(
     starts: Sequence[int], ends: Sequence[int], origins: Sequence[int]
 ) -> tuple[array[int], array[int], array[int]]:
-    """Return blocks given in the order of writing as ascending disjoint columns; later ones win."""
+    """Turn blocks in the order of writing into ascending disjoint columns; later blocks win."""
     order = sorted(range(len(starts)), key=starts.__getitem__)
     out = array("Q"), array("Q"), array("Q")
     if all(ends[a] <= starts[b] for a, b in pairwise(order)):
         for column, values in zip(out, (starts, ends, origins), strict=True):
             column.extend(map(values.__getitem__, order))
         return out
-    # A sweep over the offsets: of the blocks open at a place, the heap names the last written one.
+    # A sweep over the offsets: the heap's top is the last written block at the current offset.
     begin, stop, origin = out
     heap: list[int] = []
     at = i = 0

@@ -1,8 +1,8 @@
 """The headers of a kdump-compressed image.
 
-Source: makedumpfile diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header) and what
-crash's diskdump.c makes of it; QEMU include/sysemu/dump.h. Layouts of 64-bit little-endian
-machines, the only ones with KHO.
+Source: makedumpfile diskdump_mod.h (struct disk_dump_header, struct kdump_sub_header), and how
+crash's diskdump.c reads them; QEMU include/sysemu/dump.h. The layouts are those of 64-bit
+little-endian machines, the only ones with KHO.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 MAGIC = b"KDUMP   "
-#: The format's ancestor (kernels before 2.6.17), recognised only to say so.
+#: The format's predecessor (kernels before 2.6.17), recognised only for the error message.
 OLD_MAGIC = b"DISKDUMP"
 
-#: header_version → bytes of the sub header that it has; later versions only add to it.
+#: header_version → bytes of its sub header; later versions only append fields.
 _SUB_SIZES = {0: 8, 1: 16, 2: 32, 3: 48, 4: 64, 5: 80, 6: 104}
 _NEWEST = 6
-#: Above this the number is no version but a number of the other byte order.
+#: A larger number is not a version but one in big endian.
 _MAX_VERSION = 0xFFFF
 
 # signature, version, utsname (six times 65 bytes), timestamp; then status, block_size,
-# sub_hdr_size, bitmap_blocks, max_mapnr and five counters that say nothing about the layout.
+# sub_hdr_size, bitmap_blocks, max_mapnr and five counters that do not matter for the layout.
 _HEADER = struct.Struct("<8si390s6xq8xIiiII20x")
 _NODENAME = slice(65, 2 * 65)
 _MACHINE = slice(4 * 65, 5 * 65)
 # phys_base, dump_level, split, start_pfn, end_pfn, then offset and size of vmcoreinfo, notes and
-# eraseinfo, then start, end and max_mapnr anew, with 64 bits also where `long` has fewer.
+# eraseinfo, then start_pfn, end_pfn and max_mapnr once more, always with 64 bits.
 _SUB = struct.Struct("<QiiQQQQQQQQQQQ")
 
 # An Elf64_Nhdr (sizes of name and description, type) and the name "CORE".
@@ -48,10 +48,10 @@ _NOTE = struct.Struct("<III4s4x")
 
 #: One page descriptor: offset and size of the data, flags, page flags (always 0).
 DESC = struct.Struct("<QIIQ")
-#: The flag of a page, or of the whole dump, that the writer had no space left for.
+#: Flag of a page, or of the whole dump, for which the writer had no space left.
 INCOMPLETE = 0x8
 
-#: QEMU takes so large a block where pages may be as large, whatever the guest's are.
+#: QEMU's block size for architectures that may have such pages, whatever the guest's page size.
 _QEMU_BLOCK = 65536
 _MAX_VMCOREINFO = 1 << 20
 _PAGESIZE = re.compile(rb"^PAGESIZE=([0-9]{4,6})$", re.MULTILINE)
@@ -65,15 +65,15 @@ class KdumpHeader:
         block_size: Size of a page of the dump.
         bitmap: Offset of the bitmap of dumped pages (the second one where there are two).
         table: Offset of the page descriptors.
-        first_pfn: First page frame that this file has descriptors for (not 0: a split dump).
-        end_pfn: One past the last such.
-        arch: As :class:`hwpkho.images.base.Source` has it.
+        first_pfn: First page frame for which this file has descriptors; not 0 in a split dump.
+        end_pfn: End (exclusive) of these page frames.
+        arch: As in :class:`hwpkho.images.base.Source`.
         vmcoreinfo: Text of the VMCOREINFO note, empty where there is none.
-        page_size: The kernel's page size if the image records it: see :func:`read_header`.
-        incomplete: The writer ran out of space and says so.
+        page_size: The kernel's page size if the image records it, see :func:`read_header`.
+        incomplete: Whether the writer marked the dump as incomplete, for lack of space.
         nodename: Name of the machine, printable; empty where the image does not record it.
         seconds: When it was written, since 1970, UTC; 0 where the image does not record it.
-        elsewhere: Ranges of memory, bytes, that other files of a split dump hold.
+        elsewhere: Ranges of memory, bytes, that are in other files of a split dump.
     """
 
     block_size: int
@@ -93,11 +93,11 @@ class KdumpHeader:
 def read_header(file: FileBytes) -> KdumpHeader:
     """Read and check the headers.
 
-    A block is as large as a page of the kernel where makedumpfile wrote the dump. QEMU takes
-    64 KiB for every arm64 guest, whatever the guest's pages are, so such a dump (it has no
-    utsname but the machine) tells a page size only through ``PAGESIZE=`` in its VMCOREINFO.
+    makedumpfile's block size is the kernel's page size. QEMU's is 64 KiB for every arm64 guest,
+    whatever its page size, so such a dump (its utsname has only the machine) shows the page size
+    only by ``PAGESIZE=`` in its VMCOREINFO.
 
-    Raises InputError where a field makes no sense or the bitmaps are not in the file.
+    Raises InputError where a field is invalid or the bitmaps are not completely in the file.
     """
     name = printable(file.path)
     raw = bytes(file.read(0, _HEADER.size))
@@ -158,7 +158,7 @@ def _arch_of(machine: bytes) -> str | None:
 
 
 def _optional(file: FileBytes, offset: int, size: int) -> bytes:
-    """Return what a file can also be read without; empty where it has none, or not all of it."""
+    """Return optional bytes of the file; empty where it lacks any of them."""
     if not offset or offset + size > file.size:
         return b""
     try:
@@ -168,9 +168,9 @@ def _optional(file: FileBytes, offset: int, size: int) -> bytes:
 
 
 def _arch_of_notes(file: FileBytes, offset: int, size: int) -> str | None:
-    """Tell the architecture by the size of the first note where that is the registers of a CPU.
+    """Return the architecture by the size of the first note, if it is an NT_PRSTATUS.
 
-    QEMU gives an arm64 guest's machine as "Unknown".
+    Needed for arm64 guests of QEMU, whose machine it gives as "Unknown".
     """
     note = _optional(file, offset, min(size, _NOTE.size))
     if len(note) < _NOTE.size:
@@ -182,7 +182,7 @@ def _arch_of_notes(file: FileBytes, offset: int, size: int) -> str | None:
 
 
 def columns(descriptors: bytes | memoryview) -> tuple[array[int], array[int]]:
-    """Return the offsets, and the sizes with the flags in their upper half, of descriptors."""
+    """Return two columns of raw descriptors: offsets; sizes, with the flags in bits 32 to 63."""
     cells = array("Q", bytes(descriptors))
     if sys.byteorder == "big":
         cells.byteswap()
@@ -202,7 +202,7 @@ def _sub_header(file: FileBytes, version: int, block: int, name: str) -> tuple[i
 def _layout(
     name: str, file_size: int, block: int, sub_blocks: int, bitmap_blocks: int, pages: int
 ) -> tuple[int, int]:
-    """Return the offsets of the bitmap of dumped pages and of the descriptors."""
+    """Return the file offsets of the bitmap of dumped pages and of the descriptors."""
     begin = (1 + sub_blocks) * block
     table = begin + bitmap_blocks * block
     if table > file_size:

@@ -1,4 +1,4 @@
-"""The pages of a kdump-compressed file: descriptors, and the data that they name.
+"""The pages of a kdump-compressed file: their descriptors, and the data these point to.
 
 Source: makedumpfile diskdump_mod.h (page_desc_t).
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
     from hwpkho.images.kdump.header import KdumpHeader
 
-#: So many of the last descriptors are looked at to see whether the file was cut off.
+#: How many of the last descriptors are checked, to see whether the file was cut off.
 _LAST = 4096
 
 
 class Pages:
-    """The pages of a dump by the rank of their descriptors.
+    """The pages of a dump. A page's descriptor is found by its rank in the bitmap.
 
-    ``problems`` may grow while pages are read: what is cut off shows only then.
+    ``problems`` may grow while pages are read: a missing page is noticed only then.
 
     Attributes:
         name: The file's name, printable.
@@ -38,11 +38,11 @@ class Pages:
         page_size_hint: The kernel's page size in bytes where the image records it, else None.
         bitmap: Which page frames (of ``block_size`` bytes) the dump has.
         table: File offset of the first descriptor.
-        count: Descriptors that the file has room for.
+        count: How many descriptors the file has room for.
     """
 
     def __init__(self, file: FileBytes, header: KdumpHeader) -> None:
-        """Count the bitmap and look at the last descriptors."""
+        """Count the bits of the bitmap and check the last descriptors."""
         self.file = file
         self.name = printable(file.path)
         self.block_size = header.block_size
@@ -86,9 +86,9 @@ class Pages:
             )
 
     def described(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, end)`` of the descriptors that were written, by their ranks.
+        """Yield ``(first, end)``, end exclusive, of the ranks whose descriptors were written.
 
-        Those in a hole of the file are of pages that it does not have.
+        Descriptors in a hole of the file were not; their pages are absent.
         """
         table, end, done = self.table, self.table + self.count * DESC.size, 0
         for start, stop in self.file.data_ranges():
@@ -100,7 +100,7 @@ class Pages:
                 yield first, done
 
     def bytes_at(self, offset: int, size: int) -> memoryview | None:
-        """Return bytes of the file, None where any of them is past its end or was never written."""
+        """Return bytes of the file, None where any is past the end or was never written."""
         try:
             data = self.file.read(offset, size)
         except InputError:  # a gap of a flattened file
@@ -110,8 +110,8 @@ class Pages:
     def read(self, pfn: int) -> memoryview | None:
         """Return the page frame ``pfn`` (of ``block_size`` bytes), None where the dump lacks it.
 
-        Raises DamagedPageError for a page that cannot be unpacked, InputError where the library
-        for that is not installed.
+        Raises DamagedPageError for a page that cannot be decompressed, InputError where the library
+        is not installed.
         """
         rank = self.bitmap.rank(pfn)
         if rank is None:
@@ -132,9 +132,10 @@ class Pages:
             raise self.not_installed(flags) from error
 
     def page_data(self, offset: int, size: int, flags: int) -> memoryview | None:
-        """Return the data that a descriptor names, None where the dump does not have it.
+        """Return a page's data, still compressed, None where the dump lacks it.
 
-        Raises DamagedPageError for a descriptor that no writer makes.
+        ``offset``, ``size`` and ``flags`` are those of its descriptor. Raises DamagedPageError
+        where they are invalid.
         """
         if not offset or flags & INCOMPLETE:
             self._note_missing("pages are marked as not written")
@@ -149,14 +150,14 @@ class Pages:
         return data
 
     def damaged(self, offset: int, size: int, flags: int, why: str) -> DamagedPageError:
-        """Return the error for a page whose data (bytes of the unflattened file) is unusable."""
+        """Return the error for a page whose data is unusable; ``offset`` as after unflattening."""
         return DamagedPageError(
             f"{self.name}: page at {self._offset_of} 0x{offset:x} ({size} bytes, "
             f"{decompress.METHODS.get(flags, f'flags 0x{flags:x}')}) is damaged: {printable(why)}"
         )
 
     def not_installed(self, flags: int) -> InputError:
-        """Return the error for a page that needs a library which is not there."""
+        """Return the error for a page whose library is not installed."""
         return InputError(
             f"{self.name}: pages are {decompress.METHODS[flags]}-compressed; install the extra: "
             f"pip install 'hwpkho[kdump]'"

@@ -1,8 +1,8 @@
-"""Search of a kdump-compressed image for pages that begin with a magic.
+"""Searches a kdump-compressed image for pages that begin with a magic.
 
-The search goes over the descriptors, which name the data; page frames are worked out for hits
-only. A budget in decompressed bytes, a multiple of the file's size, bounds what it costs: honest
-images stay far below it, as equal descriptors and equal small contents are looked at once.
+The search goes over the descriptors; page frame numbers are computed for hits only. A budget in
+decompressed bytes, a multiple of the file's size, bounds the work. Real images stay far below it,
+as equal descriptors and equal small contents are looked at only once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from hwpkho.images.kdump.pages import Pages
 
-#: Descriptors that are taken at once; QEMU guests have long runs of the same one.
+#: Descriptors that are read at once; dumps of QEMU guests have long runs of equal ones.
 _BATCH = 512
-#: What is remembered of data seen before: that many places, and contents up to so many bytes.
+#: Results that are remembered, by descriptor and by content; contents of up to so many bytes.
 _MEMO = 4096
 _SMALL = 512
-#: The budget: so many bytes, and so many times the file.
+#: The budget is so many bytes, plus so many times the file's size.
 _BASE, _RATIO = 64 << 20, 128
-#: What a look at a page, a damaged page, and a hit in data that was seen before take of the
-#: budget beside the bytes decompressed: what each costs in time.
+#: What a page, a damaged page, and a hit in remembered data cost beside the bytes decompressed, by
+#: the time that each takes.
 _LOOK, _DAMAGED, _HIT_AGAIN = 2048, 16 << 10, 64 << 10
 
 _NONE: tuple[int, ...] = ()
@@ -80,14 +80,14 @@ class _Search:
         self.report()
 
     def report(self) -> None:
-        """Tell of damaged pages."""
+        """Report damaged pages."""
         if self.first_damaged is not None:
             more = f", as were {self.damaged - 1} more" if self.damaged > 1 else ""
             message = f"{self.first_damaged}; it was passed over{more}"
             self.pages.problems.append(problem(PAGE_DAMAGED, message))
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
-        """Yield ``(index of the first, raw descriptors)`` of what the file has of the table."""
+        """Yield ``(rank of the first, raw descriptors)`` of all descriptors that the file has."""
         pages, table = self.pages, self.pages.table
         for first, end in pages.described():
             for index in range(first, end, _BATCH):
@@ -96,13 +96,13 @@ class _Search:
                 if raw is not None:
                     yield index, bytes(raw)
                     continue
-                for k in range(index, index + n):  # one at the edge of a gap
+                for k in range(index, index + n):  # a gap of a flattened file cuts one in two
                     raw = pages.bytes_at(table + k * DESC.size, DESC.size)
                     if raw is not None:
                         yield k, bytes(raw)
 
     def look(self, offset: int, word: int) -> tuple[int, ...]:
-        """Return where in its page the data that a descriptor names has a magic."""
+        """Return the offsets of hits in the page of a descriptor; results are remembered."""
         known = self.seen.get((offset, word))
         if known is None:
             if len(self.seen) >= _MEMO:
@@ -149,7 +149,7 @@ class _Search:
         return self.expanded(offset, data, flags)
 
     def expanded(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
-        """Decompress the whole page; small contents are remembered."""
+        """Return the offsets of hits, decompressing the whole page; small pages are remembered."""
         key = (flags, bytes(data)) if len(data) <= _SMALL else None
         if key is not None and key in self.small:
             return self.small[key]
@@ -163,7 +163,7 @@ class _Search:
         return hits
 
     def in_page(self, page: memoryview) -> Iterator[int]:
-        """Yield the offsets in a page at which a pattern was found."""
+        """Yield the offsets of hits in a decompressed page."""
         size = self.length
         return (s for s in self.starts if bytes(page[s : s + size]).startswith(self.magics))
 
@@ -173,7 +173,7 @@ class _WordSearch(_Search):
         super().__init__(pages, (word,))
 
     def report(self) -> None:
-        """Leave it to the search for page starts."""
+        """Report nothing: the search for page starts does."""
 
     def compare(self, offset: int, data: memoryview, flags: int) -> tuple[int, ...]:
         return self.expanded(offset, data, flags)

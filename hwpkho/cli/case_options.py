@@ -6,7 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.badpages.registry import Asked, takes
-from hwpkho.cli import options
+from hwpkho.cli import common, options
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.limits import Limits
 from hwpkho.judging.options import ValidateOptions
@@ -25,7 +25,7 @@ def case(command: Callable[..., Any]) -> Callable[..., Any]:
     The command gets them together, as ``judging``. Of a command that may write an EFI table, too,
     --layout is that of the table written where one is; see :mod:`hwpkho.cli.encode_options`.
     """
-    return _packed(command, options.memory_map, options.base, options.form)
+    return _packed(command, options.memory_map, common.base, options.form)
 
 
 def judged(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def _packed(command: Callable[..., Any], *added: Callable[..., Any]) -> Callable
         return command(*args, judging=_judging(values, layout), **values)
 
     read = options.handover, options.role, options.efi_table, options.layout
-    return options.add(packed, *read, *added)
+    return common.add(packed, *read, *added)
 
 
 def _judging(values: dict[str, Any], layout: str | None) -> ValidateOptions:
@@ -58,6 +58,6 @@ def _judging(values: dict[str, Any], layout: str | None) -> ValidateOptions:
         values.pop("iomem_of"),
         values.pop("next_cmdline"),
         limits=Limits(*(values.pop(name, None) for name in limits)),
-        given=options.given(),
+        given=common.given(),
         **{part: values.pop(name) for name, part in _JUDGING.items() if name in values},
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hwpkho.cli import options, screen
+from hwpkho.cli import common, options, screen
 from hwpkho.cli.groups import OfMachine
 from hwpkho.errors import UsageError
 
@@ -27,21 +27,21 @@ could not be looked at. With --nagios: 0 ok, 1 warning, 2 critical, 3 unknown.""
 
 
 @click.command(cls=OfMachine, epilog=EPILOG)
-@options.root
+@common.root
 @click.option(
     "--save",
     metavar="FILE",
     help="Write today's bad pages to FILE, for --since after the kexec.",
 )
-@options.since
+@common.since
 @click.option(
     "-f", "--force", is_flag=True, help="Let --save overwrite a file that check did not write."
 )
-@options.page_size
-@options.arch
+@common.page_size
+@common.arch
 @options.next_kernel
 @click.option("--nagios", is_flag=True, help="Print and exit as a monitoring plugin does.")
-@options.json_flag
+@common.json_flag
 @click.pass_context
 def command(
     ctx: click.Context,

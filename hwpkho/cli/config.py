@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from hwpkho.cli import options, screen, settings
+from hwpkho.cli import common, screen, settings
 from hwpkho.commands import config
 from hwpkho.errors import UsageError
 
@@ -26,7 +26,7 @@ Exit codes: 0 fine; 2 wrong usage, or an unknown or invalid setting."""
 @click.command(epilog=EPILOG)
 @click.option("--all", "every", is_flag=True, help="Show every setting, defaults included.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of hwpkho.toml.")
-@options.json_flag
+@common.json_flag
 @click.pass_context
 def command(ctx: click.Context, *, every: bool, schema: bool, as_json: bool) -> None:
     """Show what hwpkho.toml and the environment set, and for which command.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base.listing import parts
-from hwpkho.cli import drawn, options, screen
+from hwpkho.cli import common, drawn, options, screen
 from hwpkho.commands import decode
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
@@ -45,7 +45,7 @@ Exit codes: 0 fine; 1 decoded, with errors; 2 wrong usage; 3 not readable."""
     type=click.Choice(["efi-table"]),
     help="Read each INPUT as a file that holds an EFI table of poisoned memory.",
 )
-@options.json_flag
+@common.json_flag
 @click.option("--pfns", is_flag=True, help="Print only the list's PFNs, one 0x… a line.")
 @click.option(
     "--annotate", is_flag=True, help="Print every structure's raw bytes beside their meaning."
@@ -86,7 +86,7 @@ def command(
     case = decode.decode(
         inputs,
         CaseOptions(page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout),
-        options.given(),
+        common.given(),
         tables=form is not None,
     )
     handovers = of_role(case.handovers, role)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.badpages import said
-from hwpkho.cli import case_options, drawn, options, screen
+from hwpkho.cli import case_options, common, drawn, screen
 from hwpkho.commands import diff
 from hwpkho.errors import UsageError
 
@@ -40,7 +40,7 @@ read, or the map is of another machine."""
     show_default=True,
     help="Exit with 1 only for these changes.",
 )
-@options.json_flag
+@common.json_flag
 @click.option("--plain", is_flag=True, help="Print one run a line: -0x… removed, +0x… added.")
 @click.option("--summary", is_flag=True, help="Print one line.")
 @drawn.format_option("diff")
@@ -67,7 +67,7 @@ def command(
     if as_json + plain + summary > 1:
         raise UsageError("--json, --plain and --summary exclude each other")
     to = drawn.read("diff", formats, output, force=force, others=as_json or plain or summary)
-    if len(cases) > 2 and "memmap" not in options.given():
+    if len(cases) > 2 and "memmap" not in common.given():
         judging = replace(judging, memmaps=())  # a setting is for other calls
     to.check(*cases, *judging.memmaps)
     result = diff.diff(cases, judging)

@@ -11,7 +11,7 @@ import click
 
 from hwpkho.base import output
 from hwpkho.base.escape import printable
-from hwpkho.cli import options, screen, values
+from hwpkho.cli import common, screen, values
 from hwpkho.errors import UsageError
 from hwpkho.report.registry import REPORTS, Call
 
@@ -119,7 +119,7 @@ def format_option(command: str) -> Callable[[Callable[..., Any]], Callable[..., 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add -o and -f, for a command that has no other use of them."""
-    return options.add(
+    return common.add(
         command,
         click.option(
             "-o", "--output", metavar="FILE", help="Write to FILE instead of standard output."
@@ -143,7 +143,7 @@ def read(
     """
     registry = REPORTS[command]
     plain = [name for name in formats if "=" not in name]
-    if others and "formats" not in options.given():  # what is typed counts before a configuration
+    if others and "formats" not in common.given():  # what is typed counts before a configuration
         plain = []
     if len({*plain}) + others > 1:
         raise UsageError(

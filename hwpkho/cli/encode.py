@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.cli import case_options, encode_options, options, screen, values
+from hwpkho.cli import case_options, common, encode_options, screen, values
 from hwpkho.commands import encode
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
@@ -72,7 +72,7 @@ class _Damage(values.OneOf):
     help="Break the handover in this way, to test what reads it; 'list' prints all ways.",
 )
 @case_options.case
-@options.json_flag
+@common.json_flag
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -114,7 +114,7 @@ def command(
 
 
 def _list_damages(*, as_json: bool) -> None:
-    others = options.given() - {"damage", "as_json"}
+    others = common.given() - {"damage", "as_json"}
     if others:
         raise UsageError("--damage list only prints the damages: besides it, give only --json")
     from hwpkho.report.encode import damages

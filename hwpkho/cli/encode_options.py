@@ -10,7 +10,7 @@ import click
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import DEFAULT, VERSIONS
 from hwpkho.badpages.registry import Writing
-from hwpkho.cli import list_options, options, values
+from hwpkho.cli import common, list_options, values
 from hwpkho.commands.encode import reads
 from hwpkho.commands.encode_options import EncodeOptions
 from hwpkho.encode.targets import registry as targets
@@ -134,19 +134,19 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def added(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def targeted(*args: Any, **chosen: Any) -> Any:
-            given = options.given()
+            given = common.given()
             if "to" not in given and not reads(chosen["to"], given):
                 chosen["to"] = default  # what is typed counts before a setting
             return command(*args, **chosen)
 
-        return options.add(targeted, *decorators)
+        return common.add(targeted, *decorators)
 
     return added
 
 
 def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> EncodeOptions:
     """Return what the values of these options ask for."""
-    bare = options.gives_way("scratch", "no_scratch")
+    bare = common.gives_way("scratch", "no_scratch")
     kho, revision = _version(values)
     return EncodeOptions(
         to=values["to"],
@@ -166,7 +166,7 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
         at=values["at"],
         ram=values["ram"],
         scratch=() if bare else values["scratch"],
-        no_scratch=values["no_scratch"] and not options.gives_way("no_scratch", "scratch"),
+        no_scratch=values["no_scratch"] and not common.gives_way("no_scratch", "scratch"),
         dtb=values["dtb"],
         dtb_output=values["dtb_out"],
         damage=values.get("damage"),
@@ -189,8 +189,8 @@ def _version(values: dict[str, Any]) -> tuple[Version, str | None]:
     if not kho.fdts:
         return kho, revision
     blob = revision is not None and not REVISIONS[revision].IS_FDT
-    if blob and options.gives_way("revision", "kho"):
+    if blob and common.gives_way("revision", "kho"):
         revision, blob = None, False
-    if options.gives_way("kho", "kexec_count", "previous_release", *(["revision"] if blob else [])):
+    if common.gives_way("kho", "kexec_count", "previous_release", *(["revision"] if blob else [])):
         kho = DEFAULT
     return kho, revision

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hwpkho.cli import offers, options, screen
+from hwpkho.cli import common, offers, screen
 from hwpkho.commands import explain
 from hwpkho.errors import UsageError
 
@@ -22,7 +22,7 @@ Exit codes: 0 fine; 2 no such code."""
 
 @click.command(epilog=EPILOG)
 @click.argument("code", required=False, shell_complete=offers.words(offers.codes))
-@options.json_flag
+@common.json_flag
 @click.option("--markdown", is_flag=True, help="Print the page docs/codes.md.")
 def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
     """Explain a finding: what it means, what the kernel does, what to do about it.

@@ -11,7 +11,7 @@ import click
 
 from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
-from hwpkho.cli import case_options, drawn, offers, options, screen, values
+from hwpkho.cli import case_options, common, drawn, offers, screen, values
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
 from hwpkho.fleet.questions import QUESTIONS
@@ -100,7 +100,7 @@ def command() -> None:
     help="Number of processes. Default: one per CPU.",
 )
 @case_options.judged
-@options.json_flag
+@common.json_flag
 def add(
     dataset: str,
     cases: tuple[str, ...],
@@ -159,7 +159,7 @@ def add(
 )
 @click.option("--sql", metavar="QUERY", help="A query of your own, instead of QUESTION.")
 @click.option("--limit", type=values.Count(0), metavar="N", help="Show at most N rows.")
-@options.json_flag
+@common.json_flag
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--parquet", "as_parquet", is_flag=True, help="Write a Parquet file.")
 @drawn.format_option("fleet ask")
@@ -191,7 +191,7 @@ def ask(
     if dataset in QUESTIONS and question not in QUESTIONS and question is not None:
         shown = printable(question)
         raise UsageError(f"DATASET stands before the question: fleet ask {shown} {dataset}")
-    if "max_pages" not in options.given() and not _needs_limit(question):
+    if "max_pages" not in common.given() and not _needs_limit(question):
         max_pages = None  # a setting is for other calls
     _check_ask(question, since, host, max_pages)
     if as_parquet and output in (None, outputs.STDOUT) and sys.stdout.isatty():

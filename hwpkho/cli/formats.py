@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hwpkho.cli import options, screen
+from hwpkho.cli import common, screen
 from hwpkho.errors import UsageError
 
 EPILOG = """\b
@@ -18,7 +18,7 @@ Exit codes: 0 fine; 2 wrong usage."""
 
 
 @click.command(epilog=EPILOG)
-@options.json_flag
+@common.json_flag
 @click.option("--markdown", is_flag=True, help="Print the table of docs/lists.md.")
 def command(*, as_json: bool, markdown: bool) -> None:
     """List the forms in which lists of bad pages are read and written."""

@@ -13,7 +13,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.model import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
-from hwpkho.cli import drawn, list_options, offers, options, screen, values
+from hwpkho.cli import common, drawn, list_options, offers, options, screen, values
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput, losses, unrecorded
 from hwpkho.errors import UsageError
@@ -70,9 +70,9 @@ class _Forms:
 @options.role
 @options.efi_table
 @options.layout
-@options.base
+@common.base
 @options.memory_map
-@options.json_flag
+@common.json_flag
 @click.option(
     "--dimms",
     is_flag=True,
@@ -128,7 +128,7 @@ def command(
     commands, a script.
     """
     instead = ("as_json",) if output is None else ()
-    if options.gives_way("to", "as_pfns", "dimms", *instead, *drawn.instead(formats)):
+    if common.gives_way("to", "as_pfns", "dimms", *instead, *drawn.instead(formats)):
         to = None
     if as_json and as_pfns:
         raise UsageError("--json and --pfns exclude each other")
@@ -166,7 +166,7 @@ def command(
         None if form is None and not memmap else boot,
         iomem_of,
         next_cmdline,
-        given=options.given(),
+        given=common.given(),
     )
     entries = as_json or not written or bool(formats) or "kind" in written.form.carries
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.badpages import registry
-from hwpkho.cli import options, values
+from hwpkho.cli import common, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def to(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def table(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what an EFI table of poisoned memory is to be like."""
-    return options.add(
+    return common.add(
         command,
         click.option(
             "--unit",
@@ -70,7 +70,7 @@ def at(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what to do where a form has no room for the list."""
-    return options.add(
+    return common.add(
         command,
         click.option(
             "--max-loss",

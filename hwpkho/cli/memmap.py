@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import drawn, offers, options, screen, values
+from hwpkho.cli import common, drawn, offers, screen, values
 from hwpkho.commands import memmap
 from hwpkho.errors import UsageError
 from hwpkho.memmap.names import MAP_NAMES
@@ -55,7 +55,7 @@ class _Targets:
     shell_complete=offers.words(lambda: ["last"]),
     help="Boot to use, if a log holds several; the first is 0.",
 )
-@options.arch
+@common.arch
 @click.option(
     "--next-cmdline",
     metavar="STRING",
@@ -68,7 +68,7 @@ class _Targets:
     help="Write the map in this form.",
 )
 @drawn.format_option("memmap")
-@options.json_flag
+@common.json_flag
 @click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
 def command(
@@ -91,7 +91,7 @@ def command(
     print, a capture of a running kernel. Several are of one machine.
     """
     as_it_is = ("next_cmdline",) if target in WRITERS else ()
-    if options.gives_way("target", "as_json", *as_it_is, *drawn.instead(formats)):
+    if common.gives_way("target", "as_json", *as_it_is, *drawn.instead(formats)):
         target = None
     if as_json and target:
         raise UsageError("--json and --to exclude each other")
@@ -104,7 +104,7 @@ def command(
         raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
     to = drawn.read("memmap", formats, output, force=force, others=as_json or target is not None)
     to.check(*files)
-    if writer and "next_cmdline" not in options.given():
+    if writer and "next_cmdline" not in common.given():
         next_cmdline = None  # a setting is for other calls
     shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     data = memmap.written(shown, writer) if writer else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import case_options, drawn, encode_options, options, screen, values
+from hwpkho.cli import case_options, common, drawn, encode_options, screen, values
 from hwpkho.commands import merge
 from hwpkho.errors import UsageError
 
@@ -53,7 +53,7 @@ or the output exists; 3 a list or the map cannot be read, or the map is of anoth
 @encode_options.add("list")
 @case_options.case
 @drawn.format_option("merge")
-@options.json_flag
+@common.json_flag
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -82,13 +82,13 @@ def command(
     keep_all &= _counts("keep_all", "replayable_only", judging)
     replayable_only &= _counts("replayable_only", "keep_all", judging)
     instead = ("as_json",) if values["output"] is None else ()
-    if options.gives_way("to", "provenance", *instead):
+    if common.gives_way("to", "provenance", *instead):
         values["to"] = "list"
     if provenance and values["to"] not in ("list", "text"):
         raise UsageError("--provenance goes with --to list and --json")
     to = drawn.read(
         "merge", formats, values["output"], force=values["force"],
-        others=as_json or "to" in options.given(),
+        others=as_json or "to" in common.given(),
     )  # fmt: skip
     if formats:
         to.check(*cases, *exclude, *judging.memmaps, writes=to.own is not None)
@@ -133,5 +133,5 @@ def command(
 
 def _counts(name: str, other: str, judging: ValidateOptions) -> bool:
     """Tell whether a flag counts: a setting does with a map, unless ``other`` was typed."""
-    of_map = bool(judging.memmaps) and not options.gives_way(name, other)
-    return of_map or name in options.given()
+    of_map = bool(judging.memmaps) and not common.gives_way(name, other)
+    return of_map or name in common.given()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import options
+from hwpkho.cli import common, options
 from hwpkho.cli.groups import OfMachine
 from hwpkho.errors import UsageError
 
@@ -27,10 +27,10 @@ or FILE cannot be written."""
     help="Write to FILE, atomically; a FILE that metrics wrote is replaced.",
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite whatever FILE is.")
-@options.root
-@options.since
-@options.page_size
-@options.arch
+@common.root
+@common.since
+@common.page_size
+@common.arch
 @options.next_kernel
 def command(
     output: str | None,

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options of the commands that read handovers and judge them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
-from hwpkho.abi.kho import DEFAULT, VERSIONS
-from hwpkho.base.arch import ARCHES
-from hwpkho.cli import offers
-from hwpkho.cli.values import Consumer, Count, Fraction, Number, OneOf, PageSize, ScratchArray
+from hwpkho.abi.kho import DEFAULT, VERSIONS, named
+from hwpkho.cli import common, offers
+from hwpkho.cli.values import Count, Fraction, Number, OneOf, ScratchArray
+from hwpkho.errors import UsageError
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
 from hwpkho.memmap.names import MAP_NAMES
@@ -19,29 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def given() -> frozenset[str]:
-    """Return the names of the parameters that the user gave on the command line."""
-    ctx = click.get_current_context()
-    typed = click.core.ParameterSource.COMMANDLINE
-    return frozenset(n for n in ctx.params if ctx.get_parameter_source(n) is typed)
+class Consumer(OneOf):
+    """The KHO version that a kernel speaks: a name, or the whole compatible string."""
 
-
-def gives_way(name: str, *others: str) -> bool:
-    """Tell whether ``name`` is a setting only, and one of ``others`` was typed, which it excludes.
-
-    A setting is for many calls: what is typed counts before it. Names are those of parameters.
-    """
-    typed = given()
-    return name not in typed and not typed.isdisjoint(others)
-
-
-def page_size(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --page-size."""
-    return click.option(
-        "--page-size",
-        type=PageSize(),
-        help="Page size of the kernel. Default: inferred and proven.",
-    )(command)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it, known to be a version."""
+        if not value.startswith("kho-"):
+            return super().convert(value, param, ctx)
+        try:
+            named(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 def handover(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,11 +49,11 @@ def handover(command: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="PHYS:LENGTH|none",
                 help="Scratch array, as in /chosen. Default: from the image or debugfs.",
             ),
-            arch,
+            common.arch,
         )
     ):
         command = option(command)
-    return page_size(command)
+    return common.page_size(command)
 
 
 def efi_table(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,13 +75,6 @@ def layout(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def arch(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --arch."""
-    return click.option(
-        "--arch", type=OneOf(ARCHES), help="Architecture, if the input does not record it."
-    )(command)
-
-
 def role(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --role."""
     return click.option(
@@ -103,28 +85,9 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def json_flag(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --json."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
-
-def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
-    """Apply option decorators, so that --help shows them in the order given."""
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
-
-
-def next_cmdline(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --next-cmdline."""
-    return click.option(
-        "--next-cmdline", metavar="STRING", help="Command line of the next kernel."
-    )(command)
-
-
 def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the memory map, and which of its views counts."""
-    return add(
+    return common.add(
         command,
         click.option(
             "--memmap",
@@ -152,19 +115,8 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Kernel that printed the /proc/iomem.",
         ),
-        next_cmdline,
+        common.next_cmdline,
     )
-
-
-def base(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --base."""
-    return click.option(
-        "--base",
-        type=click.Choice(["10", "16"]),
-        default="10",
-        show_default=True,
-        help="Number base for list entries without a 0x prefix.",
-    )(command)
 
 
 def _read_forms() -> list[str]:
@@ -187,7 +139,7 @@ def form(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def consumers(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what the next kernel speaks."""
-    return add(
+    return common.add(
         command,
         click.option(
             "--consumer-kho",
@@ -209,30 +161,12 @@ def consumers(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def next_kernel(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is told of the next kernel where the machine's own files are the map."""
-    return add(command, next_cmdline, consumers)
-
-
-def root(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --root."""
-    return click.option(
-        "--root",
-        metavar="DIR",
-        help="Look at the copy of /proc and /sys in DIR, such as a sosreport, not at this machine.",
-    )(command)
-
-
-def since(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --since."""
-    return click.option(
-        "--since",
-        metavar="FILE",
-        help="Compare with the bad pages saved before the kexec, or with any list of bad pages.",
-    )(command)
+    return common.add(command, common.next_cmdline, consumers)
 
 
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what a judgement rests on."""
-    return add(
+    return common.add(
         command,
         memory_map,
         consumers,
@@ -260,7 +194,7 @@ def judging(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="F",
             help="Report an error where scratch takes more than this part of RAM, 0 to 1.",
         ),
-        base,
+        common.base,
         form,
         click.option(
             "--fail-on",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from hwpkho.base import output as outputs
-from hwpkho.cli import case_options, offers, options, screen, values
+from hwpkho.cli import case_options, common, offers, screen, values
 from hwpkho.cli.report_file import reports
 from hwpkho.codes import names
 from hwpkho.commands import validate
@@ -100,7 +100,7 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
     help="Form of the report. Default: text. With =FILE, also write this form to FILE "
     "(repeatable).",
 )
-@options.json_flag
+@common.json_flag
 @click.option(
     "--all",
     "everything",
@@ -138,7 +138,7 @@ def command(
 
     INPUT is what decode reads, or a list of PFNs. Several INPUTs are of one machine at one moment.
     """
-    if as_json and "formats" not in options.given():  # --json counts before a configuration
+    if as_json and "formats" not in common.given():  # --json counts before a configuration
         formats = tuple(name for name in formats if "=" in name)
     beside = (*against, *filter(None, [baseline]))
     to = reports(
@@ -150,7 +150,7 @@ def command(
         raise UsageError("standard input can be read only once")
     if outside and batch is None:
         raise UsageError("--outside is for --batch")
-    if "jobs" in options.given() and batch is None:
+    if "jobs" in common.given() and batch is None:
         raise UsageError("--jobs is for --batch")
     if (write_baseline is None) != (reason is None):
         raise UsageError("--write-baseline and --reason belong together")

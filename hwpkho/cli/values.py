@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from hwpkho.abi.kho import named
 from hwpkho.base.arch import page_sizes
 from hwpkho.base.digits import unsigned
 from hwpkho.base.late import late
@@ -169,20 +168,6 @@ class Words(click.ParamType[str]):
         """Return them as they were given."""
         try:
             self._check([value])
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
-class Consumer(OneOf):
-    """The KHO version that a kernel speaks: a name, or the whole compatible string."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, known to be a version."""
-        if not value.startswith("kho-"):
-            return super().convert(value, param, ctx)
-        try:
-            named(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
         return str(value)

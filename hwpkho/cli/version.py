@@ -7,7 +7,7 @@ import sys
 import click
 
 from hwpkho.base.version import __version__
-from hwpkho.cli import options, screen
+from hwpkho.cli import common, screen
 
 EPILOG = """\b
 Examples:
@@ -19,7 +19,7 @@ Exit codes: 0 fine, even if an optional part is missing; 2 wrong usage."""
 
 
 @click.command(epilog=EPILOG)
-@options.json_flag
+@common.json_flag
 def command(*, as_json: bool) -> None:
     """Show the version; with --verbose, what this installation is made of and what it can do.
 

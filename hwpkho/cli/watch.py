@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from hwpkho.cli import options
+from hwpkho.cli import common, options
 from hwpkho.cli.groups import OfMachine
 from hwpkho.cli.values import Fraction
 
@@ -32,9 +32,9 @@ or there is no such tree."""
     metavar="SECONDS",
     help="Time between looks at the counters, and least time between looks at the whole machine.",
 )
-@options.root
-@options.page_size
-@options.arch
+@common.root
+@common.page_size
+@common.arch
 @options.next_kernel
 @click.pass_context
 def command(

@@ -47,16 +47,16 @@ class Code(NamedTuple):
         id: ``HP301``.
         name: A short name, ``count-beyond-array``.
         severity: The usual severity; a report may state another where the context calls for it.
-        certainty: How what is said of the kernel is known: measured on a real one, read from its
-            source, or a policy of the user.
+        certainty: How ``kernel`` is known: measured on a real one, read from its source, or a
+            policy of the user.
         meaning: What was found.
         kernel: What the next kernel does with it.
         advice: What to do about it.
-        needs_map: Whether it is looked for only where there is a memory map.
+        needs_map: Whether it is looked for only with a memory map.
         pfns_are: What a finding about PFNs says after "5 PFNs are", with ``{where}``, ``{them}``
             and ``{cells}``; empty for a code that is about something else.
-        field: What the field of the hwpoison blob is called that it is about; empty for others.
-        routine: Whether it stands in nearly every report on sound inputs: a note that people see
+        field: Name of the field of the hwpoison blob that it is about; empty for others.
+        routine: Whether nearly every report on sound inputs has it: a note that text reports show
             with --verbose only.
     """
 
@@ -74,7 +74,7 @@ class Code(NamedTuple):
 
     @property
     def subject(self) -> Subject:
-        """What it is about: the image is what a handover was read from, limits are the user's."""
+        """What it is about: ``image`` is the input as such, ``limits`` are the user's."""
         return _SUBJECTS[int(self.id[2]) - 1]
 
 
@@ -84,9 +84,9 @@ class Problem(NamedTuple):
     Attributes:
         code: The registered code, ``HP301``.
         severity: ``error``, ``warning`` or ``note``.
-        message: One line for people, already free of control characters.
+        message: One line for people, printable.
         phys: The physical address concerned (bytes), None where there is none.
-        field: Physical address of the field that is wrong, None where ``phys`` is it.
+        field: Physical address of the wrong field, None where that is ``phys`` or unknown.
     """
 
     code: str
@@ -96,7 +96,7 @@ class Problem(NamedTuple):
     field: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the problem as it stands in ``hwpkho.decode/1``."""
+        """Return the problem as ``hwpkho.decode/1`` has it."""
         return {
             "code": self.code,
             "severity": self.severity,

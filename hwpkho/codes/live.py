@@ -1,4 +1,4 @@
-"""HP64x: the running kernel's bad pages against what it hands over, and against those of before."""
+"""HP64x: the running kernel's bad pages against its list, and against those before the kexec."""
 
 from __future__ import annotations
 

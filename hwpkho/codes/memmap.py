@@ -1,4 +1,4 @@
-"""HP5xx: the memory map. HP50x to HP54x are of the text forms and of reading as such."""
+"""HP5xx: the memory map. HP50x to HP54x are about forms of maps and reading them."""
 
 from __future__ import annotations
 

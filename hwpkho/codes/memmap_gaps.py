@@ -1,4 +1,4 @@
-"""HP518 to HP529: lines of a memory map that are lost, and what nobody knows because of that.
+"""HP518 to HP529, HP569: lost lines of a memory map, and PFNs that they leave unjudged.
 
 Part of the 5xx family: :mod:`hwpkho.codes.memmap` registers these with its own.
 """

@@ -1,4 +1,4 @@
-"""HP55x and HP56x: binary maps, device trees, and the view of memory that is judged by.
+"""HP55x and HP56x: binary maps, device trees, and the next kernel's view of its memory.
 
 Part of the 5xx family: :mod:`hwpkho.codes.memmap` registers these with its own.
 """
@@ -65,8 +65,8 @@ DTS_SKIPPED = Code(
 )
 CMDLINE_NOTE = Code(
     "HP559", "next-cmdline", "note", "source",
-    "The next kernel's command line does something that the next kernel ignores, or whose place is "
-    "chosen at boot.",
+    "The next kernel's command line asks for something that the next kernel ignores, or places "
+    "only at boot.",
     "As the message says.",
     "None needed.",
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"HP[0-9]{0,3}", re.IGNORECASE)
 
 
-#: So many codes are named to who names none.
+#: Codes that are suggested for an unknown one, at most.
 _MEANT = 5
 
 
@@ -33,7 +33,7 @@ def find(text: str) -> Code:
 
 
 def _meant(wanted: str) -> str:
-    """Return which codes may be meant by a number alone, or by a part of a name."""
+    """Return a question with the codes that a number alone, or a part of a name, may mean."""
     known = registry().values()
     found = [c.id for c in known if c.id == f"HP{wanted}"]
     if not found and len(wanted) > 2:
@@ -44,7 +44,7 @@ def _meant(wanted: str) -> str:
 def matching(texts: Iterable[str]) -> frozenset[str]:
     """Return the ids that comma separated lists of ids, names and prefixes stand for.
 
-    Raises UsageError for a part that stands for none.
+    Raises UsageError for an unknown one.
     """
     found: set[str] = set()
     for part in (p.strip() for text in texts for p in text.split(",")):

@@ -267,7 +267,7 @@ PRESERVED_ELSEWHERE = Code(
     "preserved-in-use",
     "warning",
     "measured",
-    "These PFNs are memory that another subtree preserves, or whoever it is that marked it.",
+    "These PFNs are memory that another subtree preserves, or an owner that hwpkho does not know.",
     'It logs "get hwpoison page: Ignored": the page is flagged and counted, and its owner gets it '
     "back. vm.panic_on_unrecoverable_memory_failure does not apply.",
     "Move what uses the page, or accept it: sound lists contain such pages.",

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
     Attributes:
         phys: Physical address of the entry, bytes.
-        table: Physical address that it names.
+        table: Physical address of the table, bytes.
         beside: Names of the firmware's tables whose entries are next to it.
     """
 

@@ -1,9 +1,9 @@
 """Places a handover and builds its pages, as a careful producer does.
 
-Each structure has pages of its own; nothing lies in scratch, on a poisoned frame, at address 0 or
-in low memory that the kernel keeps to itself. Source: kho_preserve_vmalloc(),
-kho_preserve_pages(), kho_add_subtree() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4) and what
-real kernels did with made handovers.
+Each structure has pages of its own; none of them is in scratch, poisoned, at address 0 or in low
+memory that the kernel reserves. Source: kho_preserve_vmalloc(), kho_preserve_pages(),
+kho_add_subtree() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4) and what real kernels did with
+handovers made here.
 """
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ if TYPE_CHECKING:
 
     from hwpkho.encode.request import Request
 
-#: A handover that may choose its place begins at a multiple of this, bytes.
-_NICE = 2 << 20
+#: A handover without a requested address begins at a multiple of this, bytes.
+_START_ALIGN = 2 << 20
 
+#: Preserved blocks: physical address and order of each.
 Blocks = list[tuple[int, int]]
 
 
 def build(request: Request) -> Layout:
-    """Place and build what ``request`` wants.
+    """Return the handover that ``request`` wants, placed and built.
 
-    Raises UsageError where it contradicts itself or does not fit into the free memory.
+    Raises UsageError where the request contradicts itself or does not fit into the free memory.
     """
     return place(request)[0]
 
 
 def place(request: Request) -> tuple[Layout, Blocks]:
-    """Do as :func:`build`; return the preserved blocks, too, ``(phys, order)`` each."""
+    """Return the handover as :func:`build` does, and its preserved blocks."""
     request.check()
     poison = pfn_set(request.pfns)
     free = free_frames(request)
@@ -67,7 +68,11 @@ def place(request: Request) -> tuple[Layout, Blocks]:
 
 
 def free_frames(request: Request) -> list[tuple[int, int]]:
-    """Return the frames that may be used, ``(first, end)`` each, poison aside."""
+    """Return the ranges of PFNs that may be used, ``(first, end)``, end exclusive, ascending.
+
+    Poisoned frames are not left out. Raises UsageError where the requested address is in low memory
+    that the kernel reserves, or outside the RAM given.
+    """
     size = request.page_size
     low = max(request.machine.low_end, size)
     if request.at is not None:
@@ -87,17 +92,17 @@ def free_frames(request: Request) -> list[tuple[int, int]]:
 
 
 def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Yield the ranges to try, best first.
+    """Yield the free ranges to try, best first.
 
-    Without an address asked for, that is high in the highest range with room to spare, where boot
-    loaders put nothing; else the lowest place where it fits.
+    Without a requested address the first is the end of the highest range with room to spare, where
+    boot loaders put nothing. The last is all free memory, which is taken from its start on.
     """
     size = request.page_size
     foreign = sum(_pages(blob, size) for _, blob in request.subtrees)
     # Generous: chunks and tracker take a few per mille of the array, alignment an entry.
     want = 2 * (request.total_pages + foreign) + (1 << request.order) + 64
     for first, end in reversed(free if request.at is None else []):
-        start = max(first, align_down(max(0, end - want) * size, _NICE) // size)
+        start = max(first, align_down(max(0, end - want) * size, _START_ALIGN) // size)
         if end - start >= want:
             yield [(start, end)]
             break
@@ -106,7 +111,7 @@ def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tupl
 
 @dataclass(slots=True)
 class _Builder:
-    """Takes frames from ``space`` in the order in which they shall lie."""
+    """Builds one handover; takes frames from ``space`` in the order of the handover's parts."""
 
     request: Request
     space: Space
@@ -147,7 +152,7 @@ class _Builder:
         )  # fmt: skip
 
     def _metadata(self) -> KexecMetadata | None:
-        """Say what kexec-metadata says, also where its blob was given."""
+        """Return the fields of kexec-metadata, also where its blob was given; None without it."""
         raw = dict(self.request.all_subtrees).get(roots.KEXEC_METADATA)
         try:
             return KexecMetadata.parse(raw) if raw is not None else None
@@ -161,7 +166,7 @@ class _Builder:
         self.pieces.append((phys, raw.ljust(align_up(len(raw), self.request.page_size), b"\0")))
 
     def _array(self) -> array[int]:
-        """Place the PFNs; each entry is one preserved block of the vmalloc's order."""
+        """Place the array, return its entries' addresses: one block of the vmalloc's order each."""
         request = self.request
         order, size = request.order, request.page_size
         entries = request.total_pages >> order
@@ -178,7 +183,7 @@ class _Builder:
         return at
 
     def _preserved(self, raw: bytes) -> int:
-        """Place a blob in contiguous pages and mark them as kho_preserve_pages() does."""
+        """Place a blob in contiguous pages, marked as kho_preserve_pages() does; return where."""
         size = self.request.page_size
         pages = _pages(raw, size)
         phys = self._run(pages)
@@ -187,7 +192,7 @@ class _Builder:
         return phys
 
     def _tracker(self) -> tuple[int, list[int]]:
-        """Build the tracker over all blocks; return its address and its pages'."""
+        """Build the tracker over all blocks; return its address and those of its pages."""
         size = self.request.page_size
         # How many pages it takes does not depend on where they are: built once to count them.
         numbers = count(size, size)

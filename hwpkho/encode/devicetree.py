@@ -1,4 +1,4 @@
-"""Tells a device-tree machine's next kernel where the handover is, in /chosen.
+"""Puts the addresses of a handover into /chosen of a device tree, for the next kernel.
 
 ``linux,kho-fdt`` and ``linux,kho-scratch`` are ``<address size>`` in the root's cells; source:
 drivers/of/fdt.c early_init_dt_check_kho() and drivers/of/kexec.c (Linux 7.3.4). The tree is read
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 KHO_FDT, KHO_SCRATCH = "linux,kho-fdt", "linux,kho-scratch"
 
-#: arm64 maps no larger device tree (MAX_FDT_SIZE), bytes.
+#: Bytes of the largest device tree that arm64 maps (MAX_FDT_SIZE).
 MAX_DTB = 2 << 20
-#: The package's cost grows with the square of a node's children and with items × strings. Shipped
-#: trees have a few hundred children in a node, some 20 000 items and 20 KiB of strings.
+#: The time that the package takes grows with the square of a node's children and with items ×
+#: strings. Real trees have a few hundred children in a node, some 20 000 items and 20 KiB of
+#: strings.
 _MAX_CHILDREN, _MAX_ITEMS, _MAX_STRINGS = 1024, 1 << 16, 1 << 16
 
 
@@ -33,8 +34,8 @@ def edit(blob: bytes, source: str, kho_fdt: tuple[int, int], kho_scratch: tuple[
 
     ``kho_fdt`` and ``kho_scratch`` are ``(address, size)`` in bytes; ``source`` names the tree in
     messages. /chosen is made where it is missing, and properties of these names are replaced.
-    Raises InputError for a tree that is damaged or that could not be kept as it is, UsageError
-    where a number does not fit into the root's cells.
+    Raises InputError for a tree that is damaged, too large, or would lose something else, and
+    UsageError where a number does not fit into the root's cells.
     """
     if len(blob) > MAX_DTB:
         raise InputError(f"{source}: a device tree of {len(blob)} bytes is longer than {MAX_DTB}")
@@ -95,7 +96,7 @@ def _cells(root: codec.Node, pair: tuple[int, int], source: str) -> bytes:
 
 
 def _set_chosen(root: codec.Node, values: Mapping[str, bytes]) -> None:
-    """Put the properties where the kernel looks, in place of those that are there."""
+    """Put the properties into /chosen, in place of those that are there."""
     chosen = root.find("chosen")
     if chosen is None:
         chosen = codec.Node("chosen")
@@ -105,9 +106,9 @@ def _set_chosen(root: codec.Node, values: Mapping[str, bytes]) -> None:
 
 
 def _package() -> Any:
-    """Import the ``fdt`` package, whose 0.3.3 has escapes that Python warns of as it compiles them.
+    """Import the ``fdt`` package, hiding what Python warns of when it compiles version 0.3.3.
 
-    Under ``-W error`` that would be a SyntaxError, and without it noise on stderr.
+    Invalid escapes in it would be a SyntaxError under ``-W error``, and noise on stderr without.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # Python 3.12 and later
@@ -118,7 +119,7 @@ def _package() -> Any:
 def _write(tree: codec.Tree, source: str) -> bytes:
     fdt = _package()
     try:
-        # Its own default for entries is one list that all trees of the process share.
+        # Without entries, all trees of the process would share the package's default list.
         out = fdt.FDT(
             header=fdt.Header(),
             entries=[{"address": address, "size": size} for address, size in tree.reserve],
@@ -143,6 +144,6 @@ def _fill(fdt: Any, out: Any, node: codec.Node) -> None:
 
 
 def _plain(node: codec.Node) -> tuple[Any, ...]:
-    """Return a tree's content without the places of its parts."""
+    """Return a tree's content without offsets, to compare it."""
     properties = [(p.name, p.value) for p in node.properties]
     return node.name, properties, [_plain(child) for child in node.children]

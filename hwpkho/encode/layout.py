@@ -1,4 +1,4 @@
-"""A handover that was made: what stands where, and the bytes of its pages."""
+"""A handover that was made: the addresses of its parts, and the bytes of its pages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Piece = tuple[int, bytes | memoryview]
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """What a damage made of a handover.
+    """A handover after a damage.
 
     Attributes:
-        name: Of the damage, in ``DAMAGES``.
+        name: Name of the damage in ``DAMAGES``.
         about: What is broken.
         pieces: All pages, ascending and disjoint.
         kho_fdt: Address and size of the root FDT as handed over, bytes.
         kho_scratch: Address and length of the scratch array as handed over, bytes.
-        in_blob: Whether the blob's own bytes are others than before.
+        in_blob: Whether the damage changed the blob's own bytes.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Layout:
     Attributes:
         page_size: Bytes.
         arch: A name of ``ARCHES``.
-        version: The KHO version it speaks.
+        version: Its KHO version.
         root: Physical address of the root FDT.
         totalsize: Bytes of the root FDT.
         subtrees: As the root lists them, newest first.
-        metadata: What kexec-metadata says, None where there is none.
+        metadata: The fields of kexec-metadata, None where there is none.
         blob: The hwpoison blob's fields.
         blob_phys: Physical address of the blob.
         raw_blob: The blob's bytes as registered.
@@ -63,15 +63,15 @@ class Layout:
         array: Physical address of each vmalloc entry, ``array('Q')``.
         tracker: Physical addresses of the tracker's pages; the first is not always the root.
         memory_map: Physical address of the tracker.
-        blocks: Preserved blocks that the tracker marks.
+        blocks: How many preserved blocks the tracker marks.
         scratch_array: Physical address of the scratch array, None without scratch.
         scratch: Scratch areas ``(start, size)``, bytes.
-        pfns: What the array holds; its words are made where they are written.
+        pfns: The PFNs that the array holds; its words are made when they are written.
         poison: The same as a set: nothing was placed there.
         block: Bytes of a vmalloc entry.
         others: All pages but those of the array, disjoint.
-        broken: What a damage made of it, None for a sound one. The fields above, ``raw_blob``
-            aside, say what stood where before.
+        broken: The handover after a damage, None for a sound one. The other fields, ``raw_blob``
+            excepted, are of the handover before the damage.
     """
 
     page_size: int
@@ -112,7 +112,7 @@ class Layout:
         return self.scratch_array or 0, 16 * len(self.scratch)
 
     def extents(self) -> list[tuple[int, int]]:
-        """Return ``(phys, size)`` of everything, pages that touch joined."""
+        """Return ``(phys, size)``, bytes, of all pages, adjacent ones joined."""
         if self.broken is not None:
             sizes = [(phys, len(data)) for phys, data in self.broken.pieces]
         else:
@@ -123,7 +123,7 @@ class Layout:
 
     @property
     def pieces(self) -> list[Piece]:
-        """Return all pages, ascending and disjoint; of 16 Mi PFNs they take 128 MiB."""
+        """All pages, ascending and disjoint, made at each call: 128 MiB for 16 Mi PFNs."""
         if self.broken is not None:
             return self.broken.pieces
         words = self.pfns.array()
@@ -142,7 +142,7 @@ class Layout:
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[tuple[int, list[bytes | memoryview]]]:
-    """Yield ``(phys, parts)`` for each stretch of ascending pieces that touch."""
+    """Yield ``(phys, parts)`` for each run of adjacent pieces; ``pieces`` are ascending."""
     start, end = 0, -1
     parts: list[bytes | memoryview] = []
     for phys, data in pieces:

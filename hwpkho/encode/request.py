@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 #: Entries of the producer's first array; it doubles from there.
 FIRST_CAPACITY = 512
-#: Entries that an array may be asked to hold: 1 GiB of them, past the first chunk of any page size.
+#: Entries of the largest array: 1 GiB, which takes several chunks with pages of any size.
 MAX_CAPACITY = 1 << 27
-#: A foreign subtree's blob is at most this long, bytes.
+#: Bytes of the largest blob of a foreign subtree.
 MAX_SUBTREE = 16 << 20
-#: All of them together.
+#: Bytes of all of them together.
 MAX_SUBTREES = 64 << 20
 
+#: A node's name with or without a unit address, as the Devicetree Specification (2.2.1) has it.
 NODE_NAME = re.compile(r"[0-9A-Za-z,._+-]{1,63}(@[0-9A-Za-z,._+-]{1,63})?")
 
 
@@ -43,10 +44,10 @@ class Request:
         page_size: Bytes.
         arch: A name of ``ARCHES``.
         kho: Number of the KHO version.
-        revision: Of the hwpoison subtree; None: struct-v1, or fdt-v1 where kho-v1 knows no other.
+        revision: Revision of the hwpoison subtree; None: that of the KHO version.
         capacity: Entries that the array shall hold; None: 512, doubled until the list fits.
-        order: Of the vmalloc's entries.
-        flags: Of the vmalloc; None: what a producer writes for this order.
+        order: Order of the vmalloc's entries.
+        flags: Flags of the vmalloc; None: what a producer writes for this order.
         metadata: kexec-metadata; None for none, or where its blob is among ``subtrees``.
         subtrees: Further subtrees, ``(node name, blob)``, newest first.
         at: Physical address of the first page; None: chosen inside ``ram``.
@@ -72,7 +73,7 @@ class Request:
 
     @property
     def machine(self) -> Arch:
-        """The row of its architecture."""
+        """The architecture's row of ``ARCHES``."""
         return arches.ARCHES[self.arch]
 
     @property
@@ -87,12 +88,12 @@ class Request:
 
     @property
     def wanted_revision(self) -> str:
-        """The revision, chosen where none was asked for."""
+        """The revision asked for, or that of the KHO version."""
         return self.revision or self.version.revision
 
     @property
     def wanted_flags(self) -> int:
-        """The vmalloc flags, chosen where none were asked for."""
+        """The vmalloc flags asked for, or those for the order."""
         if self.flags is not None:
             return self.flags
         return VM_ALLOC | (VM_ALLOW_HUGE_VMAP if self.order else 0)
@@ -109,19 +110,19 @@ class Request:
 
     @property
     def all_subtrees(self) -> tuple[tuple[str, bytes], ...]:
-        """The subtrees beside hwpoison, newest first: kexec-metadata is the kernel's first."""
+        """The subtrees beside hwpoison, newest first: the kernel adds kexec-metadata before any."""
         if self.metadata is None:
             return self.subtrees
         return (*self.subtrees, (KEXEC_METADATA, self.metadata.build()))
 
     def check(self) -> None:
-        """Raise UsageError for what cannot go together."""
+        """Raise UsageError where a wish is out of range or two of them cannot go together."""
         self._check_format()
         self._check_places()
         self._check_subtrees()
 
     def beyond(self) -> int | None:
-        """Return the index of the first entry that is no physical address, None if all are.
+        """Return the index of the first PFN past the physical addresses, None if there is none.
 
         Such a list is made all the same: a kernel takes it, and that is worth trying.
         """

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.ranges import Range
 
-#: Stretches that are remembered though they were too short for what was wanted. Only a list that
-#: poisons every other frame makes more, and what is forgotten merely stays unused.
+#: Stretches too short for what was wanted that are kept for smaller wishes. Only a list that
+#: poisons every other frame makes more of them, and those are merely not used.
 _MAX_SHORT = 4096
 
 
 class NoRoomError(Exception):
-    """The free frames are used up; ``wanted`` contiguous frames could not be had."""
+    """No ``wanted`` contiguous frames are left."""
 
     def __init__(self, wanted: int) -> None:
         super().__init__(f"no {wanted} contiguous free page frames")
@@ -58,10 +58,10 @@ class Space:
         raise NoRoomError(pages)
 
     def blocks(self, count: int, pages: int = 1) -> Iterator[int]:
-        """Take ``count`` times ``pages`` contiguous frames, each from a multiple of ``pages`` on.
+        """Take ``count`` blocks of ``pages`` contiguous frames, each aligned to its size.
 
-        Yield the first of each, ascending; all must be taken. ``pages`` is a power of two. Each
-        stretch is looked at once. Raises NoRoomError.
+        Yield the first frame of each, ascending; the caller must take all of them. ``pages`` is a
+        power of two. Each stretch is looked at once. Raises NoRoomError.
         """
         passed: list[tuple[int, int]] = []
         while count:

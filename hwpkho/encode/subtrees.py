@@ -22,8 +22,9 @@ def keep(
 ) -> tuple[list[tuple[str, bytes]], list[str]]:
     """Return ``(subtrees, left out)`` of a handover, apart from hwpoison.
 
-    ``subtrees`` are ``(node name, blob)``, newest first. ``left out`` says of each other one why it
-    cannot be copied; what a blob points to never is.
+    ``subtrees`` are ``(node name, blob)``, newest first. ``left out`` has a line for each of the
+    others, on why it cannot be copied to a handover of version ``target``. What a blob points to is
+    never copied.
     """
     root = handover.root.fdt if handover.root else None
     kept: list[tuple[str, bytes]] = []
@@ -70,7 +71,7 @@ def _blob(ref: SubtreeRef, source: Source, room: int) -> bytes | str:
 
 
 def _sizes(ref: SubtreeRef, source: Source) -> Iterator[int]:
-    """Yield what tells the size: the root FDT, the blob where it is an FDT, its known kind."""
+    """Yield the size by the root FDT, by the blob where it is an FDT, by its reader; best first."""
     if ref.size is not None:
         yield ref.size
     head = source.read(ref.phys or 0, 8)

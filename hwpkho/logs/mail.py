@@ -38,7 +38,7 @@ _PLAINLY = late(
 )
 #: Boundaries that are known: a mailbox has those of all its mails.
 _MAX_ENDS = 1 << 16
-#: A line that was broken is put together to so many bytes.
+#: Bytes up to which a broken line is joined.
 _LONGEST = 1 << 16
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Change = Callable[["Draft"], object]
 
-# Who judges. All but the last are code of the kernel itself, kernel/liveupdate/kexec_handover.c
-# (Linux 7.3.4).
+# The code that reads what is broken. All but the last is of the kernel itself,
+# kernel/liveupdate/kexec_handover.c (Linux 7.3.4).
 POPULATE = "kho_populate()"
 TRACKER = "the walk over the tracker"
 SUBTREE = "kho_retrieve_subtree()"
@@ -33,8 +33,8 @@ class Need:
     """Something that a handover must have so that a damage can be done to it.
 
     Attributes:
-        text: What that is, for the list of damages.
-        lacks: Returns None where a request has it, else what to give.
+        text: The need in words, for the list of damages.
+        lacks: Returns None where a request meets it, else the option that would.
     """
 
     text: str
@@ -48,9 +48,9 @@ class Damage:
     Attributes:
         name: Its name in ``DAMAGES``.
         about: What is broken, in a line.
-        judge: Who judges it: :data:`CONSUMER`, or which code of the kernel.
-        change: Breaks a sound one.
-        needs: What that one must have.
+        judge: The code that reads it: :data:`CONSUMER`, or which code of the kernel.
+        change: Breaks a sound handover.
+        needs: What the sound handover must have.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Damage:
 
     @property
     def by_kernel(self) -> bool:
-        """Whether the kernel's own code judges it, and no consumer of the list."""
+        """Whether the kernel's own code reads it, and not a consumer of the list."""
         return self.judge != CONSUMER
 
 
@@ -69,7 +69,7 @@ class Damages(list[Damage]):
     """The damages of a module, in its order."""
 
     def damage(self, name: str, about: str, judge: str, *needs: Need) -> Callable[[Change], Change]:
-        """Add the function that follows."""
+        """Return a decorator that adds a function as the damage ``name``."""
 
         def add(change: Change) -> Change:
             self.append(Damage(name, about, judge, change, needs))
@@ -120,7 +120,7 @@ TWO_PAGES = Need(
 )
 RAM = Need("the RAM to be named", lambda r: None if r.ram else option("ram", "START:SIZE"))
 META = Need("kexec-metadata", _metadata)
-#: Trackers before kho-v2 are no trees.
+#: Trackers before kho-v2 are not trees.
 TREE = Need(
     "a tracker that is a tree: kho-v2 or later",
     lambda r: None if isinstance(TRACKERS[r.version.tracker], RadixTracker) else "kho-v2 or later",
@@ -131,7 +131,7 @@ SIZED = Need(
 
 
 def pages(count: int) -> Need:
-    """Need an array of so many single pages, or more."""
+    """Return the need for an array of ``count`` pages or more."""
 
     def lacks(request: Request) -> str | None:
         if request.total_pages >= count:

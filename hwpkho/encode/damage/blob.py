@@ -63,7 +63,7 @@ def _(d: Draft) -> None:
 
 
 def _swap(d: Draft, old: bytes, new: bytes) -> None:
-    """Replace the one place of ``old`` in the blob by as many bytes."""
+    """Replace ``old``, where it first stands in the blob, by ``new`` of the same length."""
     held = d.memory[d.blob]
     d.write(d.blob + held.index(old), new)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build(request: Request, damage: Damage) -> Layout:
-    """Place and build what ``request`` wants, and break it.
+    """Return the handover that ``request`` wants, broken by ``damage``.
 
     Raises UsageError where the damage needs what ``request`` lacks, and as
     :func:`hwpkho.encode.builder.build` does.

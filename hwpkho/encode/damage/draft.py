@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hwpkho.encode.layout import Layout
     from hwpkho.encode.request import Request
 
-#: An address outside RAM lies so many times as high as the end of what is known of it. A kernel
-#: has struct pages for whole sections, and more RAM than was named may follow.
+#: An address outside RAM is so many times as high as the end of known RAM. Right above it a kernel
+#: may have struct pages, which it has for whole sections, or more RAM than was named.
 _FAR = 16
 
 
@@ -34,7 +34,7 @@ class Draft:
 
     Attributes:
         request: What it was made of.
-        layout: Where its parts stood at first.
+        layout: Where its parts were before any change.
         blocks: What the tracker marks, ``(phys, order)`` each.
         memory: Its pages: address → bytes, a whole number of pages each.
         tree: The root FDT as a tree; :meth:`write_root` puts it back.
@@ -59,7 +59,7 @@ class Draft:
 
     @classmethod
     def of(cls, request: Request) -> Draft:
-        """Place what ``request`` wants. Raises as :func:`hwpkho.encode.builder.build`."""
+        """Return the sound handover that ``request`` wants; raises as :func:`.builder.build`."""
         layout, blocks = place(request)
         memory = {phys: bytes(data) for phys, data in layout.pieces}
         tree = kho.parse(memory[layout.root]).tree.root
@@ -80,14 +80,15 @@ class Draft:
 
     @property
     def page(self) -> int:
-        """Page size."""
+        """Page size, bytes."""
         return self.layout.page_size
 
     def place(self, pages: int = 1, align: int | None = None) -> int:
         """Take contiguous free pages and return their address.
 
-        It is a multiple of ``align`` pages, a power of two; default: as large as the run. Nobody
-        has marked them, and the handover does not hold their content. Raises UsageError.
+        It is a multiple of ``align`` pages, a power of two; default: as large as the run. The
+        tracker does not mark them, and :attr:`memory` does not hold them. Raises UsageError where
+        there is no room.
         """
         if align is None:
             align = 1 << (pages - 1).bit_length()
@@ -111,7 +112,7 @@ class Draft:
         return held[phys - start : phys - start + size]
 
     def words(self, phys: int) -> list[int]:
-        """Return the page at ``phys`` as numbers of 64 bits; KeyError where it is not in it."""
+        """Return the page at ``phys`` as 64-bit numbers; KeyError where it is not held."""
         return list(struct.unpack(f"<{self.page // 8}Q", self.read(phys, self.page)))
 
     def write(self, phys: int, data: bytes) -> None:
@@ -133,14 +134,14 @@ class Draft:
         return start, held
 
     def nowhere(self) -> int:
-        """Return an address where no RAM is: far above all that is known of the machine.
+        """Return an address outside RAM: far above all that is known of the machine.
 
-        Raises UsageError where that fills half of the machine's physical addresses.
+        Raises UsageError where known memory reaches into the upper half of the physical addresses.
         """
         request = self.request
         ends = [a + n for a, n in (*request.ram, *request.scratch, *self.layout.extents())]
         ends.append(request.known_end)
-        # A list may name what is no address at all.
+        # A list may have PFNs that no physical address has.
         listed = ((last + 1) * self.page for last in request.pfns.last)
         ends += [end for end in listed if end <= request.phys_end // 2]
         far = min(1 << (max(ends) * _FAR - 1).bit_length(), request.phys_end // 2)
@@ -160,7 +161,10 @@ class Draft:
         self.memory[self.root] = fdt.build(self.tree).ljust(self.page, b"\0")
 
     def set_property(self, name: str, value: bytes | None, node: str | None = None) -> None:
-        """Set a property of the root FDT or of a node in it; None takes it away."""
+        """Set a property of the root FDT or of a node in it; None removes it.
+
+        Raises KeyError where there is no such property.
+        """
         where = self.tree if node is None else self.tree.find(node)
         if where is None or where.get(name) is None:
             raise KeyError(name)
@@ -171,7 +175,7 @@ class Draft:
         self.write_root()
 
     def data(self, value: bytes | None, node: str = HWPOISON) -> None:
-        """Set what a subtree's node has as the address of its blob; None takes it away."""
+        """Set the address of its blob that a subtree's node has; None removes it."""
         self.set_property(self.request.version.data, value, node)
 
     # Blob and array
@@ -209,10 +213,10 @@ class Draft:
         self.poke(self.chunks[-1], "<Q", value)
 
     def move_array(self, run: int = 1, skip: int = 0) -> int:
-        """Move an array of single pages to pages that touch; return the address of the first.
+        """Move an array of single pages to adjacent pages; return the address of the first.
 
-        Their number is a multiple of ``run`` pages; the first stands ``skip`` pages behind a
-        multiple of ``run``, or of 2. None of them is marked, and the chunks are as they were.
+        Their number is a multiple of ``run``; the first is ``skip`` pages behind a multiple of
+        ``run`` pages, or of 2. None of them is marked, and the chunks still list the old ones.
         """
         held = b"".join(self.memory.pop(entry) for entry in self.entries)
         gone = set(self.entries)
@@ -226,7 +230,10 @@ class Draft:
         return start
 
     def list_entries(self, order: int = 0) -> None:
-        """Let the chunk and the struct revision's blob say that the array has such entries."""
+        """Write the only chunk and the struct revision's blob for entries of this order.
+
+        Raises ValueError where one chunk does not hold them.
+        """
         entries = self.entries[:: 1 << order]
         (part, *rest) = split(entries, self.page)
         if any(rest):
@@ -244,7 +251,7 @@ class Draft:
     # Tracker
 
     def mark(self, blocks: Blocks) -> None:
-        """Give the handover another tracker, which marks just these."""
+        """Give the handover another tracker, which marks only these blocks."""
         for node in self.nodes:
             del self.memory[node]
         tracker = TRACKERS[self.request.version.tracker]
@@ -252,13 +259,13 @@ class Draft:
         self.hand_tracker(nodes)
 
     def hand_tracker(self, nodes: dict[int, bytes]) -> None:
-        """Take these pages as the tracker's, which begins at :attr:`tracker`."""
+        """Hand over these pages as the tracker, which begins at :attr:`tracker`."""
         self.nodes = list(nodes)
         self.memory.update(nodes)
         self.set_property(MEMORY_MAP, struct.pack("<Q", self.tracker))
 
     def mark_more(self, blocks: Blocks) -> None:
-        """Mark these beside what is marked."""
+        """Mark these blocks as well."""
         self.mark([*self.blocks, *blocks])
 
     def unmark(self, *pages: int) -> None:
@@ -266,7 +273,10 @@ class Draft:
         self.mark([b for b in self.blocks if b[0] not in pages])
 
     def leaf_of(self, phys: int) -> tuple[int, int]:
-        """Return the radix tree's lowest node for the page at ``phys``, and its entry's address."""
+        """Return the address of the leaf for the page at ``phys``, and of the entry leading to it.
+
+        The tracker must be a radix tree.
+        """
         tracker = cast("radix.RadixTracker", TRACKERS[self.request.version.tracker])  # by TREE
         shape = tracker.geometry(self.page)
         key = radix.encode_key(phys, 0, shape.shift)

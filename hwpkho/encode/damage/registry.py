@@ -1,4 +1,4 @@
-"""The damages by name. A further one is a function with a line above it, in the module it fits."""
+"""The damages by name. Another one is a decorated function in the module for what it breaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hwpkho.encode.damage import array, blob, root, scratch, tracker
 if TYPE_CHECKING:
     from hwpkho.encode.damage.base import Damage
 
-#: In the order in which a kernel meets what is broken.
+#: In the order in which a kernel comes to what is broken.
 DAMAGES: Registry[Damage] = Registry("damage", {})
 for _part in (root, scratch, tracker, array, blob):
     for _damage in _part.DAMAGES:

@@ -1,4 +1,4 @@
-"""Damages of the root FDT, and of what its nodes say of subtrees."""
+"""Damages of the root FDT, and of the properties of its subtrees' nodes."""
 
 from __future__ import annotations
 

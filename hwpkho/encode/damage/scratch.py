@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 DAMAGES = Damages()
 _damage = DAMAGES.damage
 
-#: More than the kernel maps of the array: 256 KiB and a page, bytes.
+#: Bytes of scratch array, more than the kernel maps: that is 256 KiB and a page.
 _TOO_LONG = 512 << 10
-#: Less than page structs and early allocations take, bytes.
+#: Bytes of scratch, less than struct pages and early allocations take.
 _TOO_SMALL = 4800 << 10
 
 

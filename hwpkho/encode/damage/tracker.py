@@ -43,7 +43,7 @@ def _(d: Draft) -> None:
 
 @_damage("tracker-pages-marked", "the tracker marks its own pages", TRACKER)
 def _(d: Draft) -> None:
-    # Its own pages may need a few pages more, marked as well.
+    # Marking its own pages may take a few more nodes: these are marked as well.
     start = d.place(len(d.nodes) + 8, 1)
     own = [start + i * d.page for i in range(len(d.nodes) + 8)]
     for node in d.nodes:
@@ -104,7 +104,7 @@ def _(d: Draft) -> None:
     leaf, entry = d.leaf_of(d.blob)
     table = align_down(entry, d.page)
     words, index = d.words(table), (entry - table) // 8
-    # An entry that is in use stays: its own node would be lost.
+    # Only an empty entry is used: overwriting another would lose its node.
     free = min((i for i, word in enumerate(words) if not word), key=lambda i: abs(i - index - 0.5))
     d.poke(table + 8 * free, "<Q", leaf)
 
@@ -125,7 +125,7 @@ def _(d: Draft) -> None:
          TREE)  # fmt: skip
 def _(d: Draft) -> None:
     words = d.words(d.tracker)
-    index = max(i for i, word in enumerate(words) if word)  # what it becomes is free
+    index = max(i for i, word in enumerate(words) if word)  # the highest: its new place is free
     other = max(1, index * 2) if index * 2 < len(words) else index // 2
     words[other], words[index] = words[index], 0
     d.memory[d.tracker] = struct.pack(f"<{len(words)}Q", *words)
@@ -136,7 +136,7 @@ def _(d: Draft) -> None:
 def _(d: Draft) -> None:
     size = 65536 if d.page == 4096 else 4096
     build = TRACKERS[d.request.version.tracker].build
-    # As far apart as two of its pages, or one of ours: who reads it finds all of a page.
+    # Two of its pages apart, or one of ours: a reader with our page size finds whole pages.
     step = max(2 * size, d.page)
     _, dry = build(d.blocks, size, iter(range(0, step << 32, step)).__next__)
     count = len(dry) * step // d.page

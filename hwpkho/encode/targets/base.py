@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToWrite:
-    """What was made.
+    """What a target writes.
 
     Attributes:
         pages: The list.
-        layout: The handover made of it, None for a target that places none.
-        how: What the user says of a list that is written as such.
+        layout: The handover made of it, None for a target that needs none.
+        how: Options of a target that writes the list itself.
     """
 
     pages: BadPages
@@ -41,7 +41,7 @@ class ToWrite:
 
 
 class Target(ABC):
-    """A form. A target is a subclass of :class:`FileTarget` or :class:`FolderTarget`.
+    """A form of output; each is a subclass of :class:`FileTarget` or :class:`FolderTarget`.
 
     Attributes:
         name: What ``--to`` calls it.
@@ -63,7 +63,7 @@ class FileTarget(Target):
     def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:
         """Write ``what`` to ``out``, which need not be seekable.
 
-        Return what the form of a list could not say exactly.
+        Return what the form of a list could not express exactly, None if nothing.
         """
 
 

@@ -17,7 +17,7 @@ class ListTarget(FileTarget):
     """See the module.
 
     Attributes:
-        form: How the list is written.
+        form: The writer of this form of list.
     """
 
     placed = False

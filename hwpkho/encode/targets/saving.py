@@ -1,4 +1,4 @@
-"""Writes what was made to its target: whole or not at all, a device tree together with it."""
+"""Writes a target's files, with the device tree beside them: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def check(target: Target, path: str, dtb_path: str | None, *, force: bool) -> None:
-    """Raise UsageError where something is in the way, before any work is done."""
+    """Raise UsageError where ``path`` or ``dtb_path`` may not be written; called before any work.
+
+    ``force`` allows replacing a file, or a folder that the target made.
+    """
     if dtb_path is not None:
         output.check_file(dtb_path, force=force)
     if not isinstance(target, FolderTarget):
@@ -38,9 +41,10 @@ def save(
 ) -> Loss | None:
     """Write ``what`` to ``path``, and the device tree to ``dtb_path`` where that is a file.
 
-    Both are replaced together, or neither is. Return what the form of a list could not say exactly.
+    Both are replaced together, or neither is. Return what the form of a list could not express
+    exactly, None if nothing.
 
-    Raises UsageError where something is in the way, InputError where it cannot be written.
+    Raises UsageError where a path may not be replaced, InputError where it cannot be written.
     """
     with output.together() as writing:
         if dtb is not None and dtb_path is not None:
@@ -65,9 +69,9 @@ def same_file(first: str, second: str) -> bool:
 
 
 def default_dtb_path(target: Target, path: str) -> str | None:
-    """Return where the device tree goes beside ``path``; None: into the folder itself.
+    """Return the path of the device tree beside ``path``; None: it goes into the target's folder.
 
-    Raises UsageError where there is no such place.
+    Raises UsageError where the target has no use for one, or writes to standard output.
     """
     if not target.bootable:
         raise UsageError(f"--dtb goes with a whole handover, not with --to {target.name}")
@@ -79,7 +83,7 @@ def default_dtb_path(target: Target, path: str) -> str | None:
 
 
 def dtb_in(target: Target, path: str) -> str:
-    """Return where a device tree without a place of its own is, in the folder ``path``."""
+    """Return the path of a device tree without one of its own, in the folder ``path``."""
     return f"{path}/{target.dtb}" if isinstance(target, FolderTarget) else path
 
 

@@ -183,6 +183,8 @@ def test_e820_from_a_word_processor(log: Path) -> None:
         "BIOS-e82O: [mem 0x0000000000100000-0x00000000001fffff] usable",
         "BI0S-e820: [mem 0x0000000000100000-0x00000000001fffff] usable",
         "S-e820: [mem 0x0000000000100000-0x00000000001fffff] usable",
+        "BIOS-e820: [gap 0x00a0000-0x00000000001fffff]",
+        "BIOS-e820: [gap 0x00000000000a0000-0x00000000001fffff]  device reserved",
         " BIOS-e820: 0000000000100000 - 0000000000090000 (usable)",
         " BIOS-e820: 00000000001O0000 - 0000000000200000 (usable)",
     ],

@@ -327,10 +327,19 @@ def test_what_memblock_debug_prints_between_the_lines_is_none_of_them(
     assert not memmap.problems
 
 
-def test_a_line_that_memblock_debug_breaks_off_is_lost(read: Reader) -> None:
+@pytest.mark.parametrize(
+    "torn",
+    ["efi:   0x000000001000-0x0000000 h kernel: memblock_add: [0x0-0x1] f+0x1/0x2",
+     "efi:   0x000000001000-0x000000001fff [Loader D[    0.000000] tsc: Fast TSC calibration",
+     "efi:   0x0000000010[    0.000000] tsc: Fast TSC calibration using PIT",
+     "efi:   0x000000001000-0x000000000001fff [Loader Data        |   |  |  |WB|  |  |  ]"],
+)  # fmt: skip
+def test_a_line_that_another_message_breaks_off_is_lost(torn: str, read: Reader) -> None:
     row = "h kernel: efi:   0x{:012x}-0x{:012x} [Loader Data        |   |  |  |WB|  |  |  ]\n"
-    torn = "h kernel: efi:   0x000000001000-0x0000000 h kernel: memblock_add: [0x0-0x1] f+0x1/0x2\n"
-    memmap = read(row.format(0, 0xFFF) + torn + row.format(0x2000, 0x2FFF))
+    first, last = row.format(0, 0xFFF), row.format(0x2000, 0x2FFF)
+    memmap = read(f"{first}h kernel: {torn}\n{last}")
+    assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]
+    memmap = read(first.replace("\n", "UN|  |  |  |  ]\n") + last)
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]
 
 

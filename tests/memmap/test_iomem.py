@@ -278,6 +278,15 @@ def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool,
     assert bool(primary(read_text(log, text)).gaps) == damaged
 
 
+def test_two_lines_that_have_become_one_hide_lines_of_any_level(log: Path) -> None:
+    text = (
+        "00100000-3fffffff : System RAM\n  00200000-002fffff : Kernel code\n"
+        "  00300000-003fffff : Kernel da00ffffff : System RAM\n200000000-2ffffffff : System RAM\n"
+    )
+    gaps = [(gap.start, gap.end) for gap in primary(read_text(log, text)).gaps]
+    assert gaps == [(0x300000, 0x1FFFFFFFF)]
+
+
 @pytest.mark.parametrize(
     ("name", "damaged"),
     [("Sys#tem RAM", True), ("Sys#em R\x01M", True), ("System RAM#", True), ("Re\ufffderved", True),

@@ -199,7 +199,9 @@ class DmesgE820(TableForm):
         if match["what"] == "gap":
             self._patience = _PATIENCE
             table = self._tables.open(rows.map_of(match["who"]))
-            if table is not None and table.entries:
+            if len(match["a"]) != len(match["b"]) or e820_names.type_of(match["rest"].strip()):
+                self._damaged(number, line)
+            elif table is not None and table.entries:
                 self._told.setdefault(id(table), []).append(
                     (int(match["a"], 16), int(match["b"], 16))
                 )

@@ -62,6 +62,8 @@ _ARM64_BEGUN = late(
 _LIKE = late(
     r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
 )
+#: The beginning of a line of arm64's list, perhaps with another message behind it.
+_ROW = late(r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{3}")
 #: In front of a line of arm64's list: the beginning of another.
 _TORN = late(r"(?<!\w)efi:\s+0?x?|0x[0-9A-Fa-f]{3}")
 #: Attribute columns of a damaged line.
@@ -186,7 +188,8 @@ class DmesgEfi(TableForm):
 
     def _beside(self, number: int, line: str) -> None:
         """Look at a line next to a list: a damaged line, or what is left of one."""
-        if _LIKE.search(line):
+        starts = _ROW.search(line) and not self.unfinished.search(line)
+        if starts or _LIKE.search(line):
             self._tables.damaged("efi", number, line, _EXPECTED)
             self._patience = _PATIENCE
         elif (
@@ -243,6 +246,8 @@ class DmesgEfi(TableForm):
                 self._arm64(number, line, match)
                 self._row = line
                 taken = True
+        if taken and _COLUMNS.search(line, at):
+            self._tables.damaged("efi", number, line[at:], _EXPECTED)
         return taken
 
     def _columns_lost(self, number: int, body: str | None) -> bool:
@@ -322,7 +327,7 @@ class DmesgEfi(TableForm):
         if "|" not in body and type_ is not None:
             attributes: dict[str, object] = {"attr": None}
         elif type_ is None or attr is None:
-            if "|" in body:
+            if "|" in body or self._following:
                 self._tables.damaged("efi", number, line, _EXPECTED)
             return
         else:
@@ -338,7 +343,9 @@ class DmesgEfi(TableForm):
         width = max(len(match["a"]), len(match["b"]))
         if last is None or last is first:
             self._width = width if last is None else max(width, self._width)
-        if min(len(match["a"]), len(match["b"])) < _DIGITS <= self._width:
+        longer = max(match["a"], match["b"], key=len)
+        odd = len(match["a"]) != len(match["b"]) and longer.startswith("0")
+        if odd or min(len(match["a"]), len(match["b"])) < _DIGITS <= self._width:
             self._tables.damaged("efi", number, line, _EXPECTED)
             return
         if self._first_arm64 and not match["prefix"]:

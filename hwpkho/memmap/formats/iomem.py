@@ -31,6 +31,8 @@ _HEX = r"[0-9A-Fa-f]"
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
 #: A blank at a line's end in quoted-printable (RFC 2045, 6.7).
 _QUOTED_BLANK = "=20"
+#: In front of a name; none has it in it.
+_BETWEEN = " : "
 _CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
 _PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
@@ -87,7 +89,7 @@ class Iomem(TableForm):
         self._tables = Tables()
         self._like = 0  # number of the last line that was taken for a damaged one
         self._open: list[int] = []  # indents of the open ancestors
-        self._top_start = -1
+        self._top_start = self._top_end = -1
         self._patience = 0
         self._outermost: tuple[Table | None, int] = (None, 0)  # a table and its first indent
         self._attributes: dict[int, dict[str, object]] = {}
@@ -95,7 +97,7 @@ class Iomem(TableForm):
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
         plain = _PLAIN_LINE.fullmatch(line)
-        if plain and " : " not in plain[4]:
+        if plain and _BETWEEN not in plain[4]:
             indent, low, high, name = plain.groups()
             begins = self._take(number, len(indent), int(low, 16), int(high, 16), name.rstrip())
         else:
@@ -153,12 +155,16 @@ class Iomem(TableForm):
                     return False
                 tables.begin("iomem")  # the tree is sorted: this is another copy of the file
                 begins = True
-            self._top_start = start
+            self._top_start, self._top_end = start, end
         attributes = self._attributes.get(depth)
         if attributes is None:
             attributes = self._attributes[depth] = {"depth": depth}
         added = tables.add("iomem", number, start, end, name, attributes)
-        if added and is_part(name):
+        if added and _BETWEEN in name:  # what was between them may be of any level
+            message = f'"{printable(name[:100])}": two lines have become one'
+            named = (start, max(end, self._top_end))
+            tables.lose("iomem", number, DAMAGED, message, replaced=1, named=named)
+        elif added and is_part(name):
             message = f'the name "{printable(name[:100])}" is cut off or damaged'
             tables.lose("iomem", number, DAMAGED, message, replaced=1, depth=depth)
         elif added and is_spoiled(name) and (spoiled := tables.open("iomem")):

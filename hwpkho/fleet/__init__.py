@@ -1,1 +1,1 @@
-"""A fleet's data set: what became of many machines' bad pages, as Parquet, and questions to it."""
+"""A fleet's data set: the bad pages of many machines over time, as Parquet files, and questions."""

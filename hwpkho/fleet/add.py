@@ -1,7 +1,7 @@
-"""Adding cases to a data set: judged in several processes, written by this one.
+"""Adds cases to a data set: several processes judge them, this one writes.
 
-What was judged and not yet written is judged again after a kill; what was written is known by its
-content and passed over. So a call that is repeated goes on where the last one ended.
+A call that is repeated after a kill continues where the last one ended: cases whose rows were
+written are known by their content and skipped, those judged but not yet written are judged again.
 """
 
 from __future__ import annotations
@@ -32,30 +32,31 @@ if TYPE_CHECKING:
     from hwpkho.judging.accept import Acceptance
     from hwpkho.judging.options import ValidateOptions
 
-#: Cases that a process gets at once.
+#: Cases that a process gets at a time.
 CHUNK = 32
-#: A part is written when it has so many cases, or rows of pages and findings, or is so old,
-#: seconds: what a kill costs is judged again, and what is held in memory is bounded.
+#: A part is written once it has so many cases, so many rows of pages and findings, or is so many
+#: seconds old. That bounds the memory, and how much must be judged again after a kill.
 _CASES, _ROWS, _AGE = 1 << 14, 1 << 19, 60.0
-#: Cases that could not be judged and are named, at most.
+#: Cases that could not be judged, or have remarks, that are named at most.
 _NAMED = 5
 
 
 @dataclass(slots=True)
 class Added:
-    """What became of the cases of a call.
+    """How many cases a call has taken and added so far.
 
     Attributes:
-        cases: All of them.
+        cases: All cases taken.
         added: Cases whose rows were written.
         known: Cases that the data set had already, or that came twice.
         not_judged: Of those added, the cases that could not be judged.
-        remarked: Of those added, the cases with a host or time that cannot be used.
+        remarked: Of those added, the cases whose manifest line or name gives a host, a time, a
+            release, a DIMM listing or the like that cannot be used.
         no_time: Of those added, the cases without a time.
         pages: Rows of ``pages`` written.
         findings: Rows of ``findings`` written.
         errors: Why the first cases could not be judged, printable.
-        remarks: What was wrong with the first hosts and times, printable.
+        remarks: What was wrong with the first cases remarked, printable.
     """
 
     cases: int = 0
@@ -72,7 +73,14 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How cases are judged, and by how many processes."""
+    """How cases are judged.
+
+    Attributes:
+        options: Options for all cases; a manifest's line may change them for its case.
+        accepted: Which findings count.
+        names: The pattern over the cases' names, None without --names.
+        workers: Processes; None: one for each CPU.
+    """
 
     options: ValidateOptions
     accepted: Acceptance
@@ -81,9 +89,11 @@ class How:
 
 
 def jobs(cases: Sequence[str], batch: str | None, *, outside: bool) -> tuple[Iterable[Job], int]:
-    """Return the cases that a user named, and about how many they are.
+    """Return the cases that the user named, and about how many there are, for a progress bar.
 
-    Raises InputError where one is not there, or a batch cannot be read.
+    ``batch`` is a manifest or a folder of cases, and replaces ``cases``; with ``outside`` its cases
+    may lie outside its folder. Raises InputError if a case is not there or the batch cannot be
+    read, UsageError for standard input.
     """
     if batch is None:
         return [_job(path) for path in cases], len(cases)
@@ -96,18 +106,18 @@ def jobs(cases: Sequence[str], batch: str | None, *, outside: bool) -> tuple[Ite
 
 
 def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Added]:
-    """Judge cases and add their rows; yield what became of them so far, again and again.
+    """Judge cases and add their rows; yield after each chunk how many there are so far.
 
-    Raises InputError where the data set cannot be read or written, UsageError where all cases are
-    known and the pattern over their names fits none of them.
+    The same object is yielded every time. Raises InputError if the data set cannot be read or
+    written, UsageError without PyArrow, or if ``todo`` is a list and --names fits none of it.
     """
     arrow.needed()
     _check_names(todo, how.names)
     places.opened(place, create=True)
-    with place.alone():  # what somebody left half done counts
+    with place.alone():  # finishes the write of a process that was killed, so that it is known
         pass
     known = Known(place)
-    # What is given for the whole batch is for those cases that read it.
+    # An option given for the whole batch must not be refused for a case that does not read it.
     options = replace(how.options, given=frozenset())
     work = Work(options, how.accepted, how.names, known, pool.named(options))
     workers = pool.processes(about, how.workers)
@@ -120,7 +130,7 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
 
 
 def _check_names(todo: Iterable[Job], by: Names | None) -> None:
-    """Rows stay: a pattern that fits no case at all is told before any are made."""
+    """Raise UsageError for a pattern that fits no case: rows cannot be taken back later."""
     if by is None or not isinstance(todo, list) or any(by.match(job.path) for job in todo):
         return
     first = printable(todo[0].path)
@@ -149,7 +159,7 @@ def _job(path: str) -> Job:
 
 
 def _first_of(lines: Iterator[manifest.Line], path: str) -> Iterator[manifest.Line]:
-    """Return ``lines``, of which there is one at least."""
+    """Return ``lines``; raises InputError if there are none."""
     first = next(lines, None)
     if first is None:
         raise InputError(f"{printable(path)}: no case in this manifest")
@@ -162,7 +172,7 @@ def _first_of(lines: Iterator[manifest.Line], path: str) -> Iterator[manifest.Li
 
 
 def _lines_of(path: str) -> int:
-    """Return how many lines a file has, for a bar of progress."""
+    """Return how many lines a file has, for a progress bar; at least 1."""
     count = 0
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
@@ -180,14 +190,14 @@ class _Writer:
         self.done = Added()
 
     def take(self, found: Iterable[CaseRows]) -> None:
-        """Hold the rows of cases, and write what is held when it is enough."""
+        """Hold the rows of cases, and write them once a part is full or old enough."""
         for case in found:
             self.done.cases += 1
             if case.known or case.key in self._held:
                 self.done.known += 1
                 continue
             ident = case.host["case_id"]
-            if ident in self._idents:  # judged by two maps: a part has a case once
+            if ident in self._idents:  # the same capture, judged by another map: another part
                 self.flush()
             self._held[case.key] = case
             self._idents.add(ident)
@@ -197,7 +207,7 @@ class _Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held; what others have written meanwhile is left out."""
+        """Write the rows held, without cases that other processes have added meanwhile."""
         if self._held:
             with self._place.alone():
                 by_day = arrow.by_day(self._held.values())
@@ -213,7 +223,7 @@ class _Writer:
         self._rows, self._began = 0, time.monotonic()
 
     def _write(self, by_day: dict[str | None, list[CaseRows]]) -> None:
-        # A clock may go backwards; what is added later must still count as such.
+        # The latest added_at of a case wins, so it must grow even if the clock goes backwards.
         added_at = max(time.time_ns() // 1000, self._known.newest + 1)
         keys = sorted(c.key for cases in by_day.values() for c in cases)
         part = content.digest(*keys).hex()
@@ -242,7 +252,7 @@ class _Writer:
             done.not_judged += 1
             if len(done.errors) < _NAMED:
                 name, error = host["case_name"], host["error"]
-                # Of a case that is a file the error names it.
+                # The error of a case that is a single file begins with its name already.
                 done.errors.append(error if error.startswith(f"{name}: ") else f"{name}: {error}")
         if host["remark"]:
             done.remarked += 1

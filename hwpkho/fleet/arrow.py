@@ -1,4 +1,4 @@
-"""The tables as Arrow has them, and rows as Parquet files."""
+"""Rows of the tables as Arrow tables, and those as Parquet files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROW_GROUP = 1 << 17
 
 
 def needed() -> None:
-    """Raise UsageError where pyarrow is not installed."""
+    """Raise UsageError if pyarrow is not installed."""
     try:
         for module in ("pyarrow", "pyarrow.parquet"):
             import_module(module)
@@ -46,7 +46,7 @@ def type_of(name: Type) -> pa.DataType:
 
 
 def schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema of a table, as its files have it: without ``day``."""
+    """Return the Arrow schema of a table's files: all columns but ``day``."""
     import pyarrow as pa
 
     fields = [pa.field(c.name, type_of(c.type), nullable=not c.required) for c in TABLES[table]]
@@ -54,19 +54,21 @@ def schema(table: Table) -> pa.Schema:
 
 
 def table_of(table: Table, cases: Sequence[CaseRows]) -> pa.Table:
-    """Return the rows that cases have in a table. Their writer has said ``part``, and ``added_at``
-    in microseconds since 1970, in the row of ``hosts``.
+    """Return the rows that cases have in a table.
+
+    The writer must have set ``part``, and ``added_at`` in microseconds since 1970, in the row of
+    ``hosts`` of each case.
     """
     return {"hosts": _hosts, "pages": _pages, "findings": _findings}[table](cases)
 
 
 def parquet(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file."""
+    """Return the bytes of a Parquet file that holds a table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     out = pa.BufferOutputStream()
-    # Arrow's own copy of the schema would be the largest part of a small file.
+    # Without store_schema: Arrow's own copy of it would be the largest part of a small file.
     writer = pq.ParquetWriter(
         out, table.schema, compression="zstd", coerce_timestamps="us", store_schema=False
     )
@@ -127,7 +129,10 @@ def _pfns(column: array[int], last: array[int]) -> pa.Array:
 
 
 def _numbers(column: array[int], kind: pa.DataType) -> pa.Array:
-    """Return a column of numbers that fit without making an object of each."""
+    """Return a column from the array's buffer, without a Python object for each number.
+
+    All numbers must fit in ``kind``.
+    """
     import pyarrow as pa
 
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])

@@ -1,5 +1,6 @@
-"""Asks a data set by DuckDB, embedded: it reads the files, and writes nothing but its own temporary
-ones where memory is short.
+"""Asks a data set by DuckDB, in this process.
+
+DuckDB reads the Parquet files; it writes nothing but temporary files if memory is short.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from hwpkho.fleet.place import Place
     from hwpkho.fleet.schema import Table
 
-#: What DuckDB may take before it writes to temporary files: the process stays below 1 GiB.
+#: Memory that DuckDB uses before it writes temporary files, so that the process stays below 1 GiB.
 _MEMORY = "700MiB"
 _THREADS = 8
 _ROWS = 4096
@@ -35,10 +36,10 @@ _ROWS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked.
+    """A question, or a query, with its parameters.
 
     Attributes:
-        question: Name of a question; None: ``sql``.
+        question: Name of a question; None: ``sql`` is asked.
         sql: A query of the user's own.
         host: The host to ask about; None: all.
         since: Captures from this time on, UTC without a zone; None: all.
@@ -61,12 +62,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, of which the rows are still to come.
+    """An answer, whose rows are read from DuckDB when they are asked for.
 
     Attributes:
         question: The question's name, or the query.
         columns: Names of the columns.
-        connection: To DuckDB, which runs the query.
+        connection: The connection to DuckDB on which the query runs.
         query: The SQL and its parameters.
         place: The data set.
         wanted: What was asked.
@@ -90,9 +91,9 @@ class Answer:
         return self.wanted.limit
 
     def also(self, question: str | None) -> Answer:
-        """Return the answer to one more question, None for the same; of the same hosts and times.
+        """Return the answer to another question about the same hosts and times.
 
-        Raises InputError where it cannot be had.
+        None asks the same question again. Raises InputError if DuckDB fails.
         """
         import duckdb
 
@@ -107,7 +108,11 @@ class Answer:
         return Answer(wanted.name, columns, cursor, (sql, given), self.place, wanted)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows; InputError where they cannot be had."""
+        """Yield the rows, once.
+
+        Raises InputError if a file is damaged or memory runs out, UsageError if the user's own
+        query fails.
+        """
         return islice(self._rows(), self.limit)
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
@@ -122,9 +127,9 @@ class Answer:
             raise _complaint(self.place, error, own=self.wanted.question is None) from error
 
     def batches(self) -> tuple[Any, Iterator[Any]]:
-        """Return the schema of the rows, and what yields them as Arrow's batches.
+        """Return the Arrow schema of the rows, and an iterator of them as record batches.
 
-        Raises InputError, also while they come, where they cannot be had.
+        The query runs anew. Iterating raises what :meth:`rows` raises.
         """
         sql, given = self.query
         cursor = self.connection.cursor()
@@ -153,10 +158,10 @@ class Answer:
 
 @contextmanager
 def ask(place: Place, wanted: Wanted) -> Generator[Answer]:
-    """Yield the answer to a question.
+    """Open a data set and yield the answer to a question, which is valid within the block.
 
-    Raises UsageError for what is no question or no query, InputError where the data set cannot be
-    read.
+    Raises UsageError for an unknown question, a query that fails, or without DuckDB; InputError if
+    the data set cannot be read.
     """
     sql, given = _query(wanted)
     with _connected(place) as connection:
@@ -174,7 +179,7 @@ def _query(wanted: Wanted) -> tuple[str, dict[str, Any]]:
 
 
 def needed() -> None:
-    """Raise UsageError where DuckDB is not installed."""
+    """Raise UsageError if DuckDB is not installed."""
     try:
         import_module("duckdb")
     except ImportError as error:
@@ -183,7 +188,10 @@ def needed() -> None:
 
 @contextmanager
 def _connected(place: Place) -> Generator[DuckDBPyConnection]:
-    """Yield a connection with the views of a data set, which reads nothing else."""
+    """Yield a connection to an in-memory DuckDB with the views of a data set.
+
+    It loads no extensions and sees no Python variables.
+    """
     needed()
     import duckdb
 
@@ -200,7 +208,7 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
             "preserve_insertion_order": False,
         }
         with duckdb.connect(":memory:", config=config) as connection:
-            connection.execute("SET enable_progress_bar = false")  # it goes to standard output
+            connection.execute("SET enable_progress_bar = false")  # it is drawn on standard output
             place.register(connection)
             try:
                 _check(connection, place, files)
@@ -211,7 +219,7 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
 
 
 def _check(connection: DuckDBPyConnection, place: Place, files: dict[Table, list[str]]) -> None:
-    """Raise InputError where a file is not of this version; one by one only where one is not."""
+    """Raise InputError if a file is not of this version: one query for all, then file by file."""
     for table, paths in files.items():
         if not paths:
             continue
@@ -225,7 +233,10 @@ def _check(connection: DuckDBPyConnection, place: Place, files: dict[Table, list
 
 
 def _find_bad(place: Place, files: dict[Table, list[str]]) -> None:
-    """Raise InputError for a file that is damaged or of another version: by its end, then whole."""
+    """Raise InputError for the first file that is damaged or of another version, if there is one.
+
+    The footers of all files are read first, as that is quicker; then all files whole.
+    """
     for look in (parquet.opened, parquet.check):
         for table, paths in files.items():
             for path in paths:
@@ -239,7 +250,7 @@ def _make_views(
         sql = _of_files([place.in_sql(p) for p in paths]) if paths else _empty(table)
         connection.execute(f"CREATE VIEW {table}_files AS {sql}")
     for name in questions.VIEWS:
-        # Asked for by all others, and mostly empty.
+        # All other views ask for it and it is mostly empty, so it is computed once.
         kind = "TABLE" if name == "superseded" else "VIEW"
         connection.execute(f"CREATE {kind} {name} AS {questions.view(name)}")
 
@@ -248,7 +259,7 @@ def _of_files(paths: Sequence[str]) -> str:
     return f"{_SELECT} FROM read_parquet([{', '.join(map(_quoted, paths))}], {_OPTIONS})"
 
 
-#: A folder above the data set may be called region=eu: its names are no columns.
+#: No Hive partitioning: a folder above the data set may be called region=eu, which is no column.
 _OPTIONS = "hive_partitioning = false, union_by_name = false"
 _SELECT = "SELECT *, CAST(taken_at AS DATE) AS day"
 
@@ -279,15 +290,15 @@ def _run(
         raise _complaint(place, error, own=own) from error
     columns = tuple(str(c[0]) for c in connection.description or ())
     twice = next((c for c in columns if columns.count(c) > 1), None) if own else None
-    if twice is not None:  # an answer's row has each name once
+    if twice is not None:  # a JSON row can have each name only once
         raise UsageError(f"--sql: two columns are called {printable(twice)[:60]}; name one with AS")
     return columns
 
 
 def _shut(connection: DuckDBPyConnection, place: Place) -> None:
-    """Let a query of the user's own read nothing but the data set."""
+    """Restrict DuckDB to the files of the data set, before it runs a query of the user's own."""
     files = [p for paths in place.committed().values() for p in paths]
-    # What is read has to be allowed under its name, and as the pattern that the views have of it.
+    # DuckDB checks both the file's name and the escaped pattern by which the views name it.
     paths = dict.fromkeys(named(p) for p in files for named in (place.url, place.in_sql))
     connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, paths))}]")
     connection.execute("SET enable_external_access = false")
@@ -295,9 +306,10 @@ def _shut(connection: DuckDBPyConnection, place: Place) -> None:
 
 
 def views(place: Place) -> Iterator[str]:
-    """Yield SQL that makes the views of a data set in a plain ``duckdb``, whatever is added later.
+    """Yield SQL that makes the views of a data set in a plain ``duckdb``.
 
-    Raises InputError where there is no data set.
+    The views name files by a pattern, so they include what is added later. Raises InputError if
+    there is no data set.
     """
     places.opened(place, create=False)
     yield f"-- The data set {printable(place.name)}, {SCHEMA}: views for DuckDB.\n"
@@ -325,11 +337,11 @@ def _quoted(text: str) -> str:
 
 
 def _said(error: Exception) -> str:
-    """Return DuckDB's first line, without where in the text it points to."""
+    """Return the first line of DuckDB's message; the others quote the SQL and point into it."""
     return printable(str(error).partition("\n")[0])[:300]
 
 
-#: Errors for which no file is at fault, in DuckDB's names: of a query, and that it was stopped.
+#: DuckDB's exceptions for which no file is at fault: errors of the query, and its interruption.
 _OF_A_QUERY = (
     "ParserException", "SyntaxException", "BinderException", "CatalogException",
     "PermissionException", "ConversionException", "OutOfRangeException", "TypeMismatchException",
@@ -338,9 +350,9 @@ _OF_A_QUERY = (
 
 
 def _complaint(place: Place, error: Exception, *, own: bool) -> InputError | UsageError:
-    """Return what to raise for an error of a query, the user's own or not.
+    """Return the exception for a query that failed; ``own``: it is the user's own.
 
-    Raises it itself where a file is at fault: DuckDB mostly does not say which.
+    Raises InputError itself if a file is at fault, as DuckDB mostly does not say which one.
     """
     import duckdb
 

@@ -1,6 +1,6 @@
-"""What a capture's files hold, as one hash: the same capture under other names is one.
+"""Hashes the contents of a capture's files, so that a capture is known under any name.
 
-Holes and stretches of zeros of a file count as zeros, whatever they take on the disk.
+A hole in a sparse file hashes like the zeros that it stands for.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 _ZEROS = bytes(_BLOCK)
 _NOTHING = hashlib.sha256().digest()
-#: A folder of segments or a copy of debugfs has a handful of files.
+#: Files of a folder at most; a folder of segments or a copy of debugfs has a handful.
 _MAX_FILES = 4096
 _MAX_DEPTH = 8
 
 
 def of_inputs(specs: Iterable[str]) -> bytes:
-    """Return the SHA-256 of what ``specs`` name: files, ``FILE@0xBASE``, folders; in any order.
+    """Return the SHA-256 (32 bytes) of all that ``specs`` name, in whatever order.
 
-    Raises InputError where one cannot be read.
+    A spec is a file, ``FILE@0xBASE`` or a folder. Raises InputError if one cannot be read.
     """
     each = sorted(map(_of_spec, specs))
     return hashlib.sha256(b"".join(each)).digest() if each else _NOTHING
 
 
 def digest(*parts: str | bytes) -> bytes:
-    """Return 16 bytes that stand for ``parts``."""
+    """Return 16 bytes of the SHA-256 over ``parts`` and their lengths; text counts as UTF-8."""
     pieces = [p.encode("utf-8", "surrogatepass") if isinstance(p, str) else p for p in parts]
     sized = b"".join([len(piece).to_bytes(8, "little") + piece for piece in pieces])
     return hashlib.sha256(sized).digest()[:16]
@@ -67,7 +67,7 @@ def _folder(found: hashlib._Hash, folder: Path, inside: str, left: list[int], de
             _folder(found, Path(entry.path), name, left, depth - 1)
         else:
             found.update(f"\0{name}\0".encode("utf-8", "surrogateescape"))
-            # Memory is never unpacked, whatever its first bytes look like.
+            # A segment is memory: it is not unpacked even if it begins like a compressed file.
             _file(found, entry.path, as_is=raw.is_segment_name(entry.name))
 
 
@@ -76,7 +76,7 @@ def _file(found: hashlib._Hash, path: str, *, as_is: bool = False) -> None:
     try:
         size = os.fstat(descriptor).st_size
         found.update(size.to_bytes(8, "little"))
-        if size <= _BLOCK:  # most lists
+        if size <= _BLOCK:  # as most lists are: no need to look for zeros
             found.update(opening.read_all(descriptor, size))
             return
         at = 0
@@ -99,7 +99,7 @@ def _file(found: hashlib._Hash, path: str, *, as_is: bool = False) -> None:
 
 
 def _data_from(descriptor: int, at: int, size: int) -> int:
-    """Return where the next data of a sparse file is; ``at`` where that cannot be told."""
+    """Return the offset of the next data in a sparse file, ``at`` if that is not known."""
     try:
         return os.lseek(descriptor, at, os.SEEK_DATA)
     except OSError as error:

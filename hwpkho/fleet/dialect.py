@@ -1,7 +1,7 @@
-"""What DuckDB and Spark spell differently; all else of the questions' SQL is what both have.
+"""How DuckDB and Spark spell types and parameters; the rest of the questions' SQL is common.
 
-Both get the same text. It says where nulls stand in an order and of which type a sum is, because
-there the engines differ silently: Spark puts nulls first, and a sum of DuckDB is twice as wide.
+The SQL always says NULLS LAST, and casts each sum, because there the engines differ silently: Spark
+puts nulls first, and a sum in DuckDB has 128 bits.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _PARAMETERS: dict[str, Type] = {"host": "text", "since": "time", "max_pages": "i
 
 
 class Dialect(NamedTuple):
-    """How an engine spells what is not common to both.
+    """How an engine spells what the two spell differently.
 
     Attributes:
-        types: The types of columns.
-        mark: What stands before the name of a parameter.
+        types: Type of a column → its SQL name.
+        mark: The character before the name of a parameter.
     """
 
     types: dict[Type, str]
@@ -31,7 +31,7 @@ class Dialect(NamedTuple):
     def spelled(self, sql: str) -> tuple[str, set[str]]:
         """Return a question's SQL for this engine, and the names of its parameters.
 
-        A parameter that is not given is null, which has a type only by the cast.
+        Parameters are cast, because one that is not given is a null without a type.
         """
         return questions.spelled(sql, self._parameter)
 
@@ -39,7 +39,7 @@ class Dialect(NamedTuple):
         return f"CAST({self.mark}{name} AS {self.types[_PARAMETERS[name]]})"
 
     def empty(self, table: Table) -> str:
-        """Return SQL of no rows that have the columns of a table's files."""
+        """Return SQL for no rows, with the columns of a table's files."""
         columns = ", ".join(
             f"CAST(NULL AS {self.types[c.type]}) AS {c.name}" for c in TABLES[table]
         )
@@ -48,5 +48,5 @@ class Dialect(NamedTuple):
 
 _COMMON: dict[Type, str] = {"int": "BIGINT", "bool": "BOOLEAN", "big": "DECIMAL(20,0)"}
 DUCKDB = Dialect({**_COMMON, "text": "VARCHAR", "time": "TIMESTAMP"}, "$")
-#: TIMESTAMP alone has the zone of the session.
+#: Not TIMESTAMP, which in Spark is in the session's time zone.
 SPARK = Dialect({**_COMMON, "text": "STRING", "time": "TIMESTAMP_NTZ"}, ":")

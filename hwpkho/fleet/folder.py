@@ -1,4 +1,4 @@
-"""A data set in a folder: files appear whole or not at all."""
+"""A data set in a folder. Files appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _READY = re.compile(rf"(?:{'|'.join(ORDER)})!{DAY.pattern}![0-9a-f]{{32}}\.parqu
 
 
 class Folder(Place):
-    """A folder of this machine, or one that it has mounted."""
+    """A folder on this machine, or on a file system that it has mounted.
+
+    ``_hwpkho/new-PART`` holds a write in progress, ``_hwpkho/ready-PART`` a complete one whose
+    files are being moved to their places.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -43,7 +47,7 @@ class Folder(Place):
             raise UsageError(f"{printable(name)}: not a path")
         try:
             str(self._path).encode()
-        except UnicodeError as error:  # pyarrow and DuckDB take no other path
+        except UnicodeError as error:  # pyarrow and DuckDB take only paths in UTF-8
             raise UsageError(f"{printable(str(self._path))}: a data set's path is UTF-8") from error
 
     def marker(self) -> bytes | None:
@@ -57,7 +61,7 @@ class Folder(Place):
             raise
 
     def create(self, marker: bytes) -> None:
-        """See :meth:`Place.create`. Raises InputError where something else is there."""
+        """See :meth:`Place.create`. Raises InputError if the folder holds other files."""
         self._path.mkdir(parents=True, exist_ok=True)
         others = [e.name for e in self._path.iterdir() if e.name not in (OWN, MARKER)]
         if others:
@@ -99,11 +103,14 @@ class Folder(Place):
         return f"{escaped(str(self._path / table))}/day=*/*.parquet"
 
     def register(self, connection: DuckDBPyConnection) -> None:
-        """See :meth:`Place.register`: there is nothing to do."""
+        """See :meth:`Place.register`. DuckDB can read folders without help."""
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """See :meth:`Place.alone`; what another process left half done is finished or removed."""
+        """See :meth:`Place.alone`. Also finishes or removes the write of a process that was killed.
+
+        Raises InputError if the file system has no flock(2).
+        """
         self._own.mkdir(exist_ok=True)
         _check_folder(self._own)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -124,8 +131,8 @@ class Folder(Place):
     def put(self, part: str, files: Mapping[str, bytes]) -> None:
         """See :meth:`Place.put`.
 
-        The files are complete in a folder of their own before that gets another name, in one step;
-        from then on whoever comes next would put them in their places.
+        The files are written to ``new-PART``, which is renamed to ``ready-PART``. From then on, the
+        next process that takes the lock would move them to their places if this one were killed.
         """
         new, ready = self._own / f"new-{part}", self._own / f"ready-{part}"
         self._check_targets(files)
@@ -148,7 +155,7 @@ class Folder(Place):
             raise InputError(f"{printable(self.name)}: is a file; a data set is a folder")
 
     def _check_targets(self, paths: Iterable[str]) -> None:
-        """Raise InputError where a file would get somewhere else."""
+        """Raise InputError if a folder on the way to a file is a link or no folder."""
         days = {self._path / path.rpartition("/")[0] for path in paths}
         for folder in sorted({day.parent for day in days} | days):
             if os.path.lexists(folder):
@@ -185,7 +192,7 @@ class Folder(Place):
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder. Raises FileNotFoundError, and InputError where it is none."""
+    """Return the entries of a folder. Raises FileNotFoundError, InputError if it is no folder."""
     _check_folder(folder)
     with os.scandir(folder) as entries:
         return list(entries)
@@ -198,9 +205,9 @@ def _file(entry: os.DirEntry[str]) -> str:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise InputError where something else has the place of a folder of a data set.
+    """Raise InputError if ``folder`` is not a folder, or a link to one.
 
-    A link would lead whoever writes, and removes what others left half done, out of it.
+    Through a link hwpkho would write, and remove unfinished files, outside the data set.
     """
     if not stat.S_ISDIR(folder.lstat().st_mode):
         what = "a link" if folder.is_symlink() else "not a folder"
@@ -214,7 +221,7 @@ def _write(path: Path, data: bytes) -> None:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
-    except OSError as error:  # that of a write has no name
+    except OSError as error:  # the error of a write() names no file
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 

@@ -1,8 +1,8 @@
-"""Which machine a case is of, and when it was captured.
+"""Finds out which machine a case comes from, and when it was captured.
 
-The manifest says so, or a pattern over the cases' names, or the capture itself; a case whose host
-nothing names stands under its own name. A time is ISO 8601. One without an offset is UTC, and a
-date alone its first moment.
+In this order: from the manifest, from a pattern over the cases' names, from the capture itself. A
+case whose host is not known gets its own name as host. A time is ISO 8601, UTC without an offset; a
+date alone is the start of that day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Longest host, boot_id and release, characters; a host's name has at most 253 (RFC 1035).
 MAX_TEXT = 255
-#: So much of a name is held against a pattern.
+#: Characters at the end of a name that are matched against a pattern.
 _MAX_NAME = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Year 10000, seconds.
@@ -29,8 +29,8 @@ _LATEST = 253402300800
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = 86_400_000_000  # microseconds
 
-#: ISO 8601, extended or basic, and as it stands in the names of files: 2026-11-28_03-00-00. What
-#: stands between hours and minutes stands before seconds, too, so that no offset passes for them.
+#: ISO 8601, extended or basic, or as in names of files: 2026-11-28_03-00-00. The separator between
+#: hours and minutes must also precede seconds, so that an offset is not read as seconds.
 _TIME = (
     r"(?P<year>[0-9]{4})(?P<d>-?)(?P<month>[0-9]{2})(?P=d)(?P<day>[0-9]{2})"
     r"(?:[Tt _-]?(?P<hour>[0-9]{2})(?P<s>[:-]?)(?P<minute>[0-9]{2})"
@@ -44,16 +44,16 @@ _FIELDS = {"host": r"(?P<host>[^/]{1,255}?)", "taken_at": rf"(?P<taken_at>{_TIME
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose capture a case is.
+    """The machine and time of a capture.
 
     Attributes:
-        host: Printable.
-        host_from: ``manifest``, ``names``, ``capture`` or ``case``.
-        taken_at: Microseconds since 1970, UTC; None where nothing tells.
-        time_from: ``manifest``, ``names`` or ``capture``; None where nothing tells.
-        boot_id: Printable, None where nothing tells.
-        release: Likewise.
-        remark: What of that was given and cannot be used, printable; None: nothing.
+        host: The machine, printable; None only for a case without a name.
+        host_from: What names it: ``manifest``, ``names``, ``capture`` or ``case``.
+        taken_at: Microseconds since 1970, UTC; None if not known.
+        time_from: ``manifest``, ``names`` or ``capture``; None if not known.
+        boot_id: Boot of the captured kernel, printable; None if not known.
+        release: Release of the captured kernel, printable; None if not known.
+        remark: Which of these were given and cannot be used, printable; None: none.
     """
 
     host: str | None
@@ -66,7 +66,7 @@ class Identity:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing that the capture records would say otherwise."""
+        """Whether host and time are known, so that the capture's own records cannot change them."""
         return self.host_from != "case" and self.taken_at is not None
 
 
@@ -75,23 +75,23 @@ class Names(NamedTuple):
 
     Attributes:
         text: As the user gave it.
-        pattern: What a name ends with.
+        pattern: Matches the end of a name.
     """
 
     text: str
     pattern: re.Pattern[str]
 
     def match(self, path: str) -> re.Match[str] | None:
-        """Return what the end of a case's path says, None where it is not of this form."""
+        """Return the match at the end of a case's path, None if it does not fit."""
         return self.pattern.search(path[-_MAX_NAME:])
 
 
 def names(text: str) -> Names:
-    """Return the pattern that ``text`` means: ``{host}/{taken_at}``, ``{host}-*.txt``.
+    """Return the pattern for ``text``, such as ``{host}/{taken_at}`` or ``{host}-*.txt``.
 
-    ``{host}`` is part of one name between slashes, ``{taken_at}`` a date, or a date and a time,
-    and ``*`` anything without a slash. The pattern stands for the end of a case's path.
-    Raises UsageError for another placeholder.
+    ``{host}`` stands for a name or part of one between slashes, ``{taken_at}`` for a date, or a
+    date and a time, ``*`` for anything without a slash. It must fit the end of a case's path.
+    Raises UsageError for other placeholders, for none, and for more than four ``*``.
     """
     parts, seen = [], set[str]()
     for match in _FIELD.finditer(text):
@@ -116,11 +116,11 @@ def names(text: str) -> Names:
 
 
 def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | None) -> Identity:
-    """Return whose capture a case is.
+    """Return machine and time of a case, as manifest and name tell them.
 
     Args:
         case: Its name, printable.
-        path: What the pattern is held against: its path, or its name in the manifest.
+        path: The text to match the pattern against: its path, or its name in the manifest.
         about: ``host``, ``taken_at``, ``boot_id``, ``release`` of the manifest, unchecked.
         by: The pattern over names.
     """
@@ -155,12 +155,12 @@ def identify(case: str, path: str, about: Mapping[str, Any] | None, by: Names | 
 
 
 class Recorded(NamedTuple):
-    """What a capture itself records: printable, and None where it does not.
+    """What a capture itself records; None for what it does not.
 
     Attributes:
-        host: Name of the machine.
-        release: Release of its kernel.
-        seconds: When it was taken, since 1970, UTC.
+        host: Name of the machine, printable.
+        release: Release of its kernel, printable.
+        seconds: When it was taken, seconds since 1970, UTC.
     """
 
     host: str | None = None
@@ -169,7 +169,7 @@ class Recorded(NamedTuple):
 
 
 def completed(known: Identity, by: Recorded) -> Identity:
-    """Return what is known, completed by what the capture itself records."""
+    """Return ``known`` with what it lacks taken from the capture's own records."""
     if known.host_from == "case" and by.host:
         known = replace(known, host=by.host[:MAX_TEXT], host_from="capture")
     if known.release is None and by.release:
@@ -180,7 +180,7 @@ def completed(known: Identity, by: Recorded) -> Identity:
 
 
 def moment(value: object) -> int:
-    """Return microseconds since 1970 of an ISO 8601 time; ValueError for anything else."""
+    """Return microseconds since 1970 of an ISO 8601 time; raises ValueError for anything else."""
     found = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
         if found is None:
@@ -207,13 +207,13 @@ def since_1970(at: datetime) -> int:
 
 
 def time_text(microseconds: int) -> str:
-    """Return ``2026-11-28T03:00:00Z``."""
+    """Return microseconds since 1970 as ``2026-11-28T03:00:00Z``, with a fraction if need be."""
     text = (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
     return text.replace("+00:00", "Z")
 
 
 def day_of(microseconds: int) -> str:
-    """Return the UTC date, ``2026-11-28``."""
+    """Return the UTC date of microseconds since 1970: ``2026-11-28``."""
     return date.fromordinal(_EPOCH.toordinal() + microseconds // _DAY).isoformat()
 
 

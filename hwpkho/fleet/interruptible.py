@@ -1,7 +1,8 @@
-"""DuckDB's work in a thread of its own, so that a signal ends it at once.
+"""Runs DuckDB in a thread of its own, so that a signal ends it at once.
 
-DuckDB looks for signals between its tasks only, some of which take hours, and loses what a handler
-raises where a query begins. The main thread waits meanwhile, and tells it to stop.
+DuckDB checks for signals only between its tasks, some of which take hours, and loses an exception
+that a signal handler raises while a query begins. So the main thread waits, gets the exception, and
+interrupts the query.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
-#: A query that just begins forgets that it was told to stop: it is told again, after seconds.
+#: Seconds after which the query is interrupted again: one that is just beginning forgets it.
 _AGAIN = 0.05
 
 
 def run(connection: DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """Return what ``work`` returns, which uses ``connection``. Raises what it raises.
+    """Run ``work``, which uses ``connection``, in a thread; return or raise what it does.
 
-    An error in this thread, as a signal's handler raises it, stops the work.
+    An exception in this thread meanwhile, as of a signal handler, interrupts the work and is
+    raised.
     """
     with ThreadPoolExecutor(1) as thread:
         with undisturbed():

@@ -1,6 +1,6 @@
-"""What a process does with the cases that it gets: it judges them and makes their rows.
+"""Judges cases and makes their rows, in each of the processes.
 
-No row depends on anything but the case and the options, so that whoever judges it again, here or on
+Rows depend on nothing but the case and the options, so that judging a case again, here or on
 another machine, makes the same rows.
 """
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from hwpkho.judging.machine import Machine
     from hwpkho.memmap.view.regions import Regions
 
-#: The options that count, beside the files that they name and which of them were given.
+#: Names of the options that a judgement depends on. The files that options name are hashed instead.
 _JUDGED_BY = sorted({f.name for f in fields(ValidateOptions)} - {"memmaps", "against", "given"})
-#: Views of memory that a process keeps: a fleet has few kinds of machines.
+#: Memory maps that a process caches, and views of them: a fleet has few kinds of machines.
 _KEPT = 8
 V = TypeVar("V")
 
@@ -54,13 +54,13 @@ class Work:
     """How cases are judged.
 
     Attributes:
-        options: Of all cases.
+        options: Options for all cases.
         accepted: Which findings count.
-        names: The pattern over names, None without one.
-        known: What the data set has already; None: nothing.
-        named: Files that cases may read wherever they lie; see :func:`pool.named`.
-        shown: Beginnings of paths, and what an error says instead: where cases were copied from.
-        outside: What is said of what lies outside the batch's folder.
+        names: The pattern over the cases' names, None without one.
+        known: The cases that the data set has already; None: judge all.
+        named: Files that cases may read wherever they are; see :func:`pool.named`.
+        shown: Pairs of a path's beginning and what messages show instead: where a copy came from.
+        outside: Words for messages about paths outside the batch's folder.
     """
 
     options: ValidateOptions
@@ -72,29 +72,32 @@ class Work:
     outside: confining.Outside = confining.OF_BATCH
 
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
-        """Return the rows of some cases; what is the same for all of them is made once."""
+        """Return the rows of each case, in order."""
         common = _Common(_signature(self.options.memmaps), _options_text(self.options))
         return [self.judge(job, common) for job in chunk]
 
     def died(self, job: Job) -> list[CaseRows]:
-        """Return the row of a case whose process died."""
+        """Return the row of a case whose process died, alone in a list."""
         return [self.failed(job, 3, pool.DIED)]
 
     def failed(self, job: Job, code: int, text: str) -> CaseRows:
-        """Return the row of a case of which nothing is known but why it could not be judged."""
+        """Return the row of a case that could not be judged, for the reason ``text``.
+
+        ``code`` is the exit code of ``hwpkho validate``.
+        """
         result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
         return self._unread(job, result, self._who(job))
 
     def judge(self, job: Job, common: _Common) -> CaseRows:
-        """Return the rows of one case, whatever goes wrong with it.
+        """Return the rows of one case; an error becomes a row, and is never raised.
 
-        ``common`` is of ``options``, which are those of most cases.
+        ``common`` is computed from :attr:`options`, which most cases use as they are.
         """
         who = self._who(job)
         hashed = judged_by = None
         try:
             with (
-                kept.for_call(files=True),  # what is hashed is what is read
+                kept.for_call(files=True),  # hash and read the same file, even if it is replaced
                 confining.confined(pool.bounds(job, self.named), self.outside),
                 of_command(nothing),
             ):
@@ -129,13 +132,14 @@ class Work:
             text = self.called(text)
             result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
             if hashed is None:
-                # What allows it is spelled otherwise for Spark; the case is the same.
+                # The message names the option that allows it, which Spark spells differently; the
+                # case must get the same key from both.
                 said = error.said if isinstance(error, confining.OutsideError) else None
                 return self._unread(job, result, who, said and self.called(said))
             return self._error(result, who, _key(_ident(who, hashed), judged_by or b""), hashed)
 
     def called(self, text: str) -> str:
-        """Return a message with the names of :attr:`shown`."""
+        """Return a message with the paths of copies replaced by :attr:`shown`."""
         for path, name in self.shown:
             text = text.replace(path, name)
         return text
@@ -143,7 +147,10 @@ class Work:
     def _unread(
         self, job: Job, result: CaseResult, who: Identity, said: str | None = None
     ) -> CaseRows:
-        """Return the row of a case whose inputs could not be read, which rests on ``said``."""
+        """Return the row of a case whose inputs could not be read.
+
+        There is no content to hash, so its key is made from ``said``, by default the error.
+        """
         said = said or result.error or ""
         ident = content.digest("unread", _ident(who, b""), job.case)
         return self._error(result, who, _key(ident, content.digest(said)), None)
@@ -166,14 +173,16 @@ class Work:
 
 
 class _Common(NamedTuple):
-    """The signature of the maps that the options of all cases name, and those options as text."""
+    """What is computed once for many cases from the options for all: their maps' signature and
+    :func:`_options_text`.
+    """
 
     maps: object
     options: str
 
 
 class _Key(NamedTuple):
-    """What a case is, what it was judged by, and the key of both: 16 bytes each."""
+    """A hash of the capture, one of what it was judged by, and the key of both: 16 bytes each."""
 
     ident: bytes
     judged_by: bytes
@@ -192,7 +201,7 @@ def _identified(found: CaseRows, key: _Key, hashed: bytes | None) -> CaseRows:
 
 
 def _check(job: Job, outside: confining.Outside) -> None:
-    """Raise InputError for a path that a manifest should not have."""
+    """Raise InputError for an absolute path in a manifest whose cases must be inside its folder."""
     absolute = job.line.absolute if job.line else None
     if absolute is not None and job.within is not None:
         raise confining.OutsideError(f"{printable(absolute)}: an absolute path", outside.allows)
@@ -205,9 +214,9 @@ def _ident(who: Identity, hashed: bytes) -> bytes:
 def _dimms(
     job: Job, case: Case, inputs: Sequence[str], maps: _Maps, who: Identity
 ) -> tuple[Dimms | None, Identity]:
-    """Return what says where a case's pages are: what it names, and what its own logs say.
+    """Return the DIMMs that a case's listings, logs and maps tell of, None for none; and ``who``.
 
-    What cannot be read is told in the remark: the case is judged all the same.
+    A file that cannot be read becomes a remark in ``who``: the case is judged without it.
     """
     named = job.line.dimms if job.line else ()
     own = inputs if case.pages is not None and case.pages.origin in dimm_files.FORMS else ()
@@ -224,14 +233,14 @@ def _dimms(
 
 
 def _judged_by(options: ValidateOptions, text: str, maps: _Maps, dimms: Sequence[str]) -> bytes:
-    """Return what stands for the maps, listings and options by which a case is judged."""
+    """Return 16 bytes: a hash of the maps, listings and options by which a case is judged."""
     against = [spec for spec in options.against if isinstance(spec, str)]
     files = (maps.hash(), content.of_inputs(against), content.of_inputs(dimms))
     return content.digest(*files, text)
 
 
 def _options_text(options: ValidateOptions) -> str:
-    """Return the options :data:`_JUDGED_BY` as :func:`_stable` does."""
+    """Return the options :data:`_JUDGED_BY` that are not defaults, as stable text."""
     values = attrgetter(*_JUDGED_BY)(options)
     plain = attrgetter(*_JUDGED_BY)(ValidateOptions())
     named = zip(_JUDGED_BY, values, plain, strict=True)
@@ -241,7 +250,7 @@ def _options_text(options: ValidateOptions) -> str:
 def _stable(value: object) -> str:
     """Return options as text that is the same in every process, and in every version.
 
-    Those that are as by default are left out: another version may have more of them.
+    Options with their default value are left out: another version may have more of them.
     """
     names: Sequence[str] = ()
     if is_dataclass(value):
@@ -259,11 +268,11 @@ def _stable(value: object) -> str:
 
 
 class _Maps:
-    """The maps of a case; those of many cases are mostly the same, and read once.
+    """The memory maps of a case. Most cases share their maps, so they are cached by signature.
 
     Args:
-        paths: Where they lie.
-        key: Their signature.
+        paths: The files.
+        key: Their signature; None: do not cache.
     """
 
     def __init__(self, paths: Sequence[str], key: object) -> None:
@@ -272,15 +281,18 @@ class _Maps:
         self.regions: Regions | None = None
 
     def hash(self) -> bytes:
-        """Return the hash of what they hold."""
+        """Return the SHA-256 of their contents (32 bytes)."""
         return self._once(_hashes, self._key, lambda: content.of_inputs(self.paths))
 
     def dimms(self) -> Dimms:
-        """Return what they say of DIMMs."""
+        """Return the DIMMs that they tell of."""
         return self._once(_said, self._key, lambda: dimm_files.read(self.paths, sure=False))
 
     def memory(self, options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
-        """Return the view of memory by them, and keep it; see :func:`machine.memory`."""
+        """Return the view of memory by them, None without maps, and set :attr:`regions` to it.
+
+        See :func:`machine.memory`.
+        """
         key = self._key and (
             self._key,
             options.boot,
@@ -309,7 +321,10 @@ _said: OrderedDict[object, Dimms] = OrderedDict()
 
 
 def _signature(paths: Sequence[str]) -> object:
-    """Return what tells whether files are the same; None for none, and where nothing tells."""
+    """Return device, inode, size and mtime of each file: equal only if the files are the same.
+
+    None for no files, and if one is not a regular file.
+    """
     found = []
     for path in paths:
         try:

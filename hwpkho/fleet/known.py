@@ -1,7 +1,7 @@
 """Which cases a data set has: a key of 16 bytes for each case and what it was judged by.
 
-Only the days that are asked about are read, and only so many keys are kept: a data set grows for
-years, and a call adds to a few days of it.
+A data set grows for years, and a call adds to a few days of it. So only days that are asked about
+are read, and the number of keys in memory is bounded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hwpkho.fleet.schema import NO_DAY
 if TYPE_CHECKING:
     from hwpkho.fleet.place import Place
 
-#: Keys that are kept, of all days together; the days that were asked about last stay.
+#: Keys in memory, of all days together; the days asked about least recently are dropped.
 _KEPT = 1 << 20
 
 
@@ -31,7 +31,7 @@ class Known:
     """The keys of a data set's cases.
 
     Attributes:
-        newest: The latest ``added_at`` that was met, microseconds; 0 without any.
+        newest: The latest ``added_at`` in the files read, microseconds since 1970; 0 without any.
     """
 
     def __init__(self, place: Place) -> None:
@@ -40,11 +40,15 @@ class Known:
         self.newest = 0
 
     def has(self, day: str | None, key: bytes) -> bool:
-        """Tell whether the data set had a case when its day was read last."""
+        """Tell whether the data set had a case of this day when the day was read last.
+
+        ``day`` is a UTC date, None for cases without a time. Raises InputError if the day cannot be
+        read.
+        """
         return key in self._of(day).keys
 
     def refresh(self, day: str | None) -> None:
-        """Read what was added to a day since it was read last. InputError: it cannot be read."""
+        """Read the files added to a day since it was read last; raises InputError if that fails."""
         name = day or NO_DAY
         found = self._days.setdefault(name, _Day())
         self._days.move_to_end(name)
@@ -60,7 +64,7 @@ class Known:
             self._days.popitem(last=False)
 
     def add(self, day: str | None, key: bytes) -> None:
-        """Take note of a case that was just added."""
+        """Add the key of a case that was just written."""
         self._of(day).keys.add(key)
 
     def _of(self, day: str | None) -> _Day:
@@ -72,5 +76,5 @@ class Known:
 
 
 def key_of(ident: bytes, judged_by: bytes) -> bytes:
-    """Return the key of a case: what it is, and what it was judged by."""
+    """Return the key (16 bytes) for the hashes of a capture and of what it was judged by."""
     return content.digest(ident, judged_by)

@@ -1,4 +1,4 @@
-"""Reads the files of a data set; what hwpkho has not written, or another version, is refused."""
+"""Reads the files of a data set, and refuses those that this version of hwpkho did not write."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OUT = "move it out of the data set"
 
 
 def columns(place: Place, table: Table, path: str, names: Sequence[str]) -> list[list[Any]]:
-    """Return some columns of a file of ``table``.
+    """Return the columns ``names`` of a file of ``table``, each a list of its values.
 
-    Raises InputError where the file is damaged, not hwpkho's, or of another version.
+    Raises InputError if the file is damaged, not hwpkho's, or of another version.
     """
     import pyarrow as pa
 
@@ -36,7 +36,7 @@ def columns(place: Place, table: Table, path: str, names: Sequence[str]) -> list
 
 
 def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
-    """Open a file of ``table``. Raises InputError as :func:`columns` does."""
+    """Return a file of ``table``, opened. Raises InputError as :func:`columns` does."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -57,9 +57,9 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
 
 
 def wrong(said: str | None) -> str | None:
-    """Return what is wrong with a file whose metadata names ``said`` as its schema, None: nothing.
+    """Return what is wrong with a file whose metadata has the schema ``said``; None: nothing.
 
-    ``said`` is None where it names none.
+    ``said`` is None for a file whose metadata has none.
     """
     if said is None:
         return f"hwpkho did not write this file; {_OUT}"
@@ -67,7 +67,7 @@ def wrong(said: str | None) -> str | None:
 
 
 def check(place: Place, table: Table, path: str) -> None:
-    """Read all of a file of ``table``, and keep nothing. Raises InputError as :func:`columns`."""
+    """Read a file of ``table`` whole, as a test. Raises InputError as :func:`columns` does."""
     import pyarrow as pa
 
     file = opened(place, table, path)
@@ -79,7 +79,7 @@ def check(place: Place, table: Table, path: str) -> None:
 
 
 def damaged(path: str, why: str) -> InputError:
-    """Return what to raise for a file that cannot be read, for what a library says of it."""
+    """Return the exception for a file that cannot be read; ``why`` is a library's message."""
     said = printable(" ".join(why.split()))[:200]
     return InputError(
         f"{printable(path)}: not a whole Parquet file ({said}); {_OUT}, and add its captures again"

@@ -1,6 +1,6 @@
-"""What the place of a data set is, and which of its files count.
+"""The interface to the storage of a data set, and which of its files count.
 
-Names that begin with ``_`` hold nothing for readers: the lock, and what is being written.
+Readers ignore names that begin with ``_``: the lock, and files that are being written.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
     from hwpkho.fleet.schema import Table
 
-#: Says that a folder is a data set, and of which version.
+#: The file that makes a folder a data set, and names the version.
 MARKER = "hwpkho-fleet.json"
 MAX_MARKER = 1 << 16
+#: The folder for the lock and for files that are being written.
 OWN = "_hwpkho"
-#: Rows are there once their ``hosts`` are: that table is written last, and listed first.
+#: Order of writing. Rows count only once ``hosts`` has theirs, so readers list it first.
 ORDER: tuple[Table, ...] = ("pages", "findings", "hosts")
 DAY = re.compile(rf"day=(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|{NO_DAY})")
 
 
 class Place(ABC):
-    """A data set's place.
+    """Where a data set is stored.
 
     Attributes:
         name: As the user named it.
@@ -39,25 +40,26 @@ class Place(ABC):
 
     @abstractmethod
     def marker(self) -> bytes | None:
-        """Return what :data:`MARKER` holds, None where there is none."""
+        """Return the contents of :data:`MARKER`, None if there is none. Raises InputError."""
 
     @abstractmethod
     def create(self, marker: bytes) -> None:
-        """Make the place a data set; somebody else may be just doing so."""
+        """Make the place a data set, even while another process does the same."""
 
     @abstractmethod
     def files(self, table: Table, day: str | None = None) -> list[str]:
-        """Return the paths of a table's files, of a day's alone if asked, ascending.
+        """Return the paths of a table's files, for :meth:`read`, ascending.
 
-        :meth:`read` takes them. Raises InputError for what has the name of one and is no file.
+        ``day`` is the value of a ``day=`` folder; None: of all days. Raises InputError if something
+        else has the name of a file.
         """
 
     def committed(self) -> dict[Table, list[str]]:
         """Return the files that count, by table.
 
-        Those of ``pages`` and ``findings`` do once ``hosts`` has that of the same day and write.
+        A file of ``pages`` or ``findings`` counts if ``hosts`` has one of the same day and part.
         """
-        hosts = self.files("hosts")  # listed first, written last
+        hosts = self.files("hosts")  # first, because it is written last
         there = {_tail(path) for path in hosts}
         found: dict[Table, list[str]] = {"hosts": hosts}
         for table in ORDER[:2]:
@@ -66,47 +68,50 @@ class Place(ABC):
 
     @abstractmethod
     def read(self, path: str) -> Any:
-        """Open one of the files for pyarrow."""
+        """Return a path or file object by which pyarrow reads one of the files."""
 
     @abstractmethod
     def url(self, path: str) -> str:
-        """Return one of the files as DuckDB opens it."""
+        """Return the path or URL by which DuckDB opens one of the files."""
 
     def in_sql(self, path: str) -> str:
-        """Return what names one of the files to DuckDB, and no other: a name is a pattern there."""
+        """Return a pattern for DuckDB's ``read_parquet`` that fits only this file."""
         return escaped(self.url(path))
 
     @abstractmethod
     def pattern(self, table: Table) -> str:
-        """Return what names all files of a table to DuckDB."""
+        """Return a pattern for DuckDB's ``read_parquet`` that fits all files of a table."""
 
     @abstractmethod
     def register(self, connection: DuckDBPyConnection) -> None:
-        """Let DuckDB read this place."""
+        """Enable ``connection`` to read this place."""
 
     @abstractmethod
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no other process write within the block, where the place has such a thing."""
+        """Keep other processes from writing during the block, if the place has locks."""
         yield
 
     @abstractmethod
     def put(self, part: str, files: Mapping[str, bytes]) -> None:
-        """Add files by their paths in the data set, all or none; within :meth:`alone`."""
+        """Add files, given by their paths in the data set, all or none.
+
+        Call it within :meth:`alone`. ``part`` is the name of the write, 32 hex digits.
+        """
 
 
 def escaped(name: str) -> str:
-    """Return a pattern of DuckDB's that fits a name alone."""
+    """Return a pattern for DuckDB that fits only ``name``."""
     return re.sub(r"[*?[]", r"[\g<0>]", name)
 
 
 def path_in(table: Table, day: str | None, part: str) -> str:
-    """Return the path of a file in a data set; the day of what has none is None."""
+    """Return the path of a file in a data set; ``day`` is None for rows without a time."""
     return f"{table}/day={day or NO_DAY}/{part}.parquet"
 
 
 def counts(name: str) -> bool:
-    """Tell whether a file of this name holds rows."""
+    """Tell whether a file with this name holds rows."""
     return name.endswith(".parquet") and not name.startswith(("_", "."))
 
 

@@ -1,4 +1,4 @@
-"""Which place a user names, a folder or an fsspec URL, and whether a data set is there."""
+"""Finds the place that a user names, a folder or an fsspec URL, and checks for a data set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]{1,30}):(?://|:)")
 
 
 def at(name: str) -> Place:
-    """Return the place that a user named. UsageError where its URL needs what is not there."""
+    """Return the place that a user named.
+
+    Raises UsageError for an empty name, or a URL whose file system is not installed.
+    """
     if not name:
         raise UsageError("DATASET is an empty name")
     url = _URL.match(name)
@@ -32,9 +35,9 @@ def at(name: str) -> Place:
 
 
 def opened(place: Place, *, create: bool) -> None:
-    """Check that a place is a data set of this version, and make it one where asked.
+    """Check that a place is a data set of this version; with ``create``, make it one if need be.
 
-    Raises InputError where it is none, or of another version.
+    Raises InputError if it is not one, or of another version.
     """
     raw = place.marker()
     if raw is None and create:
@@ -45,9 +48,9 @@ def opened(place: Place, *, create: bool) -> None:
 
 
 def check(marker: bytes | None, shown: str) -> None:
-    """Raise InputError where what a data set's marker holds is not of this version.
+    """Raise InputError unless ``marker`` is that of a data set of this version.
 
-    ``marker`` is None where there is none, ``shown`` the data set's name, printable.
+    ``marker`` is None if there is none; ``shown`` is the data set's name, printable.
     """
     if marker is None:
         raise InputError(f"{shown}: no data set of hwpkho: it has no {MARKER}; fleet add makes one")

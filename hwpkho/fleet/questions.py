@@ -1,8 +1,8 @@
-"""The questions to a data set: each a file of SQL that a person can read.
+"""The questions to a data set: each is a file of SQL.
 
-The SQL is what DuckDB and Spark both have. Parameters are ``:host``, ``:since``, ``:max_pages``;
-who runs it says how its engine spells them. A question asks the tables through the views, which
-rest on ``hosts_files``, ``pages_files`` and ``findings_files``: the rows of the files and ``day``.
+The SQL is common to DuckDB and Spark. Parameters are ``:host``, ``:since`` and ``:max_pages``; the
+caller spells them for its engine. Questions read the views, which are defined over ``hosts_files``,
+``pages_files`` and ``findings_files``: the rows of the files, with ``day``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: In the order in which they rest on one another.
+#: In the order of definition: later ones read earlier ones.
 VIEWS = ("superseded", "hosts", "pages", "findings", "changes")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 _COMMENT = re.compile(r"^--.*$", re.MULTILINE)
@@ -27,8 +27,8 @@ class Question(NamedTuple):
     """A question.
 
     Attributes:
-        name: Its name.
-        about: What it asks, a few words.
+        name: Its name on the command line, and of its file.
+        about: What it asks, in a few words.
         needs: Names of the parameters that must be given.
     """
 
@@ -38,11 +38,11 @@ class Question(NamedTuple):
 
     @property
     def sql(self) -> str:
-        """Its SQL, as it stands in its file."""
+        """The SQL in its file, with comments."""
         return _text("questions", self.name)
 
 
-#: In the order of use.
+#: In the order of --help.
 QUESTIONS = {
     q.name: q
     for q in (
@@ -64,7 +64,7 @@ QUESTIONS = {
 
 
 def question(name: str) -> Question:
-    """Return a question. UsageError where there is none of the name."""
+    """Return the question with this name; raises UsageError if there is none."""
     if name not in QUESTIONS:
         known = ", ".join(QUESTIONS)
         raise UsageError(f"no question '{printable(name)[:60]}'; there are: {known}")
@@ -77,7 +77,10 @@ def view(name: str) -> str:
 
 
 def spelled(sql: str, parameter: Callable[[str], str]) -> tuple[str, set[str]]:
-    """Return SQL with its parameters as an engine spells them, and their names."""
+    """Return SQL with its parameters as ``parameter`` spells them, and their names.
+
+    Comments are removed.
+    """
     plain = _COMMENT.sub("", sql)
     names = set(_PARAMETER.findall(plain))
     return _PARAMETER.sub(lambda m: parameter(m[1]), plain), names

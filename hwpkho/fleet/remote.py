@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class Remote(Place):
-    """What an fsspec URL names, such as object storage. It has no locks: rows that two processes
-    add at once are stored twice, and count once.
+    """A folder at an fsspec URL.
+
+    There are no locks: rows that two processes add at the same time are stored twice, but count
+    once.
     """
 
     def __init__(self, name: str) -> None:
@@ -89,12 +91,12 @@ class Remote(Place):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """See :meth:`Place.alone`: there is no such thing."""
+        """See :meth:`Place.alone`. Locks nothing."""
         yield
 
     def put(self, part: str, files: Mapping[str, bytes]) -> None:
-        """See :meth:`Place.put`: rows without their ``hosts`` are not there."""
-        # Of this call alone: whoever adds the same at the same time moves its own.
+        """See :meth:`Place.put`. ``hosts`` come last: rows of an unfinished write do not count."""
+        # A name of its own: another process may be adding the same part.
         staged = f"{self._root}/{OWN}/new-{part}-{os.urandom(8).hex()}"
         try:
             for table in ORDER:

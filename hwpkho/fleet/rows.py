@@ -1,6 +1,6 @@
-"""What becomes of one case, as rows of the fleet's tables: plain values, which a process sends.
+"""Makes the rows of one case for the fleet's tables: plain values, cheap to send between processes.
 
-The runs of a million scattered pages are two arrays and what they share, not a million objects.
+A million scattered pages are two arrays and the values their runs share, not a million objects.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from hwpkho.judging.case_result import CaseResult
     from hwpkho.judging.result import Finding, Runs, Validation
 
-#: The tables' integers are signed; no machine has so many pages.
+#: PFNs from here on become null: the tables' integers are signed. No machine has so many pages.
 _END = 1 << 63
 _RELEASE = re.compile(rb"^OSRELEASE=([!-~]{1,64})$", re.MULTILINE)
-#: Names of machines that have none: include/linux/uts.h, and what distributions set meanwhile.
+#: Node names that name no machine: UTS_NODENAME of include/linux/uts.h, which a kernel has before
+#: user space sets another, and what distributions set until they know better.
 _NO_NAMES = ("", "(none)", "localhost", "localhost.localdomain")
-#: When the kernel crashed; only a kdump of a crash has it.
+#: When the kernel crashed, seconds since 1970; only a crash adds it: crash_save_vmcoreinfo().
 _CRASHTIME = re.compile(rb"^CRASHTIME=([0-9]{1,12})$", re.MULTILINE)
 
 
 class Shared(NamedTuple):
-    """What the runs of a segment have in common; see the columns of ``pages``."""
+    """What the runs of a segment have in common: columns of ``pages`` in :data:`schema.TABLES`."""
 
     kind: str | None
     verdict: str | None
@@ -70,12 +71,12 @@ class Segment(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is known of pages beside the judgement: ``fields`` of :class:`Shared`.
+    """Facts on pages that are not from the judgement: their kind, or their DIMM and node.
 
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
-        fields: Names and values.
+        fields: Names and values of fields of :class:`Shared`.
     """
 
     first: int
@@ -92,10 +93,10 @@ class CaseRows:
     """The rows of one case.
 
     Attributes:
-        key: 16 bytes: what the case is, and what it was judged by.
-        host: The row of ``hosts``, by column.
+        key: 16 bytes for the capture and what it was judged by; see :func:`known.key_of`.
+        host: The row of ``hosts``: values by column.
         page_size: Bytes.
-        source: What names the pages.
+        source: What lists the pages: ``handover``, ``efi-table`` or a form of list.
         segments: The rows of ``pages``.
         findings: The rows of ``findings``: code, severity, certainty, message, first_pfn,
             last_pfn, phys.
@@ -112,12 +113,12 @@ class CaseRows:
 
     @property
     def rows(self) -> int:
-        """How many rows of ``pages`` and ``findings`` there are."""
+        """The number of rows of ``pages`` and ``findings``."""
         return sum(len(s.first) for s in self.segments) + len(self.findings)
 
 
 def of_error(result: CaseResult, who: Identity, key: bytes) -> CaseRows:
-    """Return the rows of a case that could not be judged."""
+    """Return the row of ``hosts`` of a case that could not be judged; there are no others."""
     return CaseRows(key, _host(result, who))
 
 
@@ -132,7 +133,14 @@ def of_case(
 ) -> CaseRows:
     """Return the rows of a case that was judged.
 
-    ``dimms`` says where pages are, None where nothing does; ``ram`` is as for its places.
+    Args:
+        case: What was read.
+        result: The judgement.
+        who: Machine and time.
+        key: See :class:`CaseRows`.
+        role: The handover asked for by --role, if several were read.
+        dimms: Which DIMM a page is on; None if not known.
+        ram: The machine's RAM, for :meth:`Dimms.places`.
     """
     v = result.validation
     if v is None:
@@ -174,7 +182,7 @@ def of_case(
 
 
 def recorded(case: Case) -> Recorded:
-    """Return what the capture itself records of its machine and time."""
+    """Return machine, release and time as the capture itself records them."""
     handed = next((h for h in reversed(case.handovers) if h.role == "out" and h.metadata), None)
     release = printable(handed.metadata.previous_release) if handed and handed.metadata else None
     if case.source is None:
@@ -210,7 +218,7 @@ _COUNTS = (*map(of_verdict, VERDICTS), "errors", "warnings", "notes")
 
 
 def _list_hash(v: Validation) -> str:
-    """Return what is the same for equal lists, in whatever order and form they stand."""
+    """Return a hash of the set of pages: the same for equal lists in any order and form."""
     pfns = v.runs.pfns
     return content.digest(str(v.page_size), pfns.first.tobytes(), pfns.last.tobytes()).hex()
 
@@ -238,7 +246,7 @@ def _finding(f: Finding) -> tuple[Any, ...]:
 
 
 def _kinds(case: Case) -> tuple[str | None, Layer]:
-    """Return the kind of all pages, and a layer where they are of several."""
+    """Return the kind of all pages, or None and a layer if they are of several kinds."""
     if case.pages is None:
         return "poisoned", []
     if not case.pages.mentions:
@@ -251,7 +259,7 @@ def _kinds(case: Case) -> tuple[str | None, Layer]:
         return next(iter(present)), []
     layer: Layer = []
     taken = PfnSet()
-    for kind in KINDS:  # of a page with several the first counts
+    for kind in KINDS:  # a page named as several kinds gets the first of them
         at = [i for i, k in enumerate(named.kind) if k == kind and kind in present]
         if at:
             pages = pfn_set(named.picked(at).pages())
@@ -287,7 +295,7 @@ def _segments(runs: Runs, kind: str | None, layers: Sequence[Layer]) -> Iterator
             kind, ruling.verdict, ruling.code, ruling.region, owner, None, None, None, "unknown"
         )
         at = bisect_left(last, _END)
-        if at < len(last):  # counted, but not named
+        if at < len(last):  # pages beyond what the tables can name: counted, PFNs null
             yield Segment(first[at:], last[at:], shared)
         if at:
             yield from _marked(first[:at], last[:at], shared, layers)
@@ -296,7 +304,7 @@ def _segments(runs: Runs, kind: str | None, layers: Sequence[Layer]) -> Iterator
 def _marked(
     first: array[int], last: array[int], shared: Shared, layers: Sequence[Layer]
 ) -> Iterable[Segment]:
-    """Return runs cut where their marks change."""
+    """Return the runs cut where the marks of any layer begin or end."""
     if not layers:
         return [Segment(first, last, shared)]
     parts = [(first, last, shared)]

@@ -1,7 +1,7 @@
-"""The tables of a fleet's data set: their columns, which every writer and reader of them shares.
+"""The columns of a data set's tables, shared by all that write or read them.
 
-Types are those that Arrow, Parquet, DuckDB and Spark all have: integers are signed, times have no
-zone and are UTC. ``day`` is no column of the files but the folder that a file is in.
+Their types are common to Arrow, Parquet, DuckDB and Spark: integers are signed, times have no zone
+and are UTC. ``day`` is not a column of the files but the folder that a file is in.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 from hwpkho.base.escape import printable
 from hwpkho.judging.result import VERDICTS
 
-#: Goes up where a column changes or goes; another version is neither read nor written.
+#: Increased when a column changes or is removed. Other versions are neither read nor written.
 VERSION = 1
 SCHEMA = f"hwpkho.fleet/{VERSION}"
-#: Key of a Parquet file's metadata under which :data:`SCHEMA` stands.
+#: Key of :data:`SCHEMA` in the metadata of a Parquet file.
 METADATA_KEY = "hwpkho.schema"
 
 #: ``time`` is a timestamp in microseconds, ``big`` an unsigned 64-bit number as decimal(20).
@@ -28,7 +28,7 @@ class Column(NamedTuple):
     Attributes:
         name: Its name.
         type: Its type.
-        about: What it says, with unit.
+        about: Its meaning, with unit.
         required: Whether it is never null.
     """
 
@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
 
 def of_verdict(verdict: str) -> str:
-    """Return the column of ``hosts`` that counts the pages with a verdict."""
+    """Return the name of the column of ``hosts`` that counts the pages with a verdict."""
     return f"pages_{verdict.replace('-', '_')}"
 
 
@@ -47,14 +47,14 @@ _KEY = (
     Column("case_id", "text", "The capture: 32 hex digits of its host, time and content.", True),
     Column("part", "text", "The write that the row came with: 32 hex digits.", True),
     Column("host", "text", "The machine, printable."),
-    Column("taken_at", "time", "When the capture was taken, UTC; null where nothing tells."),
+    Column("taken_at", "time", "When the capture was taken, UTC; null if not known."),
 )
 
 TABLES: dict[Table, tuple[Column, ...]] = {
     "hosts": (
         *_KEY,
         Column("host_from", "text", "What names the host: manifest, names, capture or case.", True),
-        Column("time_from", "text", "What tells the time: manifest, names or capture."),
+        Column("time_from", "text", "Source of the time: manifest, names or capture."),
         Column("case_name", "text", "Name of the case: line, folder or file.", True),
         Column("boot_id", "text", "Boot of the kernel that was captured."),
         Column("kexec_count", "int", "Kexecs since the last cold boot, of the handover."),
@@ -66,21 +66,21 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("code", "text", "Code of the finding that decided the outcome."),
         Column("efi_outcome", "text", "What it does with the EFI table of poisoned memory."),
         Column("efi_code", "text", "Code of the first error of that table."),
-        Column("ok", "bool", "Whether no finding counts; false: not judged, too.", True),
+        Column("ok", "bool", "Whether it was judged and no finding counts.", True),
         Column("exit", "int", "What hwpkho validate would exit with: 0 to 3.", True),
         Column("error", "text", "Why the case could not be judged."),
-        Column("remark", "text", "What was wrong with the host or time that was given."),
-        Column("pages", "int", "Distinct pages of the list; null where it could not be read."),
-        Column("list_hash", "text", "The same for equal lists: 32 hex digits; null where unread."),
+        Column("remark", "text", "What the manifest or name gives that cannot be used."),
+        Column("pages", "int", "Distinct pages of the list; null if it could not be read."),
+        Column("list_hash", "text", "Equal for equal lists: 32 hex digits; null if unread."),
         *(Column(of_verdict(v), "int", f"Pages with verdict {v}.", True) for v in VERDICTS),
         Column("errors", "int", "Findings that are errors.", True),
         Column("warnings", "int", "Findings that are warnings.", True),
         Column("notes", "int", "Findings that are notes.", True),
-        Column("scratch_bytes", "int", "Bytes of scratch; null where not known."),
-        Column("tool_version", "text", "The hwpkho that judged.", True),
-        Column("content_hash", "text", "SHA-256 of the inputs; null where they could not be read."),
-        Column("judgement", "text", "What it was judged by: a hash of maps and options.", True),
-        Column("added_at", "time", "When it was added, UTC; what is added later has more.", True),
+        Column("scratch_bytes", "int", "Bytes of scratch; null if not known."),
+        Column("tool_version", "text", "Version of the hwpkho that judged it.", True),
+        Column("content_hash", "text", "SHA-256 of the inputs; null if not read."),
+        Column("judgement", "text", "Hash of the maps and options it was judged by.", True),
+        Column("added_at", "time", "When it was added, UTC; the latest of a case counts.", True),
     ),
     "pages": (
         *_KEY,
@@ -91,7 +91,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("kind", "text", "poisoned, soft-offlined, uncorrected, excluded; null: not known."),
         Column("verdict", "text", "What becomes of the pages at the next kexec."),
         Column("code", "text", "Code of the finding that reports it."),
-        Column("region", "text", "What the memory map or the handover has there."),
+        Column("region", "text", "The memory there, by the memory map or the handover."),
         Column("owner", "text", "The preserved file that has the pages."),
         Column("node", "int", "NUMA node by the machine's SRAT."),
         Column("dimm", "text", "The DIMM's label, as the machine's own driver decoded it."),
@@ -116,7 +116,7 @@ NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 
 
 def other_version(schema: object) -> str:
-    """Return what to say of a data set, or a file of it, of another version."""
+    """Return the message for a data set, or a file of one, that has another version."""
     found = printable(schema)[:60] if isinstance(schema, str) else "of no known version"
     return (
         f"is {found}, this hwpkho reads and writes {SCHEMA}: use the hwpkho that wrote it, or add "

@@ -54,12 +54,12 @@ def _watched(done: Iterator[Added], about: int, *, quiet: bool) -> Added:
 
 
 def remarks(done: Added) -> Iterator[str]:
-    """Yield a warning a line: cases not judged, with a bad host or time, or without a time."""
+    """Yield a warning a line: cases not judged, with unusable facts given, or without a time."""
     if done.not_judged:
         yield f"{_count(done.not_judged, 'case')} could not be judged; the rows say why"
         yield from _some(done.errors, done.not_judged)
     if done.remarked:
-        yield f"{_count(done.remarked, 'case')} with a host or a time that cannot be used"
+        yield f"{_count(done.remarked, 'case')} with a host, time or the like that cannot be used"
         yield from _some(done.remarks, done.remarked)
     if done.no_time:
         yield (

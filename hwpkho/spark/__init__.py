@@ -1,13 +1,15 @@
-"""A fleet's rows by Apache Spark: cases are judged where its executors are, questions asked by it.
+"""A fleet's rows by Apache Spark: its executors judge the cases, its SQL answers the questions.
 
 Needs the extra ``spark`` (PySpark 4 and Java 17 or later)::
 
     from hwpkho import spark as hwpkho_spark
 
+    import hwpkho.spark as hwpkho_spark
+
     hosts = hwpkho_spark.cases(spark, "hosts", manifest="s3://bucket/nightly.jsonl")
     hwpkho_spark.ask(spark, "s3a://bucket/fleet", "lost", since="2026-11-28").show()
 
-Everything is imported when it is first used.
+Each name is imported when it is first used.
 """
 
 from __future__ import annotations

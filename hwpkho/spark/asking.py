@@ -1,4 +1,4 @@
-"""The questions to a data set as Spark SQL: the same text that DuckDB runs, the same answers."""
+"""Asks a data set by Spark SQL: the same SQL as DuckDB runs, with the same answers."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def ask(
 
     Args:
         spark: The session. Its views and settings stay as they are.
-        dataset: Path or URL of a data set as Spark reads it, no pattern, or the rows of ``hosts``,
-            ``pages`` and ``findings``, such as :func:`hwpkho.spark.cases` gives them.
-        question: Name of the question.
+        dataset: Path or URL of a data set as Spark spells it, not a pattern; or the rows of
+            ``hosts``, ``pages`` and ``findings``, as :func:`hwpkho.spark.cases` returns them.
+        question: Name of the question; None with ``sql``.
         sql: A SELECT of your own instead.
-        since: Only captures from this time on, ISO 8601; without an offset it is UTC.
+        since: Only captures from this time on, ISO 8601; UTC if it has no offset.
         host: Only this host.
-        max_pages: The limit that ``policy`` asks about.
+        max_pages: The limit of the question ``policy``, in pages.
 
-    Raises UsageError for what is no question, InputError where there is no data set of this
-    version, or Spark cannot read it.
+    Raises UsageError for an unknown question, parameters that do not go together, or rows without
+    the tables' columns; InputError if there is no data set of this version or Spark cannot read it.
     """
     if (question is None) == (sql is None):
         raise UsageError("give either question or sql")
@@ -61,7 +61,7 @@ def ask(
             raise UsageError("since, host and max_pages are for a question, not for sql")
     files = _files(spark, dataset)
     frames: dict[str, Any] = {f"{table}_files": rows for table, rows in files.items()}
-    # Spark puts the frames where braces are.
+    # spark.sql() replaces {NAME} by the DataFrame of that name.
     parts = [f"{name} AS (TABLE {{{name}}})" for name in frames]
     parts += [f"{name} AS (\n{_plain(questions.view(name))}\n)" for name in questions.VIEWS]
     return spark.sql(f"WITH {', '.join(parts)}\n(\n{_plain(text)}\n)", args=given, **frames)
@@ -72,16 +72,17 @@ def _plain(sql: str) -> str:
 
 
 def tables(rows: DataFrame) -> dict[Table, DataFrame]:
-    """Return the rows of each table, of rows of ``all`` that were judged or kept anywhere."""
-    if rows.schema["day"].dataType.typeName() != "date":  # a folder that has none but null
+    """Split rows of the table ``all`` by table, also rows that were stored and read back."""
+    if rows.schema["day"].dataType.typeName() != "date":  # only null days: Spark infers a string
         rows = rows.withColumn("day", rows["taken_at"].cast("date"))
     return {t: rows.where(rows["table"] == t).select(columns_of(t).names) for t in TABLES}
 
 
 def views(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> None:
-    """Make the views ``hosts``, ``pages``, ``findings`` and ``changes`` in the session, for SQL.
+    """Make the temporary views ``hosts``, ``pages``, ``findings`` and ``changes`` in the session.
 
-    Views of these names are replaced. Raises InputError where there is no data set of this version.
+    Views with these names are replaced. ``dataset`` is as for :func:`ask`. Raises InputError if
+    there is no data set of this version.
     """
     for table, frame in _files(spark, dataset).items():
         frame.createOrReplaceTempView(f"{table}_files")
@@ -100,14 +101,14 @@ def _since(since: str | datetime | None) -> str | None:
 
 
 def _files(spark: SparkSession, dataset: str | Mapping[Table, DataFrame]) -> dict[Table, DataFrame]:
-    """Return the rows of a data set, and their day; see :func:`hwpkho.spark.stored.rows`."""
+    """Return the rows of each table that count, with their day, from storage or as given."""
     if not isinstance(dataset, str):
         return {table: _rows(table, dataset) for table in TABLES}
     return stored.rows(spark, dataset)
 
 
 def _rows(table: Table, given: Mapping[Table, DataFrame]) -> DataFrame:
-    """Return rows that are given, with the columns of the table. UsageError: it lacks some."""
+    """Return the given rows of a table with exactly its columns; raises UsageError if some lack."""
     if table not in given:
         raise UsageError(f"dataset: no rows of {table}; there must be {', '.join(TABLES)}")
     rows = given[table]

@@ -1,4 +1,4 @@
-"""The tables' columns as Spark has them."""
+"""The tables' columns as Spark types."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def columns_of(table: str) -> types.StructType:
-    """Return the columns of a table, or of all, and ``day``.
+    """Return the columns of a table, or of ``all``, with ``day`` at the end.
 
-    ``comment`` says what each is, and ``hwpkho.schema`` of which version of the tables.
+    The metadata of each column has its meaning as ``comment`` and the version of the tables as
+    ``hwpkho.schema``.
     """
     kinds: dict[Type, types.DataType] = {
         "text": types.StringType(),

@@ -1,4 +1,4 @@
-"""Brings the cases of a URL to an executor's disk, one at a time, within a bound."""
+"""Copies the cases of a URL to an executor's disk, one at a time, up to a limit of bytes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from hwpkho.batch.pool import Job
     from hwpkho.spark.remote import Remote
 
-#: A capture's folder has a handful of files; :mod:`hwpkho.fleet.content` reads no more either.
+#: Files of a case; :mod:`hwpkho.fleet.content` has the same limit. A capture has a handful.
 _MAX_FILES = 4096
 
 
 @dataclass(slots=True)
 class Copies:
-    """The files of cases, in a folder of this machine under their keys.
+    """Copies of the files of cases, in a folder of this machine under their keys.
 
-    A memory map that a case names stays for the next ones, as those of many cases are mostly the
-    same; everything else goes once its case is judged.
+    Memory maps and listings that a manifest's line names are kept for the next cases, as most cases
+    share them. All other files are removed once their case is judged.
 
     Attributes:
-        remote: Where they come from.
-        folder: Where they go; whoever made it removes it.
-        most: Most bytes of a case, and of what stays.
+        remote: The file system to copy from.
+        folder: The folder to copy to; the caller removes it.
+        most: Limit in bytes for the files of a case, and for the files kept.
     """
 
     remote: Remote
@@ -43,10 +43,11 @@ class Copies:
 
     @contextmanager
     def of(self, job: Job) -> Iterator[Job]:
-        """Copy what a case is read from, and yield the case as it is on this machine.
+        """Copy the files of a case and yield the case with their paths on this machine.
 
-        What is not there, or lies outside the batch's folder, is not copied: who reads it says so.
-        Raises InputError for a case that cannot be copied, another error where the storage fails.
+        Files that are missing, or outside the batch's folder, are not copied: reading the case
+        reports them. Raises InputError for a case that cannot be copied, another exception if the
+        storage fails.
         """
         line = job.line
         maps = () if line is None else (*line.memmaps, *line.against, *line.dimms)
@@ -73,16 +74,16 @@ class Copies:
                 _remove(self._stay)
 
     def local(self, key: str) -> str:
-        """Return the path of a key on this machine; nothing leads out of the folder."""
+        """Return the path of a key on this machine, always inside :attr:`folder`."""
         return f"{self.folder}{_plain(key)}"
 
     def _bring(
         self, job: Job, keys: Iterable[str], into: dict[str, int], counted: dict[str, int]
     ) -> None:
-        """Copy the files that keys mean, and note their bytes in ``into``, unless they are here.
+        """Copy the files that ``keys`` name unless they are here; note their bytes in ``into``.
 
-        ``counted`` are those of the case's files, whether or not it is the first to need them: what
-        becomes of a case must not rest on the one before.
+        ``counted`` collects the bytes of all the case's files, also of those kept from an earlier
+        case: whether a case is too large must not depend on the cases before it.
         """
         for file in chain.from_iterable(self._files(job, key) for key in keys):
             path = self.local(file)
@@ -96,7 +97,7 @@ class Copies:
                 raise self._too_large(file)
 
     def _files(self, job: Job, name: str) -> list[str]:
-        """Return the keys of the files that a name means, which may end with ``@0xBASE``."""
+        """Return the keys of the files that a name, perhaps with ``@0xBASE``, stands for."""
         for key in filter(None, (name, name.rpartition("@")[0])):
             inside = job.within is None or _is_in(key, job.within)
             if inside and (found := self.remote.files(key, _MAX_FILES)):
@@ -110,7 +111,7 @@ class Copies:
         )
 
     def _make(self, key: str, path: str) -> None:
-        """Make an empty file. InputError for a name that is none here."""
+        """Make an empty file; raises InputError for a name that this machine does not allow."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()
@@ -122,7 +123,7 @@ class Copies:
             raise InputError(f"{shown}: cannot be copied: {why}") from error
 
     def _copy(self, key: str, path: str, most: int) -> int:
-        """Copy a file, all of it or nothing: the next case may need it, too."""
+        """Copy a file and return its bytes; a copy that fails is removed, as it may be kept."""
         self._make(key, path)
         try:
             copied = self.remote.copy(key, path, most)
@@ -138,7 +139,7 @@ class Copies:
 
 
 def _plain(key: str) -> str:
-    """Return a key from the root on, without ``.`` and ``..``."""
+    """Return a key as an absolute path without ``.`` and ``..``."""
     return posixpath.normpath(f"/{key.lstrip('/')}")
 
 

@@ -1,5 +1,6 @@
-"""What an executor does with the cases of a task: it brings them to its disk, judges them and makes
-their rows. No row depends on the task, the executor or the attempt.
+"""What an executor does with the cases of a task: copies them to its disk, judges them, makes rows.
+
+No row depends on the task, the executor or the attempt.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ if TYPE_CHECKING:
     from hwpkho.fleet.schema import Table
     from hwpkho.spark.options import Settings
 
-#: Rows go on once there are so many, or of so many cases; a batch has no more rows.
+#: Rows of a record batch at most; cases whose rows are held before they are passed on.
 _ROWS, _CASES = 1 << 16, 256
-#: Cases that are judged in a go, and whose rows are held meanwhile.
+#: Cases that are judged at a time, while all their rows are held.
 _CHUNK = 8
 _OUTSIDE = confining.Outside(allows="the option outside")
 
 
 @dataclass(slots=True)
 class Judging:
-    """Judges the cases of a task, here or in a process of its own.
+    """Judges the cases of a task, in this process or another one; picklable.
 
     Attributes:
         work: How cases are judged.
-        added_at: Of the rows, microseconds since 1970.
-        copies: What brings cases to this machine; None: they are here.
+        added_at: ``added_at`` of the rows, microseconds since 1970.
+        copies: Copies cases to this machine; None: they are on a mounted file system.
         retried: Whether an earlier attempt at the task failed.
     """
 
@@ -53,7 +54,7 @@ class Judging:
     retried: bool
 
     def __call__(self, chunk: Sequence[Job]) -> list[CaseRows]:
-        """Return the rows of some cases."""
+        """Return the rows of each case, in order."""
         if self.copies is None:
             found = self.work(list(chunk))
         else:
@@ -61,7 +62,7 @@ class Judging:
         return [self._identified(job, rows) for job, rows in zip(chunk, found, strict=True)]
 
     def died(self, job: Job) -> list[CaseRows]:
-        """Return the row of a case whose process died."""
+        """Return the row of a case whose process died, alone in a list."""
         return [self._identified(job, found) for found in self.work.died(job)]
 
     def _copied(self, copies: Copies, job: Job) -> CaseRows:
@@ -69,14 +70,16 @@ class Judging:
             with copies.of(job) as here:
                 return self.work([here])[0]
         except Exception as error:
-            # The storage may be back when the task is tried again; the case is no better then.
+            # Let Spark retry the task once if the storage fails, but not for an error of the case.
             if not self.retried and not isinstance(error, HwpkhoError):
                 raise
             return self.work.failed(job, *pool.why(error))
 
     def _identified(self, job: Job, found: CaseRows) -> CaseRows:
-        """Say what the writer of a data set says. Of a capture that comes twice one counts, in one
-        load or in two.
+        """Return ``found`` with ``part`` and ``added_at``, which ``fleet add`` sets when it writes.
+
+        ``part`` is a hash of the case and its place, so that of a capture that comes twice, in one
+        load or in two, one counts.
         """
         number = job.line.number if job.line else 0
         part = content.digest(found.key, job.case, job.path, str(number), str(self.added_at))
@@ -97,16 +100,16 @@ def judged(
     *,
     retried: bool,
 ) -> Iterator[CaseRows]:
-    """Yield the rows of cases, in their order.
+    """Return an iterator over the rows of the cases, in the order of ``jobs``.
 
     Args:
-        settings: What the options come to.
-        maps: The memory maps of all cases, by their names.
-        added_at: Of the rows, microseconds since 1970.
+        settings: The options of the load.
+        maps: Names and contents of the memory maps for all cases.
+        added_at: ``added_at`` of the rows, microseconds since 1970.
         jobs: The cases.
-        folder: An empty one on this machine's disk, which the caller removes.
-        retried: Whether an earlier attempt failed. Then each case is judged in another process, so
-            that one that kills its process is a row.
+        folder: An empty folder on this machine's disk, which the caller removes.
+        retried: Whether an earlier attempt failed. Then the cases are judged in another process, so
+            that a case that kills its process becomes a row.
     """
     paths, shown = _written(maps, folder)
     work = settings.work
@@ -131,7 +134,7 @@ def judged(
 def _written(
     maps: Sequence[tuple[str, bytes]], folder: Path
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Write maps to this machine; return their paths, and what messages call them."""
+    """Write maps to this machine; return their paths, and pairs for :attr:`Work.shown`."""
     paths, shown = [], []
     for number, (name, data) in enumerate(maps):
         path = folder / f"map-{number}"
@@ -150,9 +153,9 @@ def _shown(copies: Copies) -> tuple[tuple[str, str], ...]:
 
 
 def batches(found: Iterable[CaseRows], table: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows that cases have in a table, and their day, in batches of a bounded size.
+    """Yield the rows that cases have in a table, or in ``all``, with their day.
 
-    A case with a million runs fills several of them.
+    A batch has at most ``_ROWS`` rows: a case with a million runs fills several.
     """
     held: list[CaseRows] = []
     rows = 0
@@ -167,7 +170,7 @@ def batches(found: Iterable[CaseRows], table: str) -> Iterator[pa.RecordBatch]:
 
 
 def _laid_out(cases: Sequence[CaseRows], name: Table, table: str) -> pa.Table:
-    """Return the rows that cases have in a table, with the columns that ``table`` has."""
+    """Return the rows that cases have in table ``name``, with the columns of ``table``."""
     import pyarrow as pa
 
     made = arrow.table_of(name, cases)

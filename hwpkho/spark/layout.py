@@ -1,6 +1,6 @@
-"""Which columns rows have: those of a table of the fleet's, or of all three at once.
+"""The columns of the rows that Spark loads: those of one table, or of all three as one.
 
-All at once is for whoever judges each case a single time and keeps the rows of every table.
+Loading all three at once judges each case only once.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
     from hwpkho.fleet.schema import Table
 
-#: The name of all three; the column ``table`` tells them apart.
+#: The name for all three tables as one; the column ``table`` tells their rows apart.
 ALL = "all"
 
 
 def tables_of(name: str) -> tuple[Table, ...]:
-    """Return the tables that a name stands for."""
+    """Return the tables that a name stands for: one, or with :data:`ALL` three."""
     return tuple(table for table in TABLES if name in (table, ALL))
 
 
 def columns_of(name: str) -> Sequence[Column]:
-    """Return the columns of a table, or of all: the others' are null. ``day`` comes after them."""
+    """Return the columns of a table, or of all, without ``day``.
+
+    A row of ``all`` has nulls in the columns of the other tables.
+    """
     tables = tables_of(name)
     if len(tables) == 1:
         return TABLES[tables[0]]

@@ -1,7 +1,7 @@
-"""What the driver does: it lists cases and their sizes, and reads the memory maps of all of them.
+"""What the driver does: lists the cases with their sizes, and reads the memory maps for all cases.
 
-Cases on a file system that all executors have mounted are judged where they are. Those that a URL
-names are copied to an executor's disk when their turn comes (:mod:`hwpkho.spark.copying`).
+Cases on a file system that all executors have mounted are judged where they are. Cases at a URL are
+copied to an executor's disk when it comes to them (:mod:`hwpkho.spark.copying`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     from hwpkho.spark.options import Settings
 
-#: Files of a folder that is a case that are looked at for their sizes.
+#: Files whose sizes are added up for a case that is a folder.
 _LOOKED_AT = 4096
-#: Bytes of a memory map, or of a log with one, that goes to every task.
+#: Bytes of a memory map, or of a log with one, at most: it is sent to every task.
 _MAX_MAP = 64 << 20
-#: A folder of cases has archives, too; at a URL only their names tell.
+#: Names of archives, which are cases in a folder of cases; at a URL nothing is opened to tell.
 _ARCHIVE = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tzst)$")
 
 
 def cases(settings: Settings) -> Iterator[Sized]:
-    """Yield the cases that options name, with the bytes of their inputs as far as wanted.
+    """Yield the cases that the options name, with the bytes of their inputs.
 
-    Raises InputError where there are none or they cannot be listed, UsageError where the pattern
-    over names fits none of them.
+    The bytes are 0 if nothing limits the bytes of a task. Raises InputError if there are no cases
+    or they cannot be listed, UsageError if the option ``names`` fits none of them.
     """
     where = settings.batch or settings.cases or ""
     found = _at_url(settings, where) if is_url(where) else _on_disk(settings, where)
@@ -65,9 +65,9 @@ def cases(settings: Settings) -> Iterator[Sized]:
 
 
 def check(settings: Settings) -> None:
-    """Raise InputError where the manifest, the folder of cases or a memory map is not there.
+    """Raise InputError if the manifest, the folder of cases or a memory map does not exist.
 
-    Nothing is read: what is wrong within is said when the cases are listed.
+    Nothing is read: errors in them are raised when the cases are listed.
     """
     for name in (*filter(None, [settings.batch]), *settings.memmaps):
         try:
@@ -84,9 +84,9 @@ def check(settings: Settings) -> None:
 
 
 def maps(settings: Settings) -> tuple[tuple[str, bytes], ...]:
-    """Return the memory maps of all cases: names for messages, and what the files hold.
+    """Return path and contents of each memory map for all cases.
 
-    Raises InputError where one cannot be read, or is so large that it is none.
+    Raises InputError if one cannot be read or is larger than ``_MAX_MAP``.
     """
     found = []
     for path in settings.memmaps:
@@ -119,7 +119,7 @@ def _bytes_of(job: Job) -> int:
 
 
 def _bytes_at(spec: str) -> int:
-    """Return the bytes that a file or the files of a folder take; what cannot be seen has none."""
+    """Return the bytes of a file, or of the files in a folder; 0 if it cannot be read."""
     for path in filter(None, (spec, spec.rpartition("@")[0])):
         try:
             if not Path(path).is_dir():

@@ -1,4 +1,4 @@
-"""The options of the source ``hwpkho``: what each says, and what they come to."""
+"""The options of the data source ``hwpkho``, and how they are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hwpkho.spark.planning import Bounds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Most bytes of files that one case may bring to an executor's disk.
+#: Default of ``max_case_bytes``.
 _CASE_BYTES = 8 << 30
 
 
@@ -32,15 +32,15 @@ class Option(NamedTuple):
     """An option.
 
     Attributes:
-        about: What it says.
-        default: What counts where it is not given, in words.
+        about: Its meaning and values, for the documentation.
+        default: Its default in words; empty for none.
     """
 
     about: str
     default: str = ""
 
 
-#: Those of the source itself.
+#: Options of the source itself.
 OPTIONS = {
     "table": Option("`hosts`, `pages`, `findings`, or `all` of them at once", "`hosts`"),
     "manifest": Option("a file with one JSON line per case, or a folder with one folder per case"),
@@ -55,28 +55,28 @@ OPTIONS = {
     "bytes_per_task": Option("most bytes of their inputs, `4g`; `none`: not looked at", "`1g`"),
     "max_case_bytes": Option("most bytes that a case may bring to an executor's disk", "`8g`"),
 }
-#: How each case is judged: as these options of ``hwpkho fleet add``, or of a manifest's line.
+#: Options on how cases are judged, named as in a manifest's line.
 JUDGING = tuple(manifest.option_names())
 _SIZE = re.compile(r"([0-9]{1,15})([kmgt]?)b?", re.IGNORECASE)
 _SHIFT = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-#: Options of a judgement that are numbers in JSON.
+#: Those of ``JUDGING`` that are numbers in JSON.
 _NUMBERS = ("page_size", "max_fraction", "max_scratch")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the options come to.
+    """The options of a load, checked.
 
     Attributes:
-        table: The table that is read, or :data:`hwpkho.spark.layout.ALL`.
-        batch: A manifest or folder of cases, a path or URL; None: ``cases``.
-        cases: A pattern of cases; None: ``batch``.
+        table: The table to load, or :data:`hwpkho.spark.layout.ALL`.
+        batch: A manifest or folder of cases, a path or URL; None: ``cases`` is given.
+        cases: A pattern of cases; None: ``batch`` is given.
         work: How cases are judged.
-        memmaps: Paths or URLs of the memory maps of all cases.
+        memmaps: Paths or URLs of the memory maps for all cases.
         outside: Whether cases may lie outside the batch's folder.
-        bounds: Of a task.
-        case_bytes: Most bytes that a case may bring to an executor's disk.
-        added_at: Of the rows, microseconds since 1970; None: the present.
+        bounds: How much a task gets.
+        case_bytes: Most bytes of a case that are copied to an executor's disk.
+        added_at: ``added_at`` of the rows, microseconds since 1970; None: the time of the load.
     """
 
     table: str
@@ -91,9 +91,9 @@ class Settings:
 
 
 def read(given: Mapping[str, str]) -> Settings:
-    """Return what options come to: ``max_pages``, ``maxPages`` and ``max-pages`` are one.
+    """Return the options checked; ``max_pages``, ``maxPages`` and ``max-pages`` are the same name.
 
-    Raises UsageError for what is no option, or no value of one.
+    Raises UsageError for an unknown option or a wrong value.
     """
     values = _named(given)
     batch, cases = values.pop("manifest", None), values.pop("cases", None)
@@ -164,7 +164,7 @@ def _count(name: str, value: str) -> int:
 
 
 def _size(name: str, value: str) -> int | None:
-    """Return bytes; None: no bound."""
+    """Return a size in bytes, None for ``none``; raises UsageError for anything else."""
     if value == "none":
         return None
     found = _SIZE.fullmatch(value)

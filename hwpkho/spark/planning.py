@@ -1,5 +1,5 @@
-"""Which cases a task judges: so many that what a task costs by itself does not count, and so few
-that each is done soon and a lost one is soon done again.
+"""Divides cases into tasks: large enough that starting one costs little in comparison, small enough
+that one that is lost is soon repeated.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Bounds(NamedTuple):
-    """What a task gets at most.
+    """Limits of a task.
 
     Attributes:
         cases: Cases.
-        bytes: Bytes of their inputs; None: their sizes are not looked at.
+        bytes: Bytes of their inputs; None: no limit, and sizes are not looked up.
     """
 
     cases: int = 1000
@@ -25,14 +25,14 @@ class Bounds(NamedTuple):
 
 
 class Sized(NamedTuple):
-    """A case, and the bytes of its inputs as far as they are known."""
+    """A case and the bytes of its inputs, 0 if not known."""
 
     job: Job
     size: int
 
 
 def plan(found: Iterable[Sized], bounds: Bounds) -> Iterator[list[Job]]:
-    """Yield the cases of each task, in their order; a case that is too large has one of its own."""
+    """Yield the cases of each task, in order; a case larger than the limit is a task by itself."""
     task: list[Job] = []
     held = 0
     for job, size in found:

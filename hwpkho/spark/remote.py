@@ -1,6 +1,6 @@
-"""Files that an fsspec URL names: on object storage, or in HDFS.
+"""Files at an fsspec URL: on object storage, or in HDFS.
 
-A key is the file system's own name of a file: ``bucket/folder/name``, or ``/folder/name``.
+A key is a file's name within its file system: ``bucket/folder/name``, or ``/folder/name``.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,30})://")
-#: Hadoop's names of file systems that fsspec calls otherwise.
+#: Hadoop's names of file systems → fsspec's.
 _HADOOP = {"s3a": "s3", "s3n": "s3"}
 _BLOCK = 1 << 20
 
 
 def is_url(name: str) -> bool:
-    """Tell whether a name is a URL of files that must be copied."""
+    """Tell whether a name is a URL other than ``file://``, so that its files must be copied."""
     found = _URL.match(name)
     return found is not None and found[1] != "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a URL names.
+    """A file or folder at a URL.
 
     Attributes:
-        system: The file system, of fsspec; opened anew in each process.
-        root: The key that the URL has.
+        system: The fsspec file system; each process opens its own.
+        root: The key of the file or folder.
     """
 
     system: Any
@@ -42,7 +42,7 @@ class Remote:
 
     @classmethod
     def of(cls, name: str) -> Remote:
-        """Return what a URL names. UsageError where its file system is not there."""
+        """Return the file or folder at a URL; raises UsageError if fsspec lacks its file system."""
         found = _URL.match(name)
         kind = found[1] if found else ""
         url = f"{_HADOOP.get(kind, kind)}{name[len(kind) :]}"
@@ -64,21 +64,21 @@ class Remote:
         return bool(self.system.isdir(key))
 
     def matching(self) -> Iterator[tuple[str, int]]:
-        """Yield the keys that the URL, a pattern, fits, with their sizes, in order."""
+        """Yield key and size (bytes) of each file that :attr:`root`, a pattern, fits; sorted."""
         found: dict[str, dict[str, Any]] = self.system.glob(self.root, detail=True)
         for key in sorted(found):
             yield key, found[key].get("size") or 0
 
     def sizes(self, key: str) -> dict[str, int]:
-        """Return the sizes of a folder's files by their names in it. Raises OSError."""
+        """Return path in the folder → size (bytes) of all files below ``key``. Raises OSError."""
         found: dict[str, dict[str, Any]] = self.system.find(key, detail=True)
         start = f"{key}/"
         return {p.removeprefix(start): i.get("size") or 0 for p, i in sorted(found.items())}
 
     def files(self, key: str, most: int) -> list[str]:
-        """Return the keys of the files that a key means: its own, or those of a folder.
+        """Return ``key`` itself if it is a file, the keys of all files below if it is a folder.
 
-        There are none where nothing is. Raises InputError for more than ``most``, and OSError.
+        Empty if there is nothing. Raises InputError for more than ``most`` files, and OSError.
         """
         try:
             info = self.system.info(key)
@@ -92,7 +92,10 @@ class Remote:
         return sorted(inner)
 
     def copy(self, key: str, to: str, most: int = 1 << 63) -> int:
-        """Copy a file, at most a block beyond ``most``; return its bytes. Raises OSError."""
+        """Copy a file to a local path, stopping after ``most`` bytes; return the bytes copied.
+
+        More than ``most`` are returned if the file is longer. Raises OSError.
+        """
         copied = 0
         with self.system.open(key, "rb") as source, Path(to).open("wb") as out:
             while copied <= most and (block := source.read(_BLOCK)):
@@ -101,7 +104,10 @@ class Remote:
         return copied
 
     def small(self, key: str, most: int) -> bytes:
-        """Return a file's first ``most`` bytes and perhaps one more. InputError: not readable."""
+        """Return a file's bytes, at most ``most`` + 1 to show that it is longer.
+
+        Raises InputError if it cannot be read.
+        """
         try:
             with self.system.open(key, "rb") as file:
                 found: bytes = file.read(most + 1)

@@ -1,4 +1,4 @@
-"""The data source ``hwpkho``: cases judged by Spark's executors, as rows of a fleet's tables."""
+"""The data source ``hwpkho``: Spark's executors judge cases and return rows of a fleet's tables."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class HwpkhoCases(DataSource):
         return "hwpkho"
 
     def schema(self) -> StructType:
-        """Return the columns of the table that the options name."""
+        """Return the columns of the table that the option ``table`` names."""
         return columns_of(options.read(self.options).table)
 
     def reader(self, schema: StructType) -> DataSourceReader:
-        """Return what lists the cases and reads them. UsageError: the user gave a schema."""
+        """Return the reader; raises UsageError if the user gave a schema of his own."""
         if schema != self.schema():
             raise UsageError("the tables have columns of their own: leave out schema()")
         return _Reader(options.read(self.options))
 
 
 class _Reader(DataSourceReader):
-    """Made on the driver, and pickled for the executors before the cases are listed."""
+    """Lists the cases on the driver and judges them on the executors, to which it is pickled."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,15 +56,15 @@ class _Reader(DataSourceReader):
         self._added_at = time.time_ns() // 1000 if given is None else given
 
     def partitions(self) -> list[InputPartition]:
-        """List the cases; this runs on the driver."""
+        """Return the tasks, each with its cases; runs on the driver."""
         found = listing.cases(self._settings)
         return [InputPartition(task) for task in plan(found, self._settings.bounds)]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        """Judge the cases of a task; this runs on an executor."""
+        """Judge the cases of a task and yield their rows; runs on an executor."""
         context = TaskContext.get()
         retried = context is not None and context.attemptNumber() > 0
-        # Spark removes what is left there by a worker that was killed.
+        # In Spark's own folder: Spark removes what a killed worker leaves there.
         disk = os.environ.get("SPARK_LOCAL_DIRS", "").partition(",")[0]
         with temporary.folder(disk or None) as folder:
             found = executing.judged(
@@ -76,9 +76,9 @@ class _Reader(DataSourceReader):
 def cases(spark: SparkSession, table: str = "hosts", **given: Any) -> DataFrame:
     """Return the rows that cases have in a table: ``hosts``, ``pages``, ``findings``, or ``all``.
 
-    The options are those of the source; without ``added_at`` it is the present, so that the frame
-    has the same rows however often Spark computes it. Raises UsageError for one that is wrong,
-    InputError where the cases or a memory map are not there.
+    ``given`` are the options of the source. ``added_at`` defaults to the present and is then fixed,
+    so that the frame has the same rows however often Spark computes it. Raises UsageError for a
+    wrong option, InputError if the cases or a memory map do not exist.
     """
     texts = {name: _text(value) for name, value in {"table": table, **given}.items()}
     settings = options.read(texts)

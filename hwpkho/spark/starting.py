@@ -1,6 +1,6 @@
-"""A session that is started from here: finds a Java, and has workers take this very Python.
+"""Starts a Spark session: finds a Java, and makes the workers use this Python.
 
-``spark-submit`` does both for a cluster, and its session is as good.
+A session from ``spark-submit`` does as well; on a cluster that sets up both.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-#: Releases of Java that PySpark 4 runs with, the ones to prefer first.
+#: Releases of Java that PySpark 4 runs with, the preferred ones first.
 _JAVAS = ("17", "21", "25")
-#: All cores; and a task that failed is tried again, as on a cluster.
+#: Spark's master: all cores, and up to four attempts at a task, as on a cluster.
 _LOCAL = "local[*,4]"
 _INSTALLED = ("usr/lib/jvm/*", "opt/java/*", "Library/Java/JavaVirtualMachines/*/Contents/Home")
 _VERSION = re.compile(r'^JAVA_VERSION="([0-9]{1,4})[^"]*"', re.MULTILINE)
 
 
 def session(master: str = _LOCAL, settings: Mapping[str, str] | None = None) -> SparkSession:
-    """Return a Spark session with Spark's own ``settings``, or the one that runs already.
+    """Return a Spark session with ``settings`` (Spark's own), or the one that is running already.
 
-    Raises UsageError where PySpark or Java is missing.
+    Raises UsageError if PySpark or Java is missing.
     """
     prepare()
     from pyspark.sql import SparkSession
@@ -43,9 +43,9 @@ def session(master: str = _LOCAL, settings: Mapping[str, str] | None = None) -> 
 
 
 def prepare() -> None:
-    """Set JAVA_HOME and PYSPARK_PYTHON as Spark needs them here; what is set and does is left.
+    """Set JAVA_HOME, PYSPARK_PYTHON and PYSPARK_DRIVER_PYTHON unless they are set and usable.
 
-    Raises UsageError where PySpark or Java is missing.
+    Raises UsageError if PySpark or Java is missing.
     """
     if find_spec("pyspark") is None:
         raise UsageError("needs PySpark: pip install 'hwpkho[spark]'")
@@ -59,13 +59,13 @@ def prepare() -> None:
         wanted = f"{', '.join(_JAVAS[:-1])} or {_JAVAS[-1]}"
         raise UsageError(f"needs Java {wanted}: apt-get install default-jre-headless")
     os.environ["JAVA_HOME"] = home
-    # Without it workers are whatever is called python3, which knows nothing of hwpkho.
+    # Without it workers are whatever python3 is on the PATH, which may lack hwpkho.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
 
 
 def java_home(places: Iterable[str]) -> str | None:
-    """Return the folder of a Java that Spark runs with, None where there is none in ``places``."""
+    """Return the one of ``places`` with the best Java for Spark, None if none has a usable one."""
     found: dict[str, str] = {}
     for place in places:
         release = Path(place) / "release"

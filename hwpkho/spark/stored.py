@@ -1,4 +1,4 @@
-"""A data set that ``fleet add`` wrote, as Spark reads it: its rows, all of this version."""
+"""Reads with Spark a data set that ``fleet add`` wrote, and checks its version."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
     from hwpkho.fleet.schema import Table
 
-#: Footers that are read at once: each is a request where storage is far away.
+#: Footers that are read in parallel: on object storage each is a request.
 _AT_ONCE = 32
-#: What Hadoop takes for a pattern, and what is a name to it behind a backslash.
+#: Characters that Hadoop's patterns give a meaning unless a backslash precedes them.
 _PATTERN = re.compile(r"[\\{}\[\]*?]")
-#: Java's exceptions, one around the other, and the package of the innermost.
+#: The class names of nested Java exceptions before a message, but the last one without its package.
 _JAVA = re.compile(r"^((?:[a-z]\w*\.)+[A-Z]\w*: )*(?:[a-z]\w*\.)+(?=[A-Z]\w*: )")
 
 
 def rows(spark: SparkSession, dataset: str) -> dict[Table, DataFrame]:
-    """Return the rows of each table that count, and their day.
+    """Return the rows of each table that count, with their day.
 
-    ``dataset`` is a path or URL, of which no character stands for others. Raises InputError where
-    there is no data set of this version, where a file of it is damaged or of another version, and
-    where Spark cannot read it.
+    ``dataset`` is a path or URL, taken literally. Raises InputError if there is no data set of this
+    version, if a file of it is damaged or of another version, or if Spark cannot read it.
     """
     shown = printable(dataset)
     where = _PATTERN.sub(r"\\\g<0>", dataset.rstrip("/"))
@@ -46,11 +45,11 @@ def rows(spark: SparkSession, dataset: str) -> dict[Table, DataFrame]:
         for table in TABLES:
             _check(spark, f"{where}/{table}")
             columns = columns_of(table)
-            # Spark takes each file whose name begins with neither _ nor a dot.
+            # Spark itself leaves out names that begin with _ or a dot.
             reader = spark.read.schema(columns).option("pathGlobFilter", "*.parquet")
             read = _read(reader.parquet, f"{where}/{table}")
             found[table] = spark.createDataFrame([], columns) if read is None else read
-    # Rows of a write that was killed halfway have none of hosts yet.
+    # Rows count only with their part's rows in hosts, which a killed write has not got to.
     there = found["hosts"].select("part", "day").distinct()
     for table in ORDER[:2]:
         all_of_it = found[table]
@@ -66,7 +65,7 @@ def _marker(spark: SparkSession, where: str) -> bytes | None:
 
 
 def _read(how: Callable[[str], DataFrame], path: str) -> DataFrame | None:
-    """Return what is read at a path, None where nothing is."""
+    """Return what ``how`` reads at a path, None if there is nothing."""
     try:
         return how(path)
     except AnalysisException as error:
@@ -76,10 +75,10 @@ def _read(how: Callable[[str], DataFrame], path: str) -> DataFrame | None:
 
 
 def _check(spark: SparkSession, folder: str) -> None:
-    """Raise InputError where a file of a table is damaged, not hwpkho's, or of another version.
+    """Raise InputError if a file of a table is damaged, not hwpkho's, or of another version.
 
-    Spark itself does not look at what a file says of its columns. Its footers are read where the
-    session runs; a session of Spark Connect has no way there, and nothing is checked.
+    Spark itself does not check the metadata of files. Their footers are read by the driver's JVM,
+    which a Spark Connect client cannot call: with one, nothing is checked.
     """
     jvm: Any = getattr(spark, "_jvm", None)
     session: Any = getattr(spark, "_jsparkSession", None)
@@ -101,7 +100,7 @@ def _check(spark: SparkSession, folder: str) -> None:
     found = list(files or ())
     try:
         read = footers(found)
-    except Py4JJavaError:  # it need not say which it was
+    except Py4JJavaError:  # the message may not name the file: read them one by one
         for file in found:
             try:
                 footers([file])
@@ -117,7 +116,7 @@ def _check(spark: SparkSession, folder: str) -> None:
 
 @contextmanager
 def _told(shown: str) -> Iterator[None]:
-    """Say in a line what Spark, or the storage, says in a page. InputError."""
+    """Within the block, turn exceptions of Spark and the storage into InputError, one line long."""
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
@@ -125,7 +124,7 @@ def _told(shown: str) -> Iterator[None]:
 
 
 def _line(error: Any) -> str:
-    """Return what an error says, printable, without where in Java that was."""
+    """Return an error's message in one printable line, without Java's classes and stack trace."""
     said = str(error)
     if isinstance(error, Py4JJavaError):
         said = _JAVA.sub("", str(error.java_exception.toString()).partition("\n")[0])

@@ -1,5 +1,5 @@
--- A row a day: its captures, and the bad pages of its hosts. Of a host's captures of a day the one
--- with the most pages counts.
+-- One row for each day: captures, and bad pages of all hosts. If a host has several captures on a
+-- day, the one with the most pages counts.
 WITH by_host AS (
     SELECT day, host, count(*) AS cases, max(pages) AS pages,
            sum(CASE WHEN outcome <> 'replay' OR efi_outcome <> 'accepted' THEN 1 ELSE 0 END)

@@ -1,4 +1,4 @@
--- Findings by code: how many, of how many cases and hosts.
+-- Findings by code: how many there are, in how many cases, on how many hosts.
 SELECT f.code, f.severity, count(*) AS findings, count(DISTINCT f.case_id) AS cases,
        count(DISTINCT f.host) AS hosts, min(f.taken_at) AS first_at, max(f.taken_at) AS last_at
 FROM findings AS f

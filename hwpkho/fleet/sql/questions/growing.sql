@@ -1,5 +1,5 @@
--- Hosts, and their DIMMs as far as known, that have more bad pages than at first.
--- Captures with one page size are compared.
+-- Hosts, by DIMM if known, with more bad pages in the last capture than in the first. Captures with
+-- different page sizes are not compared.
 WITH ends AS (
     SELECT host, page_size, min(taken_at) AS first_at, max(taken_at) AS last_at
     FROM hosts

@@ -1,4 +1,4 @@
--- Pages that a host's list had before a kexec, and not after: bad memory back in circulation.
+-- Pages that a host's list had before a kexec and lacks after it: bad memory is in use again.
 SELECT host, before, after, first_pfn, last_pfn, pages, page_size, kexecs
 FROM changes
 WHERE change = 'lost'

@@ -1,4 +1,4 @@
--- Pages that a host's list has, and that its capture before did not have.
+-- Pages that a host's list has and its previous capture did not.
 SELECT host, before, after, first_pfn, last_pfn, pages, page_size, kexecs
 FROM changes
 WHERE change = 'new'

@@ -1,5 +1,5 @@
--- What the next kernel does with a list, by the release of the kernel that was captured. Of the
--- handover and the EFI table the one that is not taken counts; null: a list without either.
+-- What the next kernel does with a list, by the release of the captured kernel. If a capture has
+-- both a handover and an EFI table, the one that is not taken counts; null: it has neither.
 WITH told AS (
     SELECT release, host,
            CASE WHEN error IS NOT NULL THEN 'not-judged'

@@ -1,4 +1,4 @@
--- Captures that a limit would refuse: those with more distinct pages than --max-pages.
+-- Captures with more distinct pages than --max-pages.
 SELECT host, taken_at, pages, outcome, release, case_name
 FROM hosts
 WHERE pages > :max_pages

@@ -1,5 +1,5 @@
--- Kernels by release: how many hosts run them, and how their captures fare. Of a host's captures
--- the one with the most pages counts.
+-- Kernels by release: how many hosts run them, and how many of their lists the next kernel takes.
+-- Of each host's captures the one with the most pages counts.
 WITH by_host AS (
     SELECT release, host, count(*) AS cases, max(pages) AS pages,
            sum(CASE WHEN outcome <> 'replay' OR efi_outcome <> 'accepted' THEN 1 ELSE 0 END)

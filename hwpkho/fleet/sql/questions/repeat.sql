@@ -1,4 +1,4 @@
--- What comes again: a page that a host's list had lost, and the same DIMM in another host.
+-- Pages that a host's list has again after it had lost them, and DIMMs seen in another host later.
 WITH changes_once AS (
     SELECT host, before, after, change, first_pfn, last_pfn, page_size FROM changes
 ),

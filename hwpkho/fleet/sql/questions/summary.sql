@@ -1,4 +1,4 @@
--- The fleet in a line. Of a host's captures the one with the most pages counts.
+-- One row on the whole fleet. Of each host's captures the one with the most pages counts.
 WITH by_host AS (
     SELECT host, count(*) AS cases, max(pages) AS pages,
            sum(CASE WHEN error IS NOT NULL THEN 1 ELSE 0 END) AS not_judged,

@@ -1,5 +1,5 @@
--- Bad pages by verdict: what becomes of them at the next kexec. Of each host the last capture with
--- a list counts; a capture without a host stands for itself.
+-- Bad pages by verdict: what becomes of them at the next kexec. The last capture of each host that
+-- has a list counts; a capture without a host counts by itself.
 WITH in_turn AS (
     SELECT case_id,
            row_number() OVER (

@@ -1,4 +1,4 @@
--- Hosts by their bad pages: as many as the capture with the most has.
+-- Hosts by their bad pages. Of each host's captures the one with the most pages counts.
 SELECT host, max(pages) AS pages, count(*) AS cases, max(taken_at) AS last_at
 FROM hosts
 WHERE pages IS NOT NULL

@@ -1,8 +1,8 @@
--- What changed between a capture of a host and its next one: ranges of pages that only the earlier
--- has ('lost') or only the later ('new').
+-- What changed between one capture of a host and the next: ranges of pages that only the earlier
+-- list has ('lost') or only the later one ('new').
 --
--- Captures without a time, or whose list could not be read, are not compared; nor are two of one
--- boot. Captures of one moment count as one. PFNs are of the smaller of the two page sizes.
+-- Not compared: captures without a time or with an unreadable list, and two captures of the same
+-- boot. Captures with the same time count as one. PFNs are in the smaller of the two page sizes.
 WITH changed AS (
     SELECT host
     FROM hosts
@@ -41,7 +41,9 @@ pairs AS (
       AND (boot_id IS NULL OR last_boot_id IS NULL OR boot_id <> last_boot_id)
       AND (hash <> other_hash OR hash <> last_hash OR last_hash <> last_other_hash)
 ),
--- Each run begins and ends somewhere. 2^58: no page has such a number, and sixteen times it fits.
+-- The runs of both captures, ends exclusive, in the pair's page size. PFNs from 2^58 on are left
+-- out: no machine has them, and with them the products (page sizes differ by up to 16 times) could
+-- overflow.
 runs AS (
     SELECT r.pair, r.captures, 1 AS earlier, 0 AS later,
            p.first_pfn * CAST(p.page_size / r.page_size AS BIGINT) AS begins,
@@ -57,7 +59,8 @@ runs AS (
     JOIN pages AS p ON p.host = r.host AND p.taken_at = r.after
     WHERE p.last_pfn < 288230376151711744
 ),
--- A run that both have says nothing, unless runs of several captures overlap.
+-- Without the runs that both sides have. If a side is several captures, their runs may overlap, so
+-- all are kept.
 differing AS (
     SELECT pair, begins, ends, sum(earlier) AS earlier, sum(later) AS later
     FROM runs
@@ -88,7 +91,7 @@ told AS (
     FROM stretches
     WHERE up_to IS NOT NULL
 ),
--- Stretches that touch and changed alike are one.
+-- Joins adjacent stretches with the same change.
 begun AS (
     SELECT pair, pfn, up_to, change,
            CASE WHEN lag(up_to) OVER along = pfn THEN 0 ELSE 1 END AS begins

@@ -1,4 +1,4 @@
--- A row a finding, of the judgements that count.
+-- One row for each finding, of the judgements that count.
 SELECT f.*
 FROM findings_files AS f
 WHERE NOT EXISTS (

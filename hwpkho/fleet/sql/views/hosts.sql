@@ -1,4 +1,4 @@
--- A row a case: the judgement that counts.
+-- One row for each case: the judgement that counts.
 SELECT h.*
 FROM hosts_files AS h
 WHERE NOT EXISTS (

@@ -1,4 +1,4 @@
--- A row a run of bad pages, of the judgements that count.
+-- One row for each run of bad pages, of the judgements that count.
 SELECT p.*
 FROM pages_files AS p
 WHERE NOT EXISTS (

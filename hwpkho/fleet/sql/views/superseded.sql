@@ -1,5 +1,5 @@
--- Judgements that a later one of the same case has replaced. Mostly there are none. Rows that were
--- stored twice, as by a job that was run again, do not replace themselves.
+-- Judgements replaced by a later one of the same case; mostly there are none. Rows of one part that
+-- are stored twice, as by a job that ran again, do not replace each other.
 SELECT case_id, part
 FROM (
     SELECT case_id, part,

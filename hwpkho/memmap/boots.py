@@ -42,7 +42,7 @@ class Boot:
 
     Attributes:
         maps: By name.
-        line: Of the first of them, None in a file that is no log.
+        line: Log line of the first map, from 1; None where the input is not a log.
         arch: The architecture that its lines name, None for none.
         problems: About the boot, not about one of its maps.
         number: Its place among the boots of its log that have a map, from 0.
@@ -64,7 +64,7 @@ class _Splitter:
         self.boots: list[Boot] = []
         self._now = Boot()
         self._marked = False
-        self._linux = False  # whether this boot has come to its Linux, and something thereafter
+        self._linux = False  # whether this boot has a table that its Linux printed, or after it
 
     def mark(self, mark: Mark) -> None:
         if not mark.starts:
@@ -110,7 +110,7 @@ class _Splitter:
             table.name = "efi_print_2"
 
     def _fold(self, table: Table) -> bool:
-        """Tell whether a second table of one name only repeats the first, within one boot."""
+        """Tell whether a second table of one name only repeats the first; note it if it does."""
         first = self._now.maps[table.name]
         if (names.of(table.name).once and not is_listing(table)) or not equal(first, table):
             return False
@@ -150,7 +150,7 @@ def _same_machine(first: Table, second: Table) -> bool:
 
 
 def _set_runtime_apart(boot: Boot) -> None:
-    """Rename an EFI list of runtime regions only, beside an e820 map: a kernel after kexec.
+    """Rename an EFI list with runtime regions only, beside an e820 map: this boot was a kexec.
 
     Source: drivers/firmware/efi/runtime-map.c, arch/x86/kernel/kexec-bzimage64.c: kexec hands over
     the runtime regions and nothing else.

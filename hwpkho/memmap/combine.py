@@ -62,7 +62,7 @@ def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[Table], list[Proble
 
 
 def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
-    """Compare the maps by which two files describe the machine best."""
+    """Return where the best maps of two files disagree about RAM."""
     first, second = _comparable(a), _comparable(b)
     if first is None or second is None or first.name == second.name:
         return []

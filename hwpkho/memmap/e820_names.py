@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "usable": e820.RAM,
     "system ram": e820.RAM,
-    "kernel usable ram": e820.RAM,  # while 7.0 was in the making
+    "kernel usable ram": e820.RAM,  # during the development of 7.0
     "reserved": e820.RESERVED,
     "device reserved": e820.RESERVED,
     "acpi data": e820.ACPI,
@@ -41,7 +41,7 @@ STARTS = (*_WORDS, "type ", "persistent (type ", "persistent ram (type ")
 
 @lru_cache(maxsize=256)
 def type_of(text: str) -> str | None:
-    """Return the type of hwpkho.memmap/1 with which ``text`` begins, None where it is none."""
+    """Return the type of hwpkho.memmap/1 with which ``text`` begins, None if with none."""
     match = _TYPE.match(text)
     if match is None:
         return None

@@ -43,7 +43,7 @@ KNOWN = (
     | HOT_PLUGGABLE | ISA_MASK | ISA_VALID | RUNTIME
 )  # fmt: skip
 
-#: With none of these the range is no memory at all (efi-init.c is_memory).
+#: With none of these the range is not memory at all (efi-init.c is_memory).
 MEMORY = WB | WT | WC
 
 BOOT_SERVICES = frozenset(("boot_services_code", "boot_services_data"))

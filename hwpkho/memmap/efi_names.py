@@ -75,7 +75,7 @@ def begins_type(word: str) -> bool:
 def attributes_of(words: list[str]) -> int | None:
     """Return the attribute word that columns or words spell, None where one is unknown.
 
-    Empty words (columns not set) count nothing; positions say nothing.
+    Empty words (columns that are not set) are skipped; the order of words does not matter.
     """
     attr = 0
     for word in words:

@@ -1,4 +1,4 @@
-"""x86's extended map against the firmware's of the same boot: they describe the same memory.
+"""Compares x86's extended map with the firmware's of the same boot: both describe one memory.
 
 Source: arch/x86/kernel/e820.c, e820__reserve_setup_data(): the second is the first, split where
 the boot loader's setup_data lies. e820__memory_setup_extended() adds entries past the 128th.
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Map
     from hwpkho.memmap.table import Table
 
-#: The extended map, and the maps that it continues, what the kernel printed first.
+#: The extended map, and the maps that it continues: first what the kernel printed.
 NAME, CONTINUED = "e820_setup_data", ("e820_firmware", "zero_page")
 
-#: What memmap= and mem= made of the table: where it is there, the extended map has that, too.
+#: The map that memmap= and mem= have changed; in a boot with one, the extended map is changed, too.
 CHANGED = "e820_user"
 
 #: Entries that the zero page holds; with more, only the extended map has them all.
@@ -64,7 +64,7 @@ def compare(maps: Mapping[str, Table]) -> None:
 
 
 def lacking(maps: Iterable[Table]) -> list[Problem]:
-    """Return what to say of a SETUP_E820_EXT without the table that it continues."""
+    """Return the problem of a SETUP_E820_EXT node without the table that it continues, if so."""
     by_name = {m.name: m for m in maps}
     more = by_name.get(NAME)
     alone = more is not None and not any(name in by_name for name in CONTINUED)
@@ -78,9 +78,10 @@ def whole(map_: Map, maps: Iterable[Map]) -> Map:
     """Return ``map_`` with what the extended map has beside it; ``maps`` are all of its machine.
 
     The kernel appends all of SETUP_E820_EXT to the table, however long that is, and prints both as
-    the extended map; what stands in ``map_`` already is not repeated. Lines that the extended map
-    lost count where ``map_`` had no room for them. Where the command line changed it, it counts
-    only behind a ``map_`` that is full: below, it may be what memmap= made of the same memory.
+    the extended map; what ``map_`` has already is not repeated. Lost lines of the extended map
+    become gaps only where ``map_`` is full and does not describe them. An extended map that the
+    command line changed is used only beyond the end of a full ``map_``: below, it may be what
+    memmap= made of the same memory.
     """
     by_name = {m.name: m for m in maps}
     more = by_name.get(NAME)
@@ -113,7 +114,7 @@ def _ranges(table: Table, *, ram: bool) -> list[Range]:
 
 
 def _differing(these: Table, others: Table) -> list[Range]:
-    """Return what one map has, a page at least, that the other does not have of the same kind."""
+    """Return ranges of a page or more that are RAM, or not RAM, in ``these`` map only."""
     return sorted(
         (start, end)
         for ram in (True, False)

@@ -1,4 +1,4 @@
-"""Memory maps in a folder or an archive: those of a sosreport, or whatever maps lie in it."""
+"""Memory maps in a folder or an archive: those of a sosreport, or whatever maps are in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: A folder of more is none that somebody made for its maps.
+#: Files in a folder that are looked at: nobody puts maps among more.
 _MAX_FILES = 4096
 #: Where a sosreport has logs of the kernel, the likeliest first: folder, beginning of a name.
 LOGS = (
@@ -53,7 +53,7 @@ def logs(folder: Path) -> Iterator[Path]:
 
 
 def of_sosreport(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the memory maps of a sosreport, and lines on what is none although it should be."""
+    """Return the memory maps of a sosreport, and a line on each that cannot be used."""
     found: list[Path] = []
     said: list[str] = []
     iomem = folder / "proc" / "iomem"
@@ -71,7 +71,10 @@ def of_sosreport(folder: Path) -> tuple[list[Path], list[str]]:
 
 
 def maps_in(folder: Path) -> list[Path]:
-    """Return what in a folder is a memory map. Raises InputError where it holds too many files."""
+    """Return the memory maps in a folder: files, or folders of their own.
+
+    Raises InputError where the folder holds too many files.
+    """
     held = [p for p in places.inside(folder) if not p.name.startswith(".")]
     if len(held) > _MAX_FILES:
         raise InputError(f"{printable(str(folder))}: {len(held)} files are too many for one case")
@@ -92,7 +95,7 @@ def _is_map(path: Path) -> bool:
         return False
     with Input(str(path)) as source:
         if format_of(source.head) is not None or tar.is_tar(source.head):
-            return False  # of what a folder holds, memory and archives are no maps
+            return False  # in a folder, memory images and archives do not count as maps
         if source.head.startswith(fdt.MAGIC) and _is_of_handover(source.head):
             return False
         if registry.file_form(path, source.head) is not None:

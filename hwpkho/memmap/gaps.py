@@ -128,7 +128,7 @@ def settle(table: Table) -> None:
 
 
 def _hull(room: Place, named: Place) -> Place:
-    """Return ``room``, extended by what a line says that does not fit into it."""
+    """Return ``room``, extended to include what the line names; that alone if there is no room."""
     if room[0] > room[1]:
         return named
     return min(room[0], named[0]), max(room[1], named[1])

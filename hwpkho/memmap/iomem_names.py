@@ -22,15 +22,15 @@ _LEAST = 2
 _WEIGHTY, _ALIKE = ("System RAM", "Crash kernel"), 0.8
 #: RAM that a driver adds (mm/memory_hotplug.c, add_memory_driver_managed): its name, and ``)``.
 _DRIVERS = "System RAM ("
-#: So many letters at one end of it are there.
+#: Letters at the beginning or the end that damage has left.
 _END = 3
-#: What damage puts in place of a letter or between two; there are at most so many in a name.
+#: What damage puts in place of a letter or between two, and how many of them a name may have.
 _ODD, _FEW = re.compile(r"[^A-Za-z0-9 ]"), 2
 
 
 @lru_cache(maxsize=256)
 def is_part(name: str) -> bool:
-    """Tell whether a name is empty, a truncated one of Linux's own, or one that counts, damaged."""
+    """Tell whether a name is empty, a prefix of one of Linux's own, or a damaged ``_WEIGHTY``."""
     if not name:
         return True
     if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
@@ -44,9 +44,9 @@ def is_part(name: str) -> bool:
 
 @lru_cache(maxsize=256)
 def is_spoiled(name: str) -> bool:
-    """Tell whether a name is one of Linux's own but for one or two characters that are no letters.
+    """Tell whether a name is one of Linux's own with one or two wrong characters.
 
-    They stand in place of a letter or between two. A second blank is such a one, too.
+    These are not letters, and in place of a letter or between two. Double blanks count as well.
     """
     parts = _ODD.split(name, _FEW + 1)
     if name in _KNOWN or len(parts) > _FEW + 1:

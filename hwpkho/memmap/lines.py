@@ -21,7 +21,7 @@ class MapLines:
             try:
                 self._log.feed(block)
             except InputError:
-                self._refused = True  # there are so many that it is one
+                self._refused = True  # so many lines look like a map's that it counts as one
 
     def form(self) -> str | None:
         """Return the form whose lines were found, damaged ones included; None for none."""

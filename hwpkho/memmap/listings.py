@@ -35,7 +35,7 @@ class Fragments:
             self._found = (number, line)
 
     def row(self, number: int) -> tuple[int, str] | None:
-        """Return what is directly above the row at line ``number``, once; None for nothing."""
+        """Return a cut-off row one or two lines above line ``number``, once; None for none."""
         found, self._found = self._found, None
         return found if found and number - 2 <= found[0] < number else None
 
@@ -43,7 +43,7 @@ class Fragments:
 def lose_attributes(table: Table | None, line: int) -> None:
     """Record that the last entry's attributes may be cut off: the input ends within its line.
 
-    Only where all other usable memory is write-back and this entry is not: on arm64 that decides
+    Only where other usable memory is write-back and this entry is not: on arm64 that decides
     whether it is RAM.
     """
     if table is None or not table.entries:

@@ -18,13 +18,13 @@ _FOLDER = (
     "range, with start, end and type), a sosreport, or files that are maps"
 )
 
-#: What a file is that is often given by mistake: pattern in its first 64 KiB → what to do.
 _NO_BEGINNING = "the kernel log has no memory map: its beginning is missing"
 _IOMEM = "give /proc/iomem (read as root)"
 _UNREADABLE = (
     "the log has a memory map, but no line of it can be read as it stands here (cut, wrapped, "
     "garbled?); give the log as dmesg prints it"
 )
+#: Files that are often given by mistake: pattern in their first 64 KiB → what they are, what to do.
 _MISTAKES = (
     (rb"^Node [0-9]+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
     (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
@@ -54,7 +54,7 @@ _MISTAKES = (
     (rb"^\[ *[0-9]+\.[0-9]+\]", f"{_NO_BEGINNING} (journalctl -k -b has it); or {_IOMEM}"),
 )
 
-#: What a binary file is that holds no map itself: its first bytes → what to do.
+#: Binary files that hold no map themselves: first bytes → what they are, what to do.
 _BINARIES = ((b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),)
 
 #: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
@@ -70,7 +70,7 @@ _FORMS = (
 
 
 def folder(path: Path) -> str:
-    """Return why a folder is no memory map."""
+    """Return why a folder is not a memory map."""
     if not places.inside(path):
         return "the folder is empty"
     if places.is_folder(path / "chosen") and places.is_file(path / "compatible"):

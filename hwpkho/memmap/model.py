@@ -72,11 +72,11 @@ class MemoryMap:
 
     Attributes:
         source: The input as the user named it.
-        form: The form that was recognised, ``dmesg``, ``iomem``, ``devicetree``, …
+        form: The form of the primary map, ``dmesg-e820``, ``iomem``, ``devicetree``, …
         arch: A name of ``ARCHES``, or that of another architecture.
         arch_from: ``input``, ``option`` or ``default``: where the architecture comes from.
         maps: One per name and boot.
-        problems: What is odd about the input; all 5xx codes.
+        problems: What is odd about the input; their codes are HP5xx.
     """
 
     source: str

@@ -29,8 +29,8 @@ def lose_missing(
 
     Args:
         table: With all its entries.
-        numbers: Of its entries, in their order; they begin with 0.
-        named: How a number is written: ``MMap[7]``.
+        numbers: Numbers of its entries, in their order; a whole listing begins with 0.
+        named: Returns how messages name the entry of a number: ``MMap[7]``.
         where: What a message begins with: ``line 17: ``.
         unreadable: Numbers of entries that are present but cannot be read.
         count: How many entries the listing says it has, if it does.

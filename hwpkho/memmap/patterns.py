@@ -6,8 +6,7 @@ import re
 
 
 def mixed_case(number: str) -> bool:
-    """Tell whether a hex number mixes upper and lower case: no program does, a digit was "
-    "misread."""
+    """Tell whether a hex number mixes upper and lower case: no program does, so it is damaged."""
     return number not in (number.lower(), number.upper())
 
 

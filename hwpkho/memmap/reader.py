@@ -180,7 +180,7 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
 def _files(path: str) -> list[str]:
     """Return the memory maps that a path names: itself, or those in a folder or an archive.
 
-    Raises InputError where such a one has none.
+    Raises InputError where a folder or an archive has none.
     """
     entered = opening.enter(path) or (path if places.is_folder(path) else None)
     if entered is None:

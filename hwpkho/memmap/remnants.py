@@ -12,7 +12,7 @@ import re
 
 from hwpkho.base.late import late
 
-#: Time stamps and prefixes of loggers, whose digits are no addresses.
+#: Time stamps and prefixes of loggers, whose digits are not addresses.
 _STAMP = late(
     r"\[\s*[0-9]{1,10}\.[0-9]{3,9}\]|\[\s*[TC][0-9]{1,10}\]|\[[A-Z][a-z]{2} [^\]]{10,30}\]"
     r"|<[0-9]{1,3}>|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]{8,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -28,7 +28,7 @@ _MEMBLOCK = late(
 _HOST = late(r"(?:^|\s)[\w.-]{1,255}(?=\s+kernel:\s)")
 #: How the journal and syslog end what they put in front of a message of the kernel.
 _SYSLOG = "kernel:"
-#: Where in a function a stack dump is: no address of memory.
+#: An offset in a function, as stack dumps have it: not an address of memory.
 _OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.
 _DIGITS = late(r"[0-9A-Fa-f]{5,}|0x[0-9A-Fa-f]")

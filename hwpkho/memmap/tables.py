@@ -31,11 +31,11 @@ MAX_E820_ENTRIES = 1 << 12
 MAX_EFI_ENTRIES = 1 << 13
 #: Problems kept for each table.
 MAX_PROBLEMS = 16
-#: Repeated, empty or damaged lines in one table; with more it is no map.
+#: Repeated, empty or damaged lines in one table; with more it is not a map.
 MAX_ODD = 1 << 12
-#: A report of lost messages counts for a table up to so many lines above or below it.
+#: Lines above or below a table within which a report of lost messages counts for it.
 _NEAR = 2
-#: A suspect line counts as damaged if the table goes on within so many lines.
+#: Lines within which a table must go on for a suspect line to count as damaged.
 _BESIDE = 6
 
 _NOTHING: Mapping[str, object] = {}

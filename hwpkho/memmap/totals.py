@@ -68,7 +68,7 @@ def _doubt(table: Table, type_: str, excess: int, message: str) -> None:
 
 
 def _holes(table: Table) -> list[gaps.Place]:
-    """Return the holes between the entries, at least a page each; many are one."""
+    """Return the holes between the entries, a page or more each; very many as one range."""
     end = gaps.TOP + 1
     holes = difference([(0, end)], union((e.start, e.end + 1) for e in table.entries))
     out = [(a, b - 1) for a, b in holes if b - a >= efi.PAGE or b == end]

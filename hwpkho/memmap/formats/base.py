@@ -45,7 +45,7 @@ class FileForm(ABC):
         name: The ``form`` of hwpkho.memmap/1.
         about: One line for the table in docs/: what it is and where to find it.
         enough: How many bytes from the start :meth:`read` needs; None: all.
-        most: An input of more bytes has not this form, and is not read.
+        most: Bytes of the largest input of this form; a longer one is not read.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FileForm(ABC):
 
     @abstractmethod
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
-        """Read it. ``data`` is the whole file (empty for a folder).
+        """Return the tables of the input. ``data`` is the whole file (empty for a folder).
 
         Raises InputError, naming offset or path, where the input is damaged or holds no map.
         """

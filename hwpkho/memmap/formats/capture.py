@@ -30,12 +30,12 @@ class Capture(FileForm):
     enough = 32 << 20  # headers and notes stand first
 
     def sniff(self, _path: Path, head: bytes) -> bool:
-        """See :meth:`FileForm.sniff`. Every ELF file: :meth:`read` says which hold no map."""
+        """See :meth:`FileForm.sniff`; True for any ELF file: :meth:`read` refuses one without."""
         return head.startswith(elf.MAGIC)
 
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
-        # Every input asks every form: what reads a note costs json and base64.
+        # Imported here: json and base64 cost time, and every input is tried with every form.
         from hwpkho.images.capture_note import CaptureNote
         from hwpkho.images.files import HeldBytes
 

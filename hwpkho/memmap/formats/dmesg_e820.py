@@ -47,7 +47,7 @@ _HEADED = {
 _MAYBE = (
     "BIOS-", "user:", "modified:", "setup_data:", "extended:", "Xen:", "RAM map", "Linux version ",
 )  # fmt: skip
-#: A table has ended after so many other lines below its header or a broken line.
+#: Other lines in a row, below a header, an entry or a broken line, after which a table has ended.
 _PATIENCE = 3
 
 #: Digits of an address since 3.5.
@@ -77,7 +77,7 @@ class DmesgE820(TableForm):
         self._name = "e820_firmware"  # of the last line
         self._row = ""  # the last line of a table
         self._full: dict[str, bool] = {}  # whether a table's addresses have all their digits
-        #: Tables whose heading was seen, and by identity those that had one.
+        #: Names whose heading was seen without an entry yet; by identity, tables with a heading.
         self._headed: set[str] = set()
         self._with_heading: set[int] = set()
         #: Of tables, by identity: (number of entries, line) where addresses go down.
@@ -125,7 +125,7 @@ class DmesgE820(TableForm):
         return self._tables.open(name) is not None or name in self._headed
 
     def _beside(self, number: int, line: str) -> None:
-        """Look at a line without a known prefix next to a table: it may be what is left of one."""
+        """Look at a line without a known prefix below a table: it may be a damaged entry."""
         self._patience -= 1
         if not self._begun_table(self._name):
             return
@@ -235,9 +235,9 @@ class DmesgE820(TableForm):
         return True
 
     def _digits_lost(self, name: str, number: int, match: re.Match[str]) -> bool:
-        """Tell whether a range has fewer digits than a kernel prints, in a table that has them.
+        """Tell whether a range has fewer digits than a kernel prints, in a table that has them all.
 
-        Its two addresses have equally many in any.
+        In every table the two addresses of a range have equally many digits.
         """
         numbers = (match["a"], match["b"]) if match["what"] else (match["c"], match["d"])
         if len(numbers[0]) != len(numbers[1]):

@@ -79,7 +79,7 @@ _X86_SECOND = "EFI runtime memory map:"
 _MAYBE = ("|", "range=[", "efi:", LINUX_STARTS, _HEADING)
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
-#: A list has ended after so many other lines.
+#: Other lines in a row after which a list has ended.
 _PATIENCE = 3
 
 #: Minimum number of digits of an address on arm64.
@@ -353,7 +353,7 @@ class DmesgEfi(TableForm):
         self._tables.add("efi", number, start, end, type_, attributes)
 
     def cut_off(self, number: int, line: str) -> None:
-        """See :meth:`LineForm.cut_off`: but where :meth:`finish` tells of a half line."""
+        """See :meth:`LineForm.cut_off`; a broken line is left to :meth:`finish`."""
         if self._broken:
             return
         if is_cut(line, self._row):

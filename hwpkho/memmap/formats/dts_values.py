@@ -52,7 +52,7 @@ class ValueReader:
     def __init__(
         self, text: str, fail: Callable[[int, str], InputError], line_of: Callable[[int], int]
     ) -> None:
-        """Take the text, what makes an error of an offset, and what gives its line number."""
+        """Read ``text``; ``fail`` makes the error at an offset, ``line_of`` returns its line."""
         self.text, self.fail, self.line_of = text, fail, line_of
         self.at = 0
 
@@ -72,8 +72,8 @@ class ValueReader:
     def read(self, at: int) -> tuple[bytes, int]:
         """Return the value that begins at ``at`` and the offset after its semicolon.
 
-        A value that cannot be worked out is an :class:`Unresolved`. Raises InputError where the
-        text is no value.
+        A value that cannot be computed is an :class:`Unresolved`. Raises InputError where the text
+        is not a value.
         """
         self.at = at
         out = bytearray()

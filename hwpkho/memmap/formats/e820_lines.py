@@ -58,7 +58,7 @@ TAIL = late(
 OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: The word in front of a range, which may be a damaged prefix.
 _SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
-#: The end of a range and its type behind anything; ``e820:`` tells of changes so.
+#: The end of a range and its type behind anything but ``e820:``, which reports changes like that.
 ENDING = late(
     r"^(?!.*(?<!\S)e820: ).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+" + _TYPE
 )

@@ -2,8 +2,8 @@
 
 Source: UEFI specification 2.10 section 7.2.3 (u32 type, u32 pad, u64 physical, u64 virtual, u64
 pages, u64 attribute: 40 bytes); include/linux/efi.h. The firmware chooses the distance between
-two descriptors (48 bytes in practice) and does not write it into the array, so the content must
-tell. It also tells such an array from e820 entries of the same length.
+two descriptors (48 bytes in practice) and does not write it into the array: it is derived from the
+content, which also distinguishes descriptors from e820 entries.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_BYTES = 4 << 20
 #: Types from here on belong to OEMs and operating system loaders.
 _OEM_TYPES = 0x70000000
 
-#: A cut-off array is taken for one if so many whole descriptors stand before the cut.
+#: Whole descriptors that a cut-off array must have before the cut.
 _MIN_CUT = 3
 
 
@@ -69,7 +69,7 @@ def _places(data: bytes | memoryview, stride: int) -> range | None:
 
 
 def _well_ordered(data: bytes | memoryview, places: range) -> bool:
-    """No two descriptors overlap, and each has pages and a caching attribute."""
+    """Tell whether no descriptors overlap and each has pages and an attribute."""
     spans: list[tuple[int, int]] = []
     for at in places:
         _, _, phys, _, pages, attr = _DESCRIPTOR.unpack_from(data, at)

@@ -42,7 +42,7 @@ _BEGUN = late(
     rf"(?:\s+{_HEX}{{1,16}})?\s*$"
 )
 
-#: U-Boot's names, whose lines may end after the range: in capitals, or of the specification; wider.
+#: Names in U-Boot's table, whose lines may end after the range: in capitals, in full, or padded.
 _UBOOT = late(r"(?!MMIO)[A-Z][A-Z ]*$|.*(?:Memory|Services|MappedIO|PalCode)|Loader.* {9}")
 
 #: The old EFI toolkit writes ``#pages``.
@@ -58,10 +58,10 @@ _SUMMED = (
     "runtime_services_data", "loader_code", "loader_data", "conventional", "mmio", "mmio_port",
     "unusable", "acpi_reclaim", "acpi_nvs", "pal_code",
 )  # fmt: skip
-#: What follows them: nothing until 2016, since 2022 unaccepted memory, too.
+#: Types that follow them: none until 2016, since 2022 unaccepted memory as well.
 _SUMMED_MORE: tuple[tuple[str, ...], ...] = ((), ("persistent",), ("unaccepted", "persistent"))
 
-#: Each table has one; so many may be copies of it.
+#: Summaries of one table, at most: each has one, and there may be copies of it.
 _SUMMARIES = 16
 
 #: A damaged line of the table: a type and the start of a number, or a range.
@@ -71,7 +71,7 @@ _LIKE = late(
     r"|\bMemoryMap,|^[>|\s]*(?P<word>[A-Za-z][A-Za-z_]{3,10})\s*$"
 )
 _START = late(rf"(?<!\S)({_HEX}{{16}})-")
-#: A table has ended after so many other lines.
+#: Other lines in a row after which a table has ended.
 _PATIENCE = 2
 
 _EXPECTED = "type, start-end, number of pages and attributes of the EFI shell's memmap"
@@ -86,7 +86,7 @@ class EfiShell(TableForm):
         FULL_RANGE,
         rb"Pages(?<=# Pages)",
         b"#pages",
-        rb"moryMap(?:Summary)?,",  # with m, as other needles: a pass for each first character
+        rb"moryMap(?:Summary)?,",  # begins with m as others do: each first letter costs a pass
         rb'memmap"',
     )
 
@@ -97,7 +97,7 @@ class EfiShell(TableForm):
         self._attributes: dict[int, dict[str, object]] = {}
         self._begun: tuple[int, str] | None = None  # number and text of a line broken off
         self._patience = 0
-        #: Of tables: what their totals say, in pages by type, and where.
+        #: Totals below tables: the table, the line of the first total, and pages by type.
         self._totals: list[tuple[Table, int, dict[str, int]]] = []
 
     def feed(self, number: int, line: str) -> bool:
@@ -148,7 +148,7 @@ class EfiShell(TableForm):
         self._tables.damaged("efi_shell", number, line, _EXPECTED, named=named)
 
     def _total(self, number: int, match: re.Match[str]) -> None:
-        """Take the total of a type; other tables than the last one have none to come."""
+        """Take the total of a type: it is of the table that is open."""
         table = self._tables.open("efi_shell")
         name = match["type"]
         type_ = efi.type_name(int(name, 16)) if len(name) == 8 and name.isdigit() else type_of(name)

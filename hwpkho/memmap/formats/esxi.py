@@ -135,7 +135,7 @@ class Esxi(TableForm):
     def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`.
 
-        No EFI map has nothing but attribute 1, which would be uncached memory: that is e820.
+        A map with attribute 1 in all entries is e820: as an EFI map, all of it would be uncached.
         """
         self._end()
         found = self._tables.finish()

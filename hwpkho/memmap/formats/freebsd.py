@@ -43,7 +43,7 @@ _EFI_LIKE = late(
 )
 _SMAP_EXPECTED = "type, base and len"
 _EFI_EXPECTED = "type, addresses, pages, attributes"
-#: A table has ended after so many other lines.
+#: Other lines in a row after which a table has ended.
 _PATIENCE = 3
 #: In front of a row, by grep -n or cat -n; the rest of another row would end in attributes.
 _LINE_NUMBER = late(r"\s*[1-9][0-9]{0,6}[:\s]\s*$")
@@ -176,7 +176,7 @@ class FreeBsd(TableForm):
 
 
 def _lose_head(table: Table) -> None:
-    """Every BIOS lists the first pages."""
+    """Record a lost head where the map does not have the first pages: every BIOS lists them."""
     if table.entries and min(e.start for e in table.entries) > gaps.LOWEST:
         message = f"line {table.line}: the map begins at 0x{table.entries[0].start:x}"
         gaps.lose(table, HEAD_LOST, message, at=0)

@@ -51,7 +51,7 @@ _MMAP_START = late(rf"\bbase_addr = 0x({_HEX}{{1,16}}),")
 _UNITS = {"B": 1, **{f"{letter}iB": 1 << 10 * (i + 1) for i, letter in enumerate("KMGTPE")}}
 _EFI_EXPECTED = "type, range, pages, size and attributes"
 _MMAP_EXPECTED = "base_addr, length and type"
-#: A table has ended after so many other lines.
+#: Other lines in a row after which a table has ended.
 _PATIENCE = 2
 _WORDS = {
     "available RAM": e820.RAM,

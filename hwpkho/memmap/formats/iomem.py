@@ -64,7 +64,7 @@ _LIKE = re.compile(
 _REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
 #: No line of the tree is longer.
 _LONGEST = 400
-#: A tree has ended after so many other lines.
+#: Other lines in a row after which a tree has ended.
 _PATIENCE = 3
 _EXPECTED = "first and last address and the name of a resource"
 
@@ -227,7 +227,7 @@ class Iomem(TableForm):
         else:
             return
         if (match or self._like == number) and table.lost_lines:
-            table.lost_lines.pop()  # it is told by another code
+            table.lost_lines.pop()  # reported with another code below
         message = f"line {number}: the input ends within this line"
         gaps.lose(table, CUT, message, span=(start, max(start, gaps.TOP)))
 
@@ -272,7 +272,7 @@ def _padded(digits: str) -> bool:
 
 
 def _bare(name: str) -> str:
-    """Return ``name`` without trailing tags and blanks, the last one as mails quote it, too."""
+    """Return ``name`` without trailing tags and blanks, of which the last may be ``=20``."""
     name = name.rstrip().removesuffix(_QUOTED_BLANK).rstrip()
     while name.endswith(">") and _CLOSING.fullmatch(name, at := max(0, name.rfind("<"))):
         name = name[:at].rstrip()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "hwpkho.memmap/1"
 
-#: A map's name is printed as it is: no document that hwpkho writes has another.
+#: Messages have a map's name as it is, so others are refused; hwpkho writes only such names.
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 
 #: Levels of a tree of resources, as the form of /proc/iomem counts them.

@@ -172,7 +172,7 @@ def _bits(field: str) -> int:
 
 
 def _number(values: Mapping[str, str], field: str) -> int | None:
-    """Return a value, None if it is missing, no number, or one of too many bits."""
+    """Return a value, None if it is missing, not a number, or has too many bits."""
     text = values.get(field, "")
     number = int(text, 16) if _HEX.fullmatch(text) else None
     return number if number is not None and not number >> _bits(field) else None
@@ -207,7 +207,7 @@ def _incomplete(
 
 
 def split_path(path: str) -> tuple[str, int, str] | None:
-    """Split a path to a value into folder, number and field; None where it is none."""
+    """Return folder, number and field of a path to a value; None for any other path."""
     match = TAIL.search(path)
     if match is None:
         return None

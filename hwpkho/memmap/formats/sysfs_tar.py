@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.table import Table
 
-#: An archive of more is not read, bytes.
+#: Bytes of the largest archive that is read.
 MAX_UNPACKED = 32 << 20
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _WORD = rf"(?:[A-Z_]{{2,9}}|(?:ISA=)?0x{_HEX}{{1,16}})"
-#: Names in capitals or in full, no page count: by that it is told from the EFI shell's.
+#: Names in capitals or in full and no page count: so it differs from the EFI shell's.
 _EFI = late(
     r"(?<![\w.])(?P<type>[A-Z][A-Z ]{1,16}?|[A-Z][A-Za-z]{6,22}|\(unknown\))\s+"
     rf"(?P<a>{_HEX}{{16}})-(?P<b>{_HEX}{{16}})"
@@ -55,7 +55,7 @@ _LIKE = late(
     re.IGNORECASE,
 )
 _START = late(rf"(?<!\S)({_HEX}{{16}})-")
-#: A table has ended after so many other lines.
+#: Other lines in a row after which a table has ended.
 _PATIENCE = 2
 _EXPECTED = "type, range and attributes of efidebug memmap"
 

@@ -84,7 +84,7 @@ class _List:
     """One of lmb's lists.
 
     Attributes:
-        numbers: Of the entries taken, in their order.
+        numbers: Numbers of the entries taken, in their order.
         regions: First and last byte of each.
         unreadable: Numbers of entries that were not taken.
         count: How many there are by its heading.
@@ -110,7 +110,7 @@ class Banks:
         self._open: dict[str, _List] = {}
         #: Lists that are whole, what they are called, and the banks' table beside them.
         self._done: list[tuple[str, _List, Table | None]] = []
-        #: Banks without a line: their table, how many entries are before them, what is said.
+        #: Banks without a line: their table, how many entries are before them, the message.
         self._jumps: list[tuple[Table, int, str]] = []
         self._old: tuple[int, str, int, int] | None = None  # line, list, number, base
         self._patience = False

@@ -3,7 +3,7 @@
 Source: xen/arch/x86/e820.c (print_e820_memory_map; up to 4.14 ``A - B`` with B one past the last
 byte, later ``[A, B]`` inclusive; ``e820-verbose`` prints the initial map first) and
 xen/common/efi/boot.c (``EFI memory map:``, inclusive). What its dom0 prints (``Xen: [mem ..]``) is
-pseudo-physical and no map of the machine.
+pseudo-physical and not a map of the machine.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _TYPES = {
 }
 _TYPE = late(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
-#: A table has ended after so many other lines.
+#: Other lines in a row after which a table has ended.
 _PATIENCE = 3
 
 _EXPECTED = "a range and its type"

@@ -121,7 +121,7 @@ def _reservations(maps: Mapping[str, Map]) -> list[Span]:
 
 
 def _is_cma(entry: Entry) -> bool:
-    """Only a shared-dma-pool is given to the allocator (rmem_cma_setup)."""
+    """Tell whether the allocator gets it: only a shared-dma-pool is CMA (rmem_cma_setup)."""
     return entry.attributes.get("compatible") == "shared-dma-pool"
 
 
@@ -133,7 +133,7 @@ def _reserve(below: Span | None, above: Span | None) -> Span | None:
 
 
 def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
-    """linux,usable-memory-range: the first range caps RAM, a second one is added."""
+    """Apply linux,usable-memory-range: the first range limits RAM, a second one is added."""
     if limits is None or not limits.entries:
         return view.spans
     view.names.append(limits.name)
@@ -146,8 +146,8 @@ def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
 def limit_end(backed: Iterable[tuple[int, int]], limit: int) -> int | None:
     """Return the address at which ``mem=`` cuts off memblock, None where there is less RAM.
 
-    ``backed`` are memblock's ranges ``(start, size)``, ascending and disjoint, those without a
-    mapping included: they count, but stay.
+    ``limit`` in bytes; ``backed`` are memblock's ranges ``(start, size)``, ascending and disjoint,
+    those without a mapping included: they count, but are not removed.
     """
     left = limit
     for start, size in backed:
@@ -158,7 +158,7 @@ def limit_end(backed: Iterable[tuple[int, int]], limit: int) -> int | None:
 
 
 def _limited(spans: list[Span], limit: int) -> list[Span]:
-    """``mem=`` counts all of memblock, mapped or not, and cuts off what is mapped beyond."""
+    """Apply ``mem=``: it counts all of memblock, mapped or not, and cuts off mapped RAM beyond."""
     limit &= ~0xFFF
     counted = [(s.start, s.end - s.start) for s in spans if _in_memblock(s)]
     end = limit_end(counted, limit) if limit else None

@@ -53,7 +53,7 @@ class Cmdline:
         soft_reserve: False with ``efi=nosoftreserve``.
         efi_runtime: False with ``efi=noruntime``: x86 hands no EFI table over to the next kernel.
         crashkernel: The values of all ``crashkernel=``, in order.
-        kho: What ``kho=`` says, None where it is absent.
+        kho: Whether ``kho=`` turns KHO on, None where it is absent.
         problems: Effects that the map does not show, and doubtful parameters.
     """
 

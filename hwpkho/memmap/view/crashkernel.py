@@ -92,7 +92,10 @@ def _crash_size(values: list[str], system_ram: int) -> tuple[str, int, int] | No
 
 
 def _crash_ranges(value: str, system_ram: int) -> tuple[int, int]:
-    """``START-[END]:SIZE[,…][@ADDRESS]``: the size for this much memory, and the address."""
+    """Return the size for this much memory, and the address (0: none), of a list of ranges.
+
+    The value is ``START-[END]:SIZE[,…][@ADDRESS]``; all numbers are bytes.
+    """
     total = align_up(system_ram, 128 << 20)
     ranges, at, address = value.partition("@")
     size: int | None = None

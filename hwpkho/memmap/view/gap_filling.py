@@ -49,7 +49,7 @@ def fill(
             continue
         view = alone({name: other})
         if view is None or not any(span.kind == "ram" for span in view.spans):
-            continue  # no map of the machine, but the rest of one
+            continue  # not the machine's map, only the rest of one
         open_ = gaps.known(other.gaps)
         closed = [g for g in left if not any(intersection([g], open_))]
         if not closed:

@@ -49,8 +49,8 @@ def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: st
     """Tell whether the next kernel's page allocator may own at least part of such a range.
 
     ``map_name`` and ``type_`` are those of hwpkho.memmap/1, ``attributes`` the entry's
-    (``attr``: the EFI attribute word; without it write-back is taken). By type and attributes
-    alone: memory that the kernel keeps to itself counts as its type says.
+    (``attr``: the EFI attribute word; without it write-back is assumed). Only type and attributes
+    decide: memory that the kernel itself takes at boot counts as its type says.
     """
     return kind(map_name, type_, attributes, arch) == "ram"
 

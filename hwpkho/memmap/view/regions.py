@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map, MemoryMap
 
-#: A page that is not of one kind is the first of these that is in it; one that is RAM in part
-#: and nothing else is not owned at all (memblock_trim_memory).
+#: A page with parts of several kinds counts as the first of these among them; a page that is RAM
+#: only in part and otherwise a hole is in no run (memblock_trim_memory).
 _MIXED: tuple[Kind, ...] = ("retired", "firmware", "device", "unknown")
 
 
@@ -92,7 +92,7 @@ class Frames:
     ) -> tuple[array[int], array[int]]:
         """Return first and last PFNs of the runs of some kinds, or of ``what``, neighbours joined.
 
-        They are kept, and not to be changed: one view may judge many cases.
+        The arrays are cached, as one view may judge many cases: do not change them.
         """
         if (kinds, what) not in self._of_kinds:
             self._of_kinds[kinds, what] = self._joined(kinds, what)

@@ -166,7 +166,7 @@ def _e820_spans(slots: Iterable[e820.Slot], source: str) -> list[Span]:
 
 
 def _refine(view: View, efi_map: Map, line: Cmdline | None, problems: list[Problem]) -> list[Span]:
-    """Add what an EFI map knows better: names, specific-purpose memory, what efi=debug keeps.
+    """Add what only an EFI map shows: names, specific-purpose memory, what efi=debug reserves.
 
     Returns the EFI map's own view.
     """
@@ -176,7 +176,7 @@ def _refine(view: View, efi_map: Map, line: Cmdline | None, problems: list[Probl
 
     def choose(base: Span | None, other: Span | None) -> Span | None:
         if base is None:
-            # RAM that the e820 map does not have is none: mem=, or a stub that dropped it.
+            # RAM of the EFI map alone is not RAM: mem= removed it, or the stub dropped it.
             return other if other is not None and other.kind != "ram" else None
         if other is None:
             return base

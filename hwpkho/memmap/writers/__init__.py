@@ -45,7 +45,7 @@ def checked(name: str, text: str, form: LineForm, entries: Iterable[Entry]) -> b
     """Return ``text``, which the writer ``name`` made, as bytes.
 
     Raises UsageError where ``form``, the one that reads such a text, would not read exactly
-    ``entries`` out of it: what a reader cannot tell must not look as if he could.
+    ``entries`` out of it: such a text would describe another map.
     """
     try:
         for number, line in enumerate(text.splitlines(), start=1):

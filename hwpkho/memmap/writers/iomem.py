@@ -67,10 +67,10 @@ class IomemWriter:
 def of_regions(regions: Iterable[Region], boot: int) -> Map:
     """Return what a kernel makes of memory and its reservations as a map of resources.
 
-    Reservations are inside RAM; memory that is not mapped stands for itself.
+    Reservations are inside RAM; memory that is not mapped is a resource of its own.
     """
     entries: list[Entry] = []
-    ram = -1  # the RAM that may go on
+    ram = -1  # index of the RAM that the next region may continue
     for region in regions:
         if region.what == "uncached":
             continue

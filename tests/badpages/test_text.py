@@ -237,12 +237,16 @@ def test_a_file_longer_than_any_list_is_not_read(tmp_path, cli) -> None:
     assert "a list of 536870913 bytes is longer than 536870912" in got.err
 
 
-def test_bad_blocks_of_a_disk_are_no_pfns(tmp_path, cli) -> None:
-    path = tmp_path / "sys" / "block" / "pmem0" / "badblocks"
-    path.parent.mkdir(parents=True)
-    path.write_text("8 1\n")
-    got = cli("list", path)
-    assert (got.code, "in sectors from an unknown address" in got.err) == (3, True), got.err
+def test_bad_blocks_of_a_disk_are_no_pfns(tmp_path, cli, monkeypatch) -> None:
+    for name in ("block/pmem0/badblocks", "bus/nd/devices/region0/badblocks",
+                 "block/md0/md/dev-sda/unacknowledged_bad_blocks"):  # fmt: skip
+        path = tmp_path / "sys" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("8 1\n")
+        monkeypatch.chdir(path.parent)
+        for named in (path, path.name):
+            got = cli("list", named)
+            assert (got.code, "in sectors from an unknown address" in got.err) == (3, True), got.err
     other = tmp_path / "badblocks"
     other.write_text("8 1\n")
     assert cli("list", "--pfns", other).out == "0x1\n0x8\n"

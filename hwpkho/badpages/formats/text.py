@@ -12,6 +12,7 @@ import re
 from array import array
 from itertools import repeat
 from operator import gt, itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from hwpkho.badpages.model import HEAD, BadPages
@@ -49,8 +50,9 @@ _LIST = late(
     rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
 )
 _LOOKED_AT = 1 << 14
-#: A disk's bad blocks: first sector and count (block/badblocks.c), which read as two PFNs.
-_BLOCK_DEVICE = late(r"(?:^|/)sys/(?:block|class/block|devices)/(?:.*/)?badblocks$")
+#: A disk's bad blocks: first sector and count (block/badblocks.c), which read as two PFNs; regions
+#: of an NVDIMM and members of an md array have such files, too.
+_BLOCK_DEVICE = late(r"(?:^|/)sys/(?:.*/)?(?:unacknowledged_)?bad_?blocks$")
 #: A word that is cut where looking ends.
 _CUT = late(rb"[^\s,#]*")
 
@@ -275,7 +277,8 @@ class PlainText:
             raise InputError(
                 f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
             )
-        if _BLOCK_DEVICE.search(os.fsdecode(file.path)):
+        path = os.fsdecode(file.path)
+        if path.endswith("blocks") and _BLOCK_DEVICE.search(str(Path(path).absolute())):
             raise InputError(
                 f"{file.shown}: bad blocks of a disk, in sectors from an unknown address; give "
                 "cxl list -r REGION --media-errors"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.base.arch import ARCHES
+from hwpkho.judging.efi_table import linked_list
 from hwpkho.judging.efi_table.generations import GENERATIONS
 from tests.support import efi
 from tests.support.efi import EFI, NODE, TABLE, UNIT, node, saved, table
@@ -262,6 +263,14 @@ def test_a_loop_with_too_many_places_dies_first(cli, tmp_path: Path):
     assert doc["efi"]["outcome"] == "crash"
     pieces[NODE] = node(entries[:9], following=NODE)
     assert _judge(cli, tmp_path, pieces, "--consumer-efi", "a")["efi"]["outcome"] == "hang"
+
+
+def test_more_nodes_than_are_followed_are_not_said_to_be_missing(cli, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(linked_list, "MAX_NODES", 1)
+    pieces = {TABLE: node(following=NODE, room=0), NODE: node([(11 * UNIT, UNIT)])}
+    found = _judge(cli, tmp_path, pieces, "--consumer-efi", "a")["efi"]
+    assert (found["outcome"], found["units"]) == (None, 0)
+    assert found["reason"] == "the list has more than 1 nodes; hwpkho follows no more"
 
 
 @pytest.mark.parametrize(("consumer", "units"), [("b", 3), ("c2", 2), ("d1", 3), ("d2", 3)])

@@ -11,7 +11,6 @@ from hwpkho.abi.efi_poisoned import linked_list
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.ranges import union
 from hwpkho.codes import efi_kernel
-from hwpkho.judging.efi_table.memory import AbsentError
 from hwpkho.judging.efi_table.model import Reading
 
 if TYPE_CHECKING:
@@ -44,7 +43,8 @@ class ListGeneration:
                 words = f"no message; loops at node 0x{at:x}"
                 return self._taken("hang", words, entries, own, efi_kernel.HANGS)
             if len(seen) == MAX_NODES:
-                raise AbsentError(at, head)
+                words = f"the list has more than {MAX_NODES} nodes; hwpkho follows no more"
+                return self._taken(None, words, entries, own, efi_kernel.UNDECIDED)
             seen.add(at)
             memory.check(at)
             left = page - at % page
@@ -65,7 +65,7 @@ class ListGeneration:
 
     def _taken(
         self,
-        outcome: EfiOutcome,
+        outcome: EfiOutcome | None,
         reason: str,
         entries: list[Range],
         own: list[Range],

@@ -80,7 +80,7 @@ class Job(NamedTuple):
         """Return the case's inputs, its options, and lines for the report on how files were chosen.
 
         Raises InputError where the line of the manifest is bad, or the case has no files to judge
-        or leads outside; UsageError for a wrong option.
+        or leads outside; UsageError for a wrong option; ValueError for a job without a case.
         """
         if self.folder is not None:
             confining.check_tree(self.folder)
@@ -236,7 +236,7 @@ def each(
     """Yield what ``work`` returns for each of ``chunks``, in their order, from other processes.
 
     ``chunks`` are taken as they are needed. Where a process dies, the cases of its chunk are worked
-    on one by one, and yielded so; ``died`` returns the result of the one that kills its process.
+    on and yielded one by one; ``died`` returns the result of the case that kills its process.
     ``work``, the chunks and what ``work`` returns are pickled.
     """
     coming = iter(chunks)
@@ -309,10 +309,7 @@ class _Pool:
 def _one_by_one(
     chunk: Sequence[Job], work: Callable[[list[Job]], T], died: Callable[[Job], T]
 ) -> list[T]:
-    """Work on each case of a chunk by itself, so that only the one that kills its process is lost.
-
-    Returns the results in order.
-    """
+    """Return the result of each case of a chunk, worked on alone: only the deadly one is lost."""
     results: list[T] = []
     with _Pool(1, work) as pool:
         for job in chunk:

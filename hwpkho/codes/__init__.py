@@ -107,7 +107,7 @@ class Problem(NamedTuple):
 
 @cache
 def registry() -> dict[str, Code]:
-    """Return every code by its id, in ascending order."""
+    """Return every code by its id, in ascending order. Raises ValueError for an id used twice."""
     found: dict[str, Code] = {}
     for family in _FAMILIES:
         for code in import_module(f"hwpkho.codes.{family}").CODES:
@@ -124,5 +124,8 @@ def problem(
     severity: Severity | None = None,
     field: int | None = None,
 ) -> Problem:
-    """Return a :class:`Problem` of ``code`` with its usual severity unless one is given."""
+    """Return a :class:`Problem` of ``code``, of its usual severity unless one is given.
+
+    ``phys`` and ``field`` are physical addresses.
+    """
     return Problem(code.id, severity or code.severity, message, phys, field)

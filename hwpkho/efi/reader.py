@@ -46,7 +46,7 @@ def read_at(
     page_size: int | None = None,
     top: int | None = None,
 ) -> PoisonTable:
-    """Read the table at physical address ``phys``.
+    """Return the table at physical address ``phys``.
 
     ``layout`` is the user's choice; ``page_size`` is the kernel's, bytes, None: 4096; ``top`` is
     one past the highest address of the memory, None: that of the image. A table that cannot be
@@ -68,7 +68,7 @@ def read_at(
 
 
 def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
-    """Read a file that is a table: a header and its bitmap, or one node of a list.
+    """Return the table that a file is: a header and its bitmap, or one node of a list.
 
     Raises InputError where no layout fits or the file cannot be read as its layout;
     AmbiguousLayoutError where two layouts fit.

@@ -49,7 +49,7 @@ def build(request: Request) -> Layout:
 
 
 def place(request: Request) -> tuple[Layout, Blocks]:
-    """Return the handover as :func:`build` does, and its preserved blocks."""
+    """Return the handover and its preserved blocks; raises UsageError as :func:`build`."""
     request.check()
     poison = pfn_set(request.pfns)
     free = free_frames(request)

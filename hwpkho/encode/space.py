@@ -80,7 +80,7 @@ class Space:
 
 
 def stretches(first: int, end: int, poison: PfnSet) -> Iterator[Range]:
-    """Yield the stretches of ``first`` to ``end`` that are not poisoned, ascending."""
+    """Yield the stretches of frames ``first`` to ``end`` (exclusive) without poison, ascending."""
     poisoned = ((low, high + 1) for low, high in poison.runs(first, end - 1))
     return difference([(first, end)], poisoned)
 

@@ -77,7 +77,7 @@ class NextKernel:
         return arch is not None and arch.whole_pages
 
     def removes(self, phys: int) -> bool:
-        """Tell whether it removes memory at ``phys`` before it uses any of it."""
+        """Tell whether it removes memory at address ``phys`` before it uses any of it."""
         return arches.removes(phys, self.arch)
 
     def without_cmdline(self) -> NextKernel:

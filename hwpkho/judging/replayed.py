@@ -35,9 +35,9 @@ class Unsure(NamedTuple):
 
 
 def publishes(h: Handover, runs: Runs) -> Decision | None:
-    """Judge what the consumer publishes in its turn, where the list itself replays.
+    """Return what comes of the list that the consumer publishes itself after the replay.
 
-    None where at least one PFN of the list is carried on, or where that cannot be told.
+    None where it has at least one PFN of this list, or where that is unknown.
     """
     w = h.hwpoison
     if w is None or w.pfns is None or spent(h):

@@ -47,7 +47,7 @@ def unmapped(kernel: NextKernel, phys: int, size: int) -> str | None:
 
 
 def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
-    """Decide where the scratch that is handed over is fatal; None where it is not."""
+    """Return the decision where the scratch that is handed over is fatal, None where it is not."""
     scratch = h.scratch
     if scratch is None:
         return None

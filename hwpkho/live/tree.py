@@ -83,7 +83,7 @@ class Tree:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Within the block read nothing outside a copied tree."""
+        """Within the block, keep all reading inside a copied tree."""
         if not self.copied:
             yield
             return

@@ -17,7 +17,7 @@ def read_memmap(
     map_name: str | None = None,
     arch: str | None = None,
 ) -> MemoryMap:
-    """Read the memory map of one machine; see :func:`hwpkho.memmap.reader.read_memmap`."""
+    """Return the memory map of one machine; see :func:`hwpkho.memmap.reader.read_memmap`."""
     from hwpkho.memmap import reader
 
     return reader.read_memmap(paths, boot=boot, map_name=map_name, arch=arch)

@@ -97,7 +97,7 @@ class E820Table:
         self._change(start, size, old, new)
 
     def remove(self, start: int, size: int, only: int) -> None:
-        """Remove what is of type ``only`` (0: of any type) within a range (e820__range_remove)."""
+        """Remove type ``only`` (0: any) within a range of bytes (e820__range_remove)."""
         self._change(start, size, only, None)
 
     def _change(self, start: int, size: int, old: int, new: int | None) -> None:

@@ -69,7 +69,7 @@ def read_memmap(
     map_name: str | None = None,
     arch: str | None = None,
 ) -> MemoryMap:
-    """Read the memory map of one machine from one or more inputs.
+    """Return the memory map of one machine, read from one or more inputs.
 
     Args:
         paths: Files or folders of any form; ``-`` is standard input.

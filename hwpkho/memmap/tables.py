@@ -160,7 +160,10 @@ class Tables:
         return table.entries[0] if table and table.entries else None
 
     def table(self, name: str, line: int) -> Table:
-        """Return the open table ``name``; open one at ``line`` if there is none."""
+        """Return the open table ``name``; open one at ``line`` if there is none.
+
+        Raises InputError for more tables than a log has.
+        """
         table = self._open.get(name)
         if table is None:
             if len(self._all) >= MAX_TABLES:
@@ -182,7 +185,8 @@ class Tables:
         """Append a range, ``end`` inclusive, to the open table; tell whether it was taken.
 
         A range that ends before it starts or goes beyond 2^64 is recorded as a damaged line. An
-        empty one (``end == start - 1``) and a repetition of the last entry are only noted.
+        empty one (``end == start - 1``) and a repetition of the last entry are only noted. Raises
+        InputError for more entries than a map or a log has.
         """
         table = self._open.get(name) or self.table(name, line)
         entries = table.entries
@@ -225,7 +229,7 @@ class Tables:
             table.entries[-1] = Entry(last.start, last.end, last.type, attributes)
 
     def odd(self, name: str, line: int, code: Code, message: str, phys: int | None = None) -> None:
-        """Attach a problem to the open table ``name``."""
+        """Attach a problem to the open table ``name``; ``phys`` is the address that it is about."""
         problems = self.table(name, line).problems
         self._count_odd(name, line)
         new = problem(code, f"line {line}: {message}", phys)

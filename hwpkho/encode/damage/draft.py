@@ -84,7 +84,7 @@ class Draft:
         return self.layout.page_size
 
     def place(self, pages: int = 1, align: int | None = None) -> int:
-        """Take contiguous free pages and return their address.
+        """Return the address of contiguous free pages, which are then taken.
 
         It is a multiple of ``align`` pages, a power of two; default: as large as the run. The
         tracker does not mark them, and :attr:`memory` does not hold them. Raises UsageError where
@@ -101,7 +101,7 @@ class Draft:
         raise UsageError(f"no room: the damage takes {room} more, contiguous and aligned")
 
     def put(self, data: bytes = b"", pages: int = 1, align: int | None = None) -> int:
-        """Take pages as :meth:`place` does and fill them with ``data``, then zeros."""
+        """Return the address of pages as :meth:`place` does, filled with ``data``, then zeros."""
         phys = self.place(pages, align)
         self.memory[phys] = data.ljust(pages * self.page, b"\0")
         return phys
@@ -201,7 +201,7 @@ class Draft:
         return min(len(self.entries), (self.page - 8) // 8) // 2
 
     def header(self, offset: int, form: str, *values: int) -> None:
-        """Overwrite a field of the struct revision's blob."""
+        """Overwrite a field of the struct revision's blob at ``offset``, bytes."""
         self.poke(self.blob + offset, form, *values)
 
     def chunk(self, slot: int, value: int) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str) -> EfiJudged:
-    """Judge the table at ``table.phys`` for a next kernel of generation ``consumer``.
+    """Return the judgement on the table at ``table.phys`` for a kernel of generation ``consumer``.
 
     ``consumer`` is a name of ``GENERATIONS``, or ``none``. ``table`` itself, as decode read it,
     only serves for findings: the kernel reads ``source`` anew, in the layout of its generation.

@@ -69,7 +69,7 @@ class EarlyMemory:
             self.limit = min(self._widest, max(1 << _LEAST_BITS, 1 << top.bit_length()))
 
     def check(self, phys: int) -> None:
-        """Raise FaultError if nothing can be at ``phys``, AbsentError if that is unknown."""
+        """Raise FaultError if no memory can be at ``phys`` (bytes), AbsentError if unknown."""
         if phys >= (self._widest if self.limit is None else self.limit):
             raise FaultError(phys)
         if self.limit is None and phys >> _LEAST_BITS:

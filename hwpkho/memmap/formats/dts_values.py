@@ -70,7 +70,7 @@ class ValueReader:
             return None
 
     def read(self, at: int) -> tuple[bytes, int]:
-        """Return the value that begins at ``at`` and the offset after its semicolon.
+        """Return the value at offset ``at`` of the text, and the offset behind its semicolon.
 
         A value that cannot be computed is an :class:`Unresolved`. Raises InputError where the text
         is not a value.

@@ -40,10 +40,10 @@ _OEM_TYPES = 0xF0000000
 
 
 def read_entries(data: memoryview, offset: int, count: int, name: str) -> Table:
-    """Read ``count`` packed entries from file offset ``offset`` (bytes); ``data`` holds them all.
+    """Return a table ``name`` of ``count`` packed entries at ``offset`` (bytes) of ``data``.
 
-    Entries of size 0 are left out with a note, as the kernel does. Raises InputError, naming the
-    offset, for one that reaches past 2^64.
+    ``data`` holds all of them. Entries of size 0 are left out with a note, as the kernel does.
+    Raises InputError, naming the offset, for one that reaches past 2^64.
     """
     entries: list[Entry] = []
     problems: list[Problem] = []
@@ -65,7 +65,7 @@ def read_entries(data: memoryview, offset: int, count: int, name: str) -> Table:
 
 
 def plausible(data: bytes | memoryview, offset: int, count: int) -> bool:
-    """Tell whether ``count`` entries at ``offset`` could have come from firmware or boot loader.
+    """Tell whether ``count`` entries at ``offset`` (bytes) can be of firmware or a boot loader.
 
     At least one of them is RAM or reserved, none wraps around, all types are small,
     soft-reserved or a manufacturer's.

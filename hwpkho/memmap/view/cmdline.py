@@ -96,7 +96,7 @@ class Cmdline:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Read a command line in the block: an error names the option that gives it."""
+    """Within the block, put the option that gives the command line in front of a UsageError."""
     try:
         yield
     except UsageError as error:
@@ -104,7 +104,7 @@ def reading() -> Iterator[None]:
 
 
 def parse(text: str, arch: str | None) -> Cmdline:
-    """Read a command line for a kernel of ``arch`` (None: not known).
+    """Return what a command line does with the memory of a kernel of ``arch`` (None: not known).
 
     Raises UsageError, naming the parameter, for what the kernel would refuse.
     """

@@ -118,7 +118,7 @@ def combine(
     above: Sequence[Span],
     choose: Callable[[Span | None, Span | None], Span | None],
 ) -> list[Span]:
-    """Combine two ascending disjoint layers.
+    """Return two ascending disjoint layers combined into one.
 
     ``choose`` is called for every stretch in which neither layer changes. It returns the span whose
     kind, label and the like apply there, or None for a hole.
@@ -144,12 +144,12 @@ def combine(
 
 
 def fill(below: Span | None, above: Span | None) -> Span | None:
-    """Choose the span below; the one above only in its holes."""
+    """Return the span below; the one above only in its holes. For :func:`combine`."""
     return below or above
 
 
 def occupy(below: Span | None, above: Span | None) -> Span | None:
-    """Choose the span above where the one below is RAM, else the one below."""
+    """Return the span above where the one below is RAM, else the one below; for :func:`combine`."""
     return above if above is not None and below is not None and below.kind == "ram" else below
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _BatchTotals:
-    """What is kept of the results when each was reported."""
+    """What is kept of all results: exit code, totals, entries for a new baseline."""
 
     def __init__(self, accepted: Acceptance, reason: str | None) -> None:
         self.accepted = accepted
@@ -62,7 +62,7 @@ def run(
     *,
     outside: bool,
 ) -> int:
-    """Judge all cases, write the report, and return the exit code."""
+    """Judge the cases of a folder or manifest, write the reports, and return the exit code."""
     todo = pool.jobs(path, outside=outside)
     named = [x for x in options.against if isinstance(x, str)]
     read = [*options.memmaps, *named, *filter(None, [accepted.baseline_file])]
@@ -72,7 +72,7 @@ def run(
     totals = _BatchTotals(accepted, reason)
     results = pool.run(todo, options, accepted, pool.processes(len(todo), workers), to.draw())
     bar = sys.stderr.isatty() and screen.settings().detail >= 0
-    # A bar and a report cannot share the screen.
+    # While the bar is drawn, a report that goes to the terminal is held back.
     with output.together() as writing:
         with to.open(writing, batch=True, held=bar) as writers:
             notes = _report(results, len(todo), totals, to, writers, bar=bar)
@@ -94,7 +94,7 @@ def _report(
     *,
     bar: bool,
 ) -> list[Finding]:
-    """Write the reports on all results, and return what there is to say of them all."""
+    """Write the reports on all results, and return the notes on all of them together."""
     with closing(_with_bar(results, cases) if bar else results) as shown:
         for result in shown:
             totals.add(result)
@@ -120,7 +120,7 @@ def _with_bar(results: Iterable[CaseResult], total: int) -> Generator[CaseResult
 
 
 def _rate(done: int, total: int, seconds: float) -> str:
-    """Return how many cases a second are judged, and how long the rest takes at that rate."""
+    """Return cases a second, and how long the rest takes at that rate: ``5.2/s, 1:20 left``."""
     if not seconds:
         return ""
     left = round((total - done) * seconds / done)

@@ -1,4 +1,4 @@
-"""The options of every command that reads cases and judges them, as one value."""
+"""The options of commands that read cases and judge them, passed to the command as one value."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: Options of a judgement that not every command that reads cases has, by their parameter there.
+#: Parameter of an option that only some of these commands have → field of ValidateOptions.
 _JUDGING = {"consumer_kho": "consumer", "consumer_efi": "consumer_efi"}
 
 
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add how cases are read and judged: handover, EFI table, role, memory map, --base and --from.
+    """Add the options on how cases are read: handover, EFI table, role, memory map, --base, --from.
 
-    The command gets them together, as ``judging``. Of a command that may write an EFI table, too,
-    --layout is that of the table written where one is; see :mod:`hwpkho.cli.encode_options`.
+    The command gets them together as ``judging``, a ValidateOptions. If it writes an EFI table,
+    --layout is the layout to write; see :mod:`hwpkho.cli.encode_options`.
     """
     return _packed(command, options.memory_map, common.base, options.form)
 
 
 def judged(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the same, and what else a judgement rests on: the next kernel and limits; --fail-on."""
+    """Add the options of :func:`case` and those of a judgement: next kernel, limits, --fail-on."""
     return _packed(command, options.judging)
 
 
@@ -44,7 +44,7 @@ def _packed(command: Callable[..., Any], *added: Callable[..., Any]) -> Callable
 
 
 def _judging(values: dict[str, Any], layout: str | None) -> ValidateOptions:
-    """Take the options of a judgement out of ``values``."""
+    """Move the options of a judgement out of ``values`` and return them."""
     reading = ("page_size", "root_fdt", "kho_scratch", "arch", "efi_table")
     limits = ("max_pages", "max_fraction", "max_per_gib", "max_scratch")
     boot = values.pop("boot")

@@ -21,9 +21,10 @@ def given() -> frozenset[str]:
 
 
 def gives_way(name: str, *others: str) -> bool:
-    """Tell whether ``name`` is a setting only, and one of ``others`` was typed, which it excludes.
+    """Tell whether a setting of ``name`` must be ignored because one of ``others`` was typed.
 
-    A setting is for many calls: what is typed counts before it. Names are those of parameters.
+    The two exclude each other; a setting is for many calls, so what is typed for this one counts.
+    All are names of parameters.
     """
     typed = given()
     return name not in typed and not typed.isdisjoint(others)

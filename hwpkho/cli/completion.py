@@ -43,7 +43,7 @@ def command(shell: str, name: str | None) -> None:
 
 
 def _called() -> str:
-    """Return the name by which the program was called, where that is one."""
+    """Return the name by which the program was called, ``hwpkho`` if it was called as a module."""
     name = PurePath(sys.argv[0]).name
     return name if _fits(name) and not name.endswith(".py") else "hwpkho"
 

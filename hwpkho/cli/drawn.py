@@ -1,4 +1,4 @@
-"""``--format`` of commands other than validate: pages and pictures, instead of text or beside."""
+"""``--format`` of commands other than validate: pages and pictures, instead of text or as well."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class _File(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What is drawn in one call.
+    """The reports that a call draws, and where its output goes.
 
     Attributes:
-        own: The report that takes the place of what the command would print; None for none.
-        beside: Those with a file of their own.
-        path: Where the command's own output goes, ``-`` for standard output.
+        own: The report that replaces what the command would print; None: it prints that.
+        beside: The reports with a file of their own (``--format NAME=FILE``).
+        path: Where the command's own output, or ``own``, goes; ``-`` for standard output.
         force: Whether to overwrite files.
     """
 
@@ -43,9 +43,10 @@ class Drawn(NamedTuple):
     force: bool
 
     def check(self, *inputs: str, writes: bool = True) -> None:
-        """Raise UsageError where a file cannot be written, before any work is done.
+        """Raise UsageError, before any work is done, if a file may not be written.
 
-        ``writes`` tells whether the command's own output is written here, not elsewhere.
+        None of ``inputs`` may be overwritten. ``writes`` is whether ``path`` is written by this
+        object, and not by the command itself.
         """
         places = [self.path, *(file.path for file in self.beside)]
         for i, place in enumerate(places):
@@ -58,9 +59,9 @@ class Drawn(NamedTuple):
 
     @contextmanager
     def writing(self, result: Any, inputs: Sequence[str]) -> Iterator[output.Together]:
-        """Write what is drawn of ``result``; in the block the command may write its own.
+        """Draw ``result`` after the block, in which the command may write its own output.
 
-        All files take their places together, when the block ends well.
+        All files are renamed to their places together, if nothing is raised.
         """
         with output.together() as together:
             yield together
@@ -84,29 +85,29 @@ class Drawn(NamedTuple):
                 out.write(piece.encode("utf-8", "backslashreplace"))
 
     def put(self, together: output.Together, data: bytes) -> None:
-        """Write what the command makes, which need not be text, to the same place."""
+        """Write the bytes that the command makes to the same place."""
         with together.file(self.path, force=self.force) as out:
             out.write(data)
 
     def shown(self) -> Screen:
-        """Return what the place of the command's own output can show."""
+        """Return the screen for the command's own output: standard output's or a file's."""
         return screen.of(sys.stdout) if self.path == output.STDOUT else screen.of_file()
 
 
 def call_of(inputs: Sequence[str]) -> Call:
-    """Return how this call's result comes about; its inputs are read once more."""
+    """Return command line and inputs of this call; hashing reads the inputs once more."""
     from hwpkho.inputs import hashes
 
     return Call(command_line(), hashes.of(inputs), screen.settings().detail > 0)
 
 
 def command_line() -> str:
-    """Return what was typed, as a shell takes it."""
+    """Return the command line as typed, quoted for a shell; printable."""
     return printable(shlex.join(["hwpkho", *sys.argv[1:]]))
 
 
 def format_option(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what adds ``--format`` with the reports of a command."""
+    """Return a decorator that adds ``--format`` with the reports of a command."""
     return click.option(
         "--format",
         "formats",
@@ -118,7 +119,7 @@ def format_option(command: str) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -o and -f, for a command that has no other use of them."""
+    """Add -o and -f to a command that does not use them for anything else."""
     return common.add(
         command,
         click.option(
@@ -129,7 +130,7 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def instead(formats: Sequence[str]) -> tuple[str, ...]:
-    """Return the parameter of ``--format`` where it takes the place of the command's own output."""
+    """Return ``("formats",)`` if one of ``formats`` replaces the command's own output, else ()."""
     return ("formats",) if any("=" not in name for name in formats) else ()
 
 
@@ -138,12 +139,12 @@ def read(
 ) -> Drawn:
     """Return what ``--format`` and ``-o`` ask for.
 
-    ``others`` tells whether an option asks for another form of the command's own output: --json.
-    Raises UsageError where both do.
+    ``others`` is whether an option such as --json asks for another form of the command's own
+    output. Raises UsageError if two options ask for one.
     """
     registry = REPORTS[command]
     plain = [name for name in formats if "=" not in name]
-    if others and "formats" not in common.given():  # what is typed counts before a configuration
+    if others and "formats" not in common.given():  # what is typed counts before a setting
         plain = []
     if len({*plain}) + others > 1:
         raise UsageError(

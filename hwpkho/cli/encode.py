@@ -33,20 +33,20 @@ wrong usage, or no room, or the output exists; 3 input not readable, or the map 
 machine."""
 
 
-#: What --damage takes beside the names: prints them.
+#: The value of --damage that prints the names of all damages.
 LIST = "list"
 
 
 class _Names:
-    """What --damage takes."""
+    """The values that --damage takes."""
 
     def names(self) -> list[str]:
-        """Return it."""
+        """Return ``list`` and the names of all damages."""
         return [LIST, *DAMAGES.names()]
 
 
 class _Damage(values.OneOf):
-    """A damage, or ``list``; a wrong one is not answered with all of them."""
+    """A damage, or ``list``. The error for another value does not list all of them: too many."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name."""

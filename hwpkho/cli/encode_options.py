@@ -1,4 +1,4 @@
-"""The options of everything that writes a handover or a list: encode and merge."""
+"""The options of the commands that write a handover or a list: encode and merge."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Subtree(click.ParamType[tuple[str, str]]):
 
 
 def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add what to write, where, and how a handover is to be made; ``default`` is that of --to."""
+    """Return a decorator that adds the options of :func:`read`; ``default`` is that of --to."""
     decorators = (
         click.option("-o", "--output", metavar="OUT", help="Output; '-' is standard output."),
         click.option("-f", "--force", is_flag=True, help="Overwrite an existing output."),
@@ -136,7 +136,8 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def targeted(*args: Any, **chosen: Any) -> Any:
             given = common.given()
             if "to" not in given and not reads(chosen["to"], given):
-                chosen["to"] = default  # what is typed counts before a setting
+                # A setting of --to must not make options that were typed an error.
+                chosen["to"] = default
             return command(*args, **chosen)
 
         return common.add(targeted, *decorators)
@@ -145,7 +146,7 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> EncodeOptions:
-    """Return what the values of these options ask for."""
+    """Return the options of encode from the values that :func:`add` makes click pass."""
     bare = common.gives_way("scratch", "no_scratch")
     kho, revision = _version(values)
     return EncodeOptions(
@@ -184,7 +185,7 @@ def read(values: dict[str, Any], judging: ValidateOptions, *, as_json: bool) -> 
 
 
 def _version(values: dict[str, Any]) -> tuple[Version, str | None]:
-    """Return KHO version and revision; of two that exclude each other the one that was typed."""
+    """Return KHO version and revision; a setting of one gives way to options it excludes."""
     kho, revision = VERSIONS[values["kho"]], values["revision"]
     if not kho.fdts:
         return kho, revision

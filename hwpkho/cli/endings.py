@@ -1,4 +1,4 @@
-"""Signals that end the program: it tidies up, prints one line, and its exit code says why."""
+"""Signals that end the program: it cleans up, prints one line, and exits with 128 + signal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-#: An end that got lost comes again after so many seconds.
+#: Seconds after which an EndedError that was lost is raised again.
 _AGAIN = 0.2
 _SAID = {signal.SIGINT: "interrupted"}
 
@@ -23,8 +23,8 @@ class EndedError(BaseException):
     """A signal ended the program; only the command line catches this.
 
     Attributes:
-        code: The exit code, as a shell reports the signal.
-        said: What to say.
+        code: The exit code, as a shell has it: 128 + the signal's number.
+        said: The message.
     """
 
     def __init__(self, number: int) -> None:
@@ -35,11 +35,11 @@ class EndedError(BaseException):
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Raise EndedError in the block for the first signal that asks to end, and ignore later ones.
+    """Raise EndedError in the block for the first signal that ends a program; ignore later ones.
 
-    A signal that was ignored from the start (nohup) stays so. What a library makes of the error
-    (DuckDB and SQLite raise errors of their own) is the end all the same. Where it gets lost (in a
-    destructor, or where DuckDB begins a query) it is raised again until somebody handles it.
+    A signal that was ignored from the start (nohup) stays ignored. If a library turns the exception
+    into one of its own, as DuckDB and SQLite do, EndedError is raised from that. If it gets lost,
+    in a destructor or while DuckDB begins a query, it is raised again until it is handled.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -50,7 +50,7 @@ def raised() -> Iterator[None]:
         nonlocal ended
         ended = EndedError(number)
         for each in before:
-            signal.signal(each, signal.SIG_IGN)  # what is tidied up takes no time
+            signal.signal(each, signal.SIG_IGN)  # cleaning up is quick: let it finish
         signal.signal(signal.SIGALRM, again)
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
         raise ended
@@ -75,7 +75,7 @@ def raised() -> Iterator[None]:
         yield
         if ended is not None:
             raise ended
-    except EndedError as error:  # also that of such a block within this one
+    except EndedError as error:  # it may come from a nested block of this kind
         ended = error
         raise
     except BaseException as error:
@@ -86,6 +86,6 @@ def raised() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, alarm)
         sys.unraisablehook = hook
-        if ended is None:  # else a second one would come between the program and its end
+        if ended is None:  # else keep ignoring: a second signal would disturb the exit
             for number, handler in before.items():
                 signal.signal(number, handler)

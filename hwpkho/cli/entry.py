@@ -1,4 +1,4 @@
-"""The ``hwpkho`` program: what happens while it still starts ends it as it does later."""
+"""The ``hwpkho`` program. Handles signals and errors during its imports as during its run."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import suppress
 
 from hwpkho.cli import endings
 
-#: Objects between two searches for cyclic garbage, more than a start makes: with Python's 700 they
-#: are a tenth of it.
+#: Allocations between two runs of the cyclic garbage collector. A start makes fewer, so none runs;
+#: with Python's default of 700 they take a tenth of the start.
 _OBJECTS = 100_000
 
 
 def program() -> None:
-    """Start the command line; importing that takes a tenth of a second."""
+    """Import the command line, which takes a tenth of a second, and run it."""
     gc.set_threshold(_OBJECTS)
     try:
         with endings.raised():
             from hwpkho.cli.main import run
     except endings.EndedError as end:
         _say(end.said, end.code)
-    except OSError as error:  # too few file descriptors to open a module
+    except OSError as error:  # such as too few file descriptors to open a module
         _say(error.strerror or str(error), 3)
     try:
         run()
     finally:
-        gc.freeze()  # or all that was imported is searched once more at the end
+        gc.freeze()  # else the collector goes through all imported modules at exit
 
 
 def _say(what: str, code: int) -> None:

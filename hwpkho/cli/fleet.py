@@ -236,7 +236,7 @@ def _check_ask(
 
 
 def _needs_limit(question: str | None) -> bool:
-    """Tell whether a question is about --max-pages. Raises UsageError for an unknown one."""
+    """Tell whether a question needs --max-pages. Raises UsageError for an unknown one."""
     from hwpkho.fleet import questions
 
     return question is not None and "max_pages" in questions.question(question).needs

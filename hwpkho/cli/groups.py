@@ -1,4 +1,4 @@
-"""Groups of commands: who mistypes a command is told which one may be meant."""
+"""Groups of commands, and commands, with hints for mistyped words."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class OfMachine(click.Command):
-    """A command that looks at a machine: of a copied one it is told by --root."""
+    """A command that looks at the running machine, or with --root at a copied one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; say how a folder is given that stands where nothing belongs, or a log."""
+        """Parse; for a folder given as an argument, raise an error that suggests --root."""
         given = list(args)
         try:
             rest = super().parse_args(ctx, args)
@@ -30,8 +30,8 @@ class OfMachine(click.Command):
 
 
 def _no_folder(ctx: click.Context, words: Iterable[str]) -> None:
-    """Raise UsageError where one of ``words`` is a folder."""
-    # Path raises where a folder may not be looked at; here that is only no hint.
+    """Raise UsageError if one of ``words`` is a folder."""
+    # Not Path.is_dir(), which raises if it may not look; here that only means no hint.
     folder = next((word for word in words if os.path.isdir(word)), None)  # noqa: PTH112
     if folder is not None:
         look = command(f"{ctx.info_name} --root", folder)
@@ -39,16 +39,16 @@ def _no_folder(ctx: click.Context, words: Iterable[str]) -> None:
 
 
 class Group(click.Group):
-    """A group of commands."""
+    """A group of commands, with hints for mistyped commands and misplaced options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before the command; say where options of the command stand."""
+        """Parse the options before the command; the error for one of the command's says so."""
         names = self.list_commands(ctx)
         given = [arg for arg in args if arg in names]
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            # The last one: an option's value may be a command's name, too (--to memmap list).
+            # Reversed: an option's value may be a command's name, too (--to memmap list).
             name = next(
                 (n for n in reversed(given) if self._takes(ctx, n, error.option_name)), None
             )
@@ -58,7 +58,7 @@ class Group(click.Group):
             raise click.UsageError(f"{said}: {ctx.command_path} {name} ...", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands, a whole sentence each."""
+        """Write the list of commands with their sentences whole, which click would cut."""
         names = self.list_commands(ctx)
         listed = ((name, self.get_command(ctx, name)) for name in names)
         with formatter.section("Commands"):
@@ -71,7 +71,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one may be meant."""
+        """Return the command; the error for an unknown one suggests similar names."""
         name, names = args[0], self.list_commands(ctx)
         if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(unknown(name, names, ctx.command_path), ctx)
@@ -79,7 +79,7 @@ class Group(click.Group):
 
 
 def unknown(name: str, names: Iterable[str], of: str) -> str:
-    """Say that ``of`` has no command ``name``, and which one may be meant."""
+    """Return the error for a command ``name`` that ``of`` has not, with similar names if any."""
     from difflib import get_close_matches  # only for a mistake
 
     close = get_close_matches(name, names, n=2, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""What ``--help`` prints: as wide as the screen, broken between words only."""
+"""Formats ``--help``: as wide as the screen, broken only between words."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from hwpkho.report.parts.screen import PROSE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Where what an option means has less room than this, it goes below the option.
+#: An option's help text that has fewer columns than this beside the option goes below it.
 _NARROW = 24
 _LINE_END = re.compile(r"\s*\n\s*")
 
 
 class Formatter(click.HelpFormatter):
-    """Writes paragraphs and lists. click's own cuts words that are wider than their column."""
+    """Writes paragraphs and lists. click's own formatter cuts words wider than their column."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """Write how a command is called."""
+        """Write the usage line of a command."""
         prefix = "Usage: " if prefix is None else prefix
         lines = fold(f"{prog} {args}", self.width, prefix, " " * (cells(prefix) + 4))
         self.write("".join(f"{line}\n" for line in lines))
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs; one that begins with ``\\b`` as it is."""
+        """Write paragraphs; one that begins with ``\\b`` keeps its lines."""
         indent = " " * self.current_indent
         for n, paragraph in enumerate(re.split(r"\n[ \t]*\n", text.strip("\n"))):
             self.write("\n" * bool(n))
@@ -39,13 +39,13 @@ class Formatter(click.HelpFormatter):
             self.write("".join(f"{line}\n" for line in lines))
 
     def _as_is(self, line: str) -> list[str]:
-        """Return a line as it is; of a list, what stands behind a name is broken all the same."""
+        """Return a line unbroken; of an item ``  NAME  text``, only the text is broken."""
         line = " " * self.current_indent + line
         listed = re.fullmatch(r"( +\S+ {2,})(.*)", line)
         return fold(listed[2], self.width, listed[1]) if listed else [line.rstrip()]
 
     def _named(self, name: str) -> list[str]:
-        """Return an option and its choices, broken between those where there are many."""
+        """Return an option with its choices, broken between choices if it is too long."""
         if cells(name) <= self.width or "[" not in name:
             return [name]
         option, bracket, choices = name.partition("[")
@@ -54,7 +54,7 @@ class Formatter(click.HelpFormatter):
     def write_dl(
         self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
     ) -> None:
-        """Write options or commands, and what each means beside it or below."""
+        """Write options or commands, each with its text beside it or below."""
         rows, indent = list(rows), " " * self.current_indent
         names = min(max(cells(name) for name, _ in rows), col_max) + col_spacing
         room = self.width - self.current_indent - names
@@ -68,11 +68,11 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """The context of each command."""
+    """The click context of each command, with :class:`Formatter`."""
 
     formatter_class = Formatter
 
 
 def width(columns: int) -> int:
-    """Return the columns of a help text on a screen of so many."""
+    """Return the width of a help text on a screen of ``columns``."""
     return min(columns, PROSE) - 2

@@ -44,7 +44,7 @@ input says that memory is bad and names no page."""
 
 
 class _Forms:
-    """The forms that are read; those that are only written are in the same registry."""
+    """The forms that can be read; the registry also holds forms that are only written."""
 
     names = staticmethod(listing.form_names)
 

@@ -1,4 +1,4 @@
-"""The options of everything that writes a list: list, encode and merge."""
+"""The options of the commands that write a list: list, encode and merge."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class _Forms:
-    """The forms that are written; those that are only read are in the same registry."""
+    """The forms that can be written; the registry also holds forms that are only read."""
 
     names = staticmethod(registry.written_names)
 
 
 class Written(values.OneOf):
-    """The names of forms that are written; of some others it says why they are not."""
+    """A form to write; for some that cannot be written, the error says why."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name."""
@@ -40,7 +40,7 @@ def to(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def table(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what an EFI table of poisoned memory is to be like."""
+    """Add the options on an EFI table of poisoned memory: --unit and --phys-base."""
     return common.add(
         command,
         click.option(
@@ -69,7 +69,7 @@ def at(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def fitting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what to do where a form has no room for the list."""
+    """Add the options for forms with too little room for a list: --max-loss and --budget."""
     return common.add(
         command,
         click.option(

@@ -1,7 +1,7 @@
-"""The command line: finds the command, turns errors into one line and an exit code.
+"""The command line: finds the command, and turns errors into one line and an exit code.
 
-A command is a module ``hwpkho.cli.NAME`` with a ``command`` and a line in ``COMMANDS``. Only the
-module of the command that runs is imported, so each pays for what it uses.
+A command is a module ``hwpkho.cli.NAME`` with a ``command``, and a line in ``COMMANDS``. Only the
+module of the command that runs is imported, so that a call pays only for what it uses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hwpkho.errors import HwpkhoError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What asks for help, which comes whatever the settings are.
+#: The help options, for which no settings are read: help must come even if hwpkho.toml is wrong.
 HELP = frozenset(("-h", "--help"))
 #: Name → one line for ``hwpkho --help``, in the order of use.
 COMMANDS = {
@@ -50,8 +50,8 @@ COMMANDS = {
     "version": "Show the version, and what this installation can do.",
     "help": "Show the help of a command.",
 }
-#: Those whose output goes through a pager where it is longer than the terminal: not what prints
-#: what happens while it happens, as output is held until it is known to fit.
+#: Commands whose output goes through a pager if it is longer than the terminal. Output is held back
+#: until it is known to fit, so watch, which prints events as they happen, is not one.
 PAGED = frozenset(COMMANDS) - {"watch"}
 
 EPILOG = """\b
@@ -65,7 +65,10 @@ Exit codes: 0 fine; 1 findings, differences or errors in what was decoded;
 
 
 class _NobodyReadsError(Exception):
-    """The reader of standard output has gone. Click would exit with 1, which means findings."""
+    """The reader of standard output has gone.
+
+    Not BrokenPipeError, for which click exits with 1; here that means findings.
+    """
 
 
 @contextmanager
@@ -77,16 +80,16 @@ def _reader() -> Iterator[None]:
 
 
 class LazyGroup(Group):
-    """A group whose commands are imported when they are called."""
+    """The group of all commands, each imported when it is called."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
-        """Read the arguments; help and version are printed here."""
+        """Parse the arguments; --help and --version print here."""
         more.setdefault("terminal_width", helping.width(screen.width(sys.stdout)))
         with _reader():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
+        """Run the command, with its settings and a pager."""
         from hwpkho.cli import settings  # help and version need none
 
         if not HELP.intersection(ctx.args) and ctx.default_map is None:
@@ -114,7 +117,7 @@ class LazyGroup(Group):
 
 @cache
 def load(name: str) -> click.Command:
-    """Import a command; it gets the options of every command."""
+    """Import and return a command, with the options of every command added."""
     command: click.Command = import_module(f"hwpkho.cli.{name}").command
     _everywhere(command)
     return command
@@ -157,16 +160,16 @@ def run() -> None:
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
-        except OSError:  # said already; Python would exit with 120 for it
+        except OSError:  # reported already; Python would exit with 120 at its own flush
             _give_up_stdout()
     sys.exit(code)
 
 
 def _run() -> int:
-    if sys.stdout is None:  # python's word for a descriptor that was closed: >&-
+    if sys.stdout is None:  # Python sets None if the descriptor is closed: >&-
         return _complain("standard output is closed", 3)
     try:
-        # Signals are heard no more before anything is said of another error.
+        # A block of its own: an error that a signal caused must not be reported below.
         with endings.raised(), kept.for_call(), of_command(_taken):
             code: int = main.main(prog_name="hwpkho", standalone_mode=False) or 0
         sys.stdout.flush()
@@ -192,7 +195,7 @@ def _run() -> int:
 
 
 def _taken(parameter: str, value: str | None) -> bool:
-    """Tell whether the command that runs has an option, and takes a value for it."""
+    """Tell whether the running command has an option ``parameter`` that accepts ``value``."""
     ctx = click.get_current_context(silent=True)
     kinds = [param.type for param in ctx.command.params if param.name == parameter] if ctx else []
     return any(
@@ -202,7 +205,7 @@ def _taken(parameter: str, value: str | None) -> bool:
 
 
 def _give_up_stdout() -> None:
-    """Let go of what could not be written: Python would fail on it once more at exit."""
+    """Discard what could not be written: Python would try to write it again at exit, and fail."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

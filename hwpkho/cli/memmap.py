@@ -35,7 +35,7 @@ Exit codes: 0 fine, even with lost lines, which are reported; 2 wrong usage, no 
 
 
 class _Targets:
-    """The writers of maps, and the document of ``--json``."""
+    """The values of --to: the writers of maps, and json."""
 
     names = staticmethod(memmap.targets)
 
@@ -123,7 +123,7 @@ def command(
 
 
 def _gaps(shown: MemmapReport) -> Sequence[Gap]:
-    """Return the gaps worth a line where the report itself, which names them, is not seen."""
+    """Return the gaps to report on standard error, for users who do not see the report itself."""
     return shown.primary.gaps[:3]
 
 

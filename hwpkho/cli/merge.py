@@ -132,6 +132,6 @@ def command(
 
 
 def _counts(name: str, other: str, judging: ValidateOptions) -> bool:
-    """Tell whether a flag counts: a setting does with a map, unless ``other`` was typed."""
+    """Tell whether a flag applies: if typed, or if set, with a map, and no ``other`` is typed."""
     of_map = bool(judging.memmaps) and not common.gives_way(name, other)
     return of_map or name in common.given()

@@ -1,7 +1,7 @@
-"""What a shell offers for a parameter: words that are asked for when they are needed.
+"""Words that a shell completes for a parameter, looked up when they are needed.
 
-An option whose type has choices offers these. Others, whose names are looked up later or stand in a
-list, say here what they offer. :mod:`hwpkho.cli.tree` reads it for the completion files.
+An option whose type has choices needs nothing from here. Other parameters use :func:`words` as
+their ``shell_complete``; :mod:`hwpkho.cli.tree` calls it for the completion scripts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def words(names: Callable[[], Iterable[str]], *, listed: bool = False) -> Offer:
-    """Return what offers ``names``; ``listed``: several of them, joined by commas."""
+    """Return a ``shell_complete`` that offers ``names``; ``listed``: several joined by commas."""
 
     def offer(
         _ctx: click.Context, _param: click.Parameter, incomplete: str

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Consumer(OneOf):
-    """The KHO version that a kernel speaks: a name, or the whole compatible string."""
+    """A KHO version, by its name or by the compatible string of its root FDT."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, known to be a version."""
+        """Return the name or compatible string, checked."""
         if not value.startswith("kho-"):
             return super().convert(value, param, ctx)
         try:
@@ -34,7 +34,7 @@ class Consumer(OneOf):
 
 
 def handover(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the commands that read a handover."""
+    """Add the options of commands that read a handover: --page-size to --arch."""
     for option in reversed(
         (
             click.option(
@@ -86,7 +86,7 @@ def role(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the memory map, and which of its views counts."""
+    """Add --memmap and the options on how to read the map: --map to --next-cmdline."""
     return common.add(
         command,
         click.option(
@@ -126,7 +126,7 @@ def _read_forms() -> list[str]:
 
 
 def form(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --from: any form that is read; the name is looked up when a list is."""
+    """Add --from. Its value is checked only when a list is read, as that imports all forms."""
     return click.option(
         "--from",
         "form",
@@ -138,7 +138,7 @@ def form(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def consumers(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what the next kernel speaks."""
+    """Add --consumer-kho and --consumer-efi: the formats that the next kernel reads."""
     return common.add(
         command,
         click.option(
@@ -160,12 +160,12 @@ def consumers(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def next_kernel(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is told of the next kernel where the machine's own files are the map."""
+    """Add the options on the next kernel for commands without --memmap."""
     return common.add(command, common.next_cmdline, consumers)
 
 
 def judging(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a judgement rests on."""
+    """Add the options of a judgement: memory map, next kernel, limits, forms, --fail-on."""
     return common.add(
         command,
         memory_map,

@@ -1,7 +1,7 @@
-"""A pager for what is longer than the terminal; what fits, and what is no terminal, is printed.
+"""Sends output that is longer than the terminal through a pager.
 
-The first lines are held back until they are more than the terminal has. Then the pager gets them
-and all that follows; who quits it early has seen enough, which is no failure.
+Output is held back until it is more than fits; then the pager gets it and all that follows. If the
+user quits the pager early, that is not an error. Output to a file or pipe is not touched.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-#: More than any terminal shows, bytes: output without line ends is not held any longer.
+#: Bytes held back at most, more than any terminal shows: output may have no line ends.
 _MAX_HELD = 1 << 18
-#: As git has it: quit at once if it fits, show colours, leave the text on the screen.
+#: Options of less(1), the same as git's: -F quit if it fits, -R colours, -X leave it on the screen.
 _LESS = "FRX"
 
 
 @contextmanager
 def on_terminal(wanted: Callable[[], bool]) -> Iterator[None]:
-    """Send what the block prints through a pager where it is too long for the terminal.
+    """Send what the block prints on a terminal through a pager if it is too long.
 
-    ``wanted`` is asked at the first output whether there may be one.
+    ``wanted`` is called at the first output; if it returns False, there is no pager.
     """
     before = sys.stdout
     if not isinstance(before, io.TextIOWrapper) or not before.isatty():
@@ -50,7 +50,7 @@ def on_terminal(wanted: Callable[[], bool]) -> Iterator[None]:
 
 
 class _Paged(io.RawIOBase):
-    """Holds output until it is known to fit."""
+    """A raw stream that holds output back, and passes it to the pager once it does not fit."""
 
     def __init__(self, out: io.TextIOWrapper, wanted: Callable[[], bool]) -> None:
         self._out, self._wanted = out, wanted
@@ -87,19 +87,19 @@ class _Paged(io.RawIOBase):
             return
         with suppress(OSError):
             self._pager.stdin.close()
-        with _not_interrupted():  # Ctrl-C is the pager's until it ends
+        with _not_interrupted():  # Ctrl-C is for the pager until it ends
             self._pager.wait()
 
     def _fits(self) -> bool:
         if self._held.count(b"\n") < 8 and len(self._held) < 1024:
             return True
         width, height = os.get_terminal_size(self._out.fileno())
-        if not width or not height:  # nothing says how much fits, as on a serial line
+        if not width or not height:  # the size is not known, as on a serial line
             return False
         rows = 0
         for line in self._held.decode(self._out.encoding, "replace").split("\n"):
             rows += max(1, -(-cells(line) // width))
-        return rows <= height - 1  # the prompt comes after it
+        return rows <= height - 1  # the prompt needs a row
 
     def _release(self) -> None:
         self._holding = False
@@ -125,7 +125,7 @@ class _Paged(io.RawIOBase):
 
 
 def _command() -> list[str]:
-    """Return the pager: PAGER, else less, else more; none where PAGER is empty or cat."""
+    """Return the pager's command: PAGER, else less or more; empty if PAGER is empty or cat."""
     if os.environ.get("TERM", "dumb") == "dumb":
         return []
     import shlex

@@ -1,4 +1,4 @@
-"""Where the reports of validate go: to standard output, to files, to a service's summary."""
+"""Where the reports of validate go: to standard output, to files, to a CI service's summary."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class ReportFile(NamedTuple):
-    """A report and its place.
+    """A report and the file it goes to.
 
     Attributes:
-        report: Which report.
+        report: The report.
         path: The file; ``-`` is standard output.
-        append: Whether it is added to what stands in the file.
+        append: Whether to append to the file, rather than replace it.
     """
 
     report: Report
@@ -43,12 +43,12 @@ class ReportFile(NamedTuple):
 
     @property
     def folder(self) -> str | None:
-        """Where its pages on the cases of a batch lie; None: nothing lies beside a pipe."""
+        """The folder for pages on the cases of a batch; None for standard output or a pipe."""
         return None if output.is_stream(self.path) else f"{self.path}.d"
 
     @property
     def on_terminal(self) -> bool:
-        """Whether somebody watches the report being written."""
+        """Whether the report goes to a terminal."""
         return self.path == output.STDOUT and sys.stdout.isatty()
 
 
@@ -57,10 +57,10 @@ class Reports:
     """The reports of one run.
 
     Attributes:
-        files: Each with a place of its own; the first is the one of ``-o``.
+        files: The reports with their files; the first is that of ``-o``.
         force: Whether to overwrite files.
-        everything: Whether people want to see them uncut.
-        beside: Files that are read beside the cases and their maps.
+        everything: Whether to show long lists whole, and cases that are fine (--all).
+        beside: Files that are read for all cases: --against, --baseline.
     """
 
     files: tuple[ReportFile, ...]
@@ -70,15 +70,16 @@ class Reports:
 
     @property
     def on_terminal(self) -> bool:
-        """Whether somebody watches one of them being written."""
+        """Whether one of the reports goes to a terminal."""
         return any(to.on_terminal for to in self.files)
 
     def check(
         self, inputs: Sequence[str], write_baseline: str | None, *, batch: bool = False
     ) -> None:
-        """Raise UsageError where one cannot go to its place, before any work is done.
+        """Raise UsageError, before any work is done, if a report may not be written to its file.
 
-        ``inputs`` is what is read: none of it is overwritten.
+        ``inputs`` are the files that are read; none may be overwritten. Nor may two reports, or a
+        report and ``write_baseline``, have the same file.
         """
         for i, to in enumerate(self.files):
             if to.report.binary and to.on_terminal:
@@ -99,7 +100,7 @@ class Reports:
             raise UsageError("--force is for -o FILE")
 
     def draw(self) -> Callable[[CaseResult], bytes | None] | None:
-        """Return what makes the pages on the cases of a batch, None where no report has any."""
+        """Return a picklable function that makes the page on a case of a batch; None: no pages."""
         for to in self.files:
             if to.folder and to.report.pages:
                 return partial(
@@ -112,7 +113,7 @@ class Reports:
         return None
 
     def check_input(self, *inputs: str) -> None:
-        """Raise UsageError where a report would overwrite one of ``inputs``."""
+        """Raise UsageError if a report would overwrite one of ``inputs``."""
         for to in self.files:
             output.check_input(to.path, *inputs)
 
@@ -120,7 +121,10 @@ class Reports:
     def open(
         self, writing: output.Together, *, batch: bool, held: bool = False
     ) -> Iterator[Writers]:
-        """Open all of them; with ``held`` standard output gets its own at the end."""
+        """Open all reports and yield their writers.
+
+        With ``held``, a report for the terminal is held back and printed after the block.
+        """
         with ExitStack() as stack:
             streams: list[tuple[BinaryIO, BinaryIO | None]] = []
             writers = Writers([], [])
@@ -150,7 +154,7 @@ class Reports:
                         writing.add(to.path, out.getvalue())
 
     def _screen(self, to: ReportFile) -> Screen:
-        """Return what the place can show: colours only on a terminal; a file is UTF-8."""
+        """Return the screen of a report's file, with the command line and ``beside``."""
         if to.path == output.STDOUT:
             place = screen.of(sys.stdout, everything=self.everything)
         else:
@@ -160,25 +164,25 @@ class Reports:
 
 @dataclass(slots=True)
 class Writers:
-    """The reports that are being written."""
+    """The writers of all reports, and the streams that they write to, in the same order."""
 
     all: list[Writer]
     outs: list[BinaryIO]
 
     def add(self, result: CaseResult) -> None:
-        """Give the result of the next case to each."""
+        """Give the result of the next case to each writer."""
         for writer, out in zip(self.all, self.outs, strict=True):
             writer.add(result)
             out.flush()
 
     def finish(self, notes: Sequence[Finding]) -> None:
-        """Finish each."""
+        """Give the notes on all cases together to each writer, which ends its report."""
         for writer in self.all:
             writer.finish(notes)
 
 
 def _link(path: str) -> str:
-    """Return the name of a file, which need not be UTF-8, as a link from beside it has it."""
+    """Return the URL of a file relative to its folder; its name need not be UTF-8."""
     return quote(os.fsencode(Path(path).name))
 
 
@@ -193,9 +197,10 @@ def reports(
 ) -> Reports:
     """Return the reports that ``--format``, ``--json`` and ``-o`` ask for.
 
-    ``formats`` are names, and names with a file: ``junit=junit.xml``. One without a file goes to
-    ``path``, or to standard output; text does where none is named. ``beside`` is what is read
-    beside the cases and their maps. Raises UsageError for two.
+    ``formats`` are names, or names with a file: ``junit=junit.xml``. The one without a file goes to
+    ``path``, None for standard output; without any, text does. A report with a summary adds that
+    if its environment variable is set. For ``everything`` and ``beside`` see :class:`Reports`.
+    Raises UsageError for two reports without a file.
     """
     plain = {name for name in formats if "=" not in name} | ({"json"} if as_json else set())
     if len(plain) > 1:

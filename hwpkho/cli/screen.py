@@ -1,7 +1,7 @@
-"""The options of every command: colours, pager, how much is said; and what they make of a screen.
+"""The options of every command: colours, pager, amount of detail; and the screen they result in.
 
-They may stand before the name of the command or after it. They are no parameters of the commands:
-what a command prints is made for :func:`of_stdout`, and what it says beside is :func:`say`.
+They may come before or after the name of the command, and are not passed to it: a command prints
+its result for the screen :func:`of` standard output, and everything else by :func:`say`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _KEY = "hwpkho.screen"
-#: What Python sets LC_CTYPE to in the C locale (PEP 538).
+#: The value that Python sets LC_CTYPE to in the C locale (PEP 538).
 _COERCED = "C.UTF-8"
 _STARTED_WITH = "/proc/self/environ"
-#: In fewer columns nothing can be read.
+#: Columns at least: nothing can be read in fewer.
 _MIN_WIDTH = 20
 
 
 class Settings:
-    """What the options of every command say.
+    """The values of the options of every command.
 
     Attributes:
         color: ``auto``, ``always`` or ``never``.
         pager: Whether long output goes through a pager on a terminal.
-        detail: -1 with --quiet, 1 with --verbose.
+        detail: -1 with --quiet, 1 with --verbose, else 0.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Return what the user says; the command and the group around it share it."""
+    """Return the settings of this call, shared by the command and the groups around it."""
     ctx = click.get_current_context(silent=True)
     if ctx is None:
         return Settings()
@@ -55,7 +55,7 @@ def settings() -> Settings:
 def _color(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
         settings().color = value
-        # click would take the colours out of what is no terminal
+        # Without this, click strips colours unless it writes to a terminal.
         each: click.Context | None = ctx
         while each is not None:
             each.color = {"always": True, "never": False}.get(value)
@@ -126,7 +126,7 @@ OPTIONS = (
 
 
 def of(stream: TextIO, *, everything: bool | None = None) -> Screen:
-    """Return what a stream can show; lists are shown whole with --verbose unless that is said."""
+    """Return the screen of a stream; ``everything`` defaults to whether --verbose is given."""
     encoding, detail = stream.encoding or "ascii", settings().detail
     whole = detail > 0 if everything is None else everything
     blocks = _has_blocks(encoding) and not _plain_locale()
@@ -134,7 +134,10 @@ def of(stream: TextIO, *, everything: bool | None = None) -> Screen:
 
 
 def of_file(*, everything: bool | None = None) -> Screen:
-    """Return what a file can show: UTF-8, and colours only where they are asked for."""
+    """Return the screen of a file: UTF-8, and colours only with --color always.
+
+    ``everything`` defaults to whether --verbose is given.
+    """
     detail = settings().detail
     whole = detail > 0 if everything is None else everything
     paint = Paint(settings().color == "always")
@@ -142,7 +145,7 @@ def of_file(*, everything: bool | None = None) -> Screen:
 
 
 def width(stream: TextIO) -> int:
-    """Return the columns: COLUMNS, else the terminal's, else a stable default."""
+    """Return the columns of a stream: from COLUMNS, else the terminal's, else 80; at least 20."""
     said = os.environ.get("COLUMNS", "")
     columns = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
     if not columns:
@@ -171,16 +174,16 @@ def _has_blocks(encoding: str) -> bool:
 
 
 def _plain_locale() -> bool:
-    """Tell whether the user asks for plain characters: Python writes UTF-8 in the C locale, too."""
+    """Tell whether the locale is C or POSIX, although Python writes UTF-8 in it."""
     said = (os.environ.get("LC_ALL"), _ctype(), os.environ.get("LANG"))
     return next(filter(None, said), "") in ("C", "POSIX")
 
 
 def _ctype() -> str | None:
-    """Return LC_CTYPE as it was given.
+    """Return LC_CTYPE as the process got it.
 
-    In the C locale Python sets it anew before it starts (PEP 538). What a process was started with
-    is in /proc; where that cannot be read, what Python set is taken for nothing.
+    In the C locale Python overwrites it at its start (PEP 538). The original environment is in
+    /proc; if that cannot be read, a value that Python may have set counts as none.
     """
     said = os.environ.get("LC_CTYPE")
     if not sys.flags.utf8_mode or said != _COERCED:
@@ -196,7 +199,7 @@ def _ctype() -> str | None:
 
 
 def say(text: str, *, always: bool = False) -> None:
-    """Say something beside the result on standard error; not with --quiet unless ``always``."""
+    """Print a line on standard error, beside the result; not with --quiet unless ``always``."""
     if always or settings().detail >= 0:
         lines = fold(text, width(sys.stderr), "", "  ") if sys.stderr.isatty() else [text]
         for line in lines:

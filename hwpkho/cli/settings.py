@@ -1,4 +1,4 @@
-"""Options that a file or the environment may set: taken from the commands themselves."""
+"""The options that hwpkho.toml or the environment may set, found by looking at the commands."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hwpkho.commands import config
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    #: Imports a command.
+    #: Imports a command by its name.
     Load = Callable[[str], click.Command]
 
-#: Options of one call: what to read and write, how to show it once, and addresses of one machine.
+#: Options that only make sense for one call, and so cannot be set: inputs, outputs, addresses.
 _OF_A_CALL = frozenset(
     (
         "against", "at", "batch", "config", "damage", "dimms", "dtb", "dtb-out", "efi-table",
@@ -24,36 +24,36 @@ _OF_A_CALL = frozenset(
         "since", "sql", "subtree", "unit", "write-baseline",
     )
 )  # fmt: skip
-#: Flags that say how hwpkho works, not what this call is for.
+#: Flags that can be set; all others only make sense for one call.
 _FLAGS = frozenset(("keep-all", "no-pager", "no-scratch", "replayable-only"))
 _PATHS = frozenset(("FILE", "LIST", "DIR"))
-#: Commands of which nothing can be set: they must work whatever the file says.
+#: Commands without settings: they must work even if hwpkho.toml is wrong.
 PLAIN = frozenset(
     ("completion", "config", "explain", "formats", "help", "man", "schema", "version")
 )
 
 
 class Defaults(dict[str, Any]):
-    """What click takes for options that were not given: read when a command is called."""
+    """The ``default_map`` of click: settings by command, read when a command is called."""
 
     def __init__(self, context: click.Context, load: Load, names: Iterable[str]) -> None:
-        """Take the context of the program, what loads a command, and the names of all."""
+        """Take the program's context, the function that imports a command, and all their names."""
         super().__init__()
         self._load, self._names = load, list(names)
         self._named = context.params.get("config")
-        # What stands before the name of the command was given, too.
+        # Options before the name of the command were typed, too.
         typed = click.core.ParameterSource.COMMANDLINE
         named = (p.name for p in context.command.params if p.name)
         self._given = {n for n in named if context.get_parameter_source(n) is typed}
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the settings of a command. Raises UsageError where they are none."""
+        """Return the settings of a command: parameter → value; raises UsageError for wrong ones."""
         if name in PLAIN or name in self or name not in self._names:
             return super().get(name, default)
         file = config.read(self._named, os.environ)
         if file is None and not config.variables(os.environ):
             return default
-        # Of a file every key is checked, and so every command is asked for what it takes.
+        # Every key of a file is checked, so the options of every command are needed.
         found = config.settings(all_offers(self._load, self._names), file, os.environ)
         self[name] = _tree(found, name, self._load(name), self._given)
         return self[name]
@@ -62,7 +62,7 @@ class Defaults(dict[str, Any]):
 def _tree(
     found: list[config.Setting], name: str, command: click.Command, given: set[str]
 ) -> dict[str, Any]:
-    """Return settings as click takes them: parameter → value, command of a command → those."""
+    """Return settings for click: parameter → value, or for a group command → its settings."""
     if isinstance(command, click.Group):
         return {
             inner: _tree(found, f"{name}.{inner}", each, given)
@@ -77,7 +77,7 @@ def _tree(
 
 
 def all_offers(load: Load, names: Iterable[str]) -> list[config.Offer]:
-    """Return what may be set of all commands."""
+    """Return the options of all commands that can be set; imports all commands."""
     found: list[config.Offer] = []
     for name in names:
         if name not in PLAIN:
@@ -86,7 +86,7 @@ def all_offers(load: Load, names: Iterable[str]) -> list[config.Offer]:
 
 
 def offers(name: str, command: click.Command) -> Iterator[config.Offer]:
-    """Yield what may be set of a command, and of those that it has."""
+    """Yield the options of a command, or of all commands in a group, that can be set."""
     if isinstance(command, click.Group):
         for inner, each in command.commands.items():
             yield from offers(f"{name}.{inner}", each)
@@ -107,7 +107,7 @@ def offers(name: str, command: click.Command) -> Iterator[config.Offer]:
 
 
 def _options(command: click.Command) -> Iterator[tuple[click.Option, str]]:
-    """Yield options that may be set, with their long names."""
+    """Yield the options that can be set, with their long names without ``--``."""
     for param in command.params:
         if not isinstance(param, click.Option) or param.hidden or param.is_eager or param.count:
             continue

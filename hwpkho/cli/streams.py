@@ -1,8 +1,8 @@
-"""Standard output and standard error: what they cannot show is escaped.
+"""Prepares standard output and standard error.
 
-A report may hold any character, and a terminal any encoding: a character it lacks is written as
-``\\uNNNN``. An error of standard error changes no result and is ignored; it may be closed as well.
-One of standard output ends the program: its reader would miss something.
+A report may hold any character, and a terminal may have any encoding: a character that the encoding
+lacks is written as ``\\uNNNN``. Errors in writing standard error are ignored, as they change no
+result; it may even be closed. An error in writing standard output ends the program.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-#: ASCII under a name of our own: click takes a stream whose encoding is ASCII for misconfigured,
-#: and writes UTF-8 past it.
+#: ASCII under a name of our own: click takes a stream in plain ASCII for misconfigured, and writes
+#: UTF-8 past it.
 _PLAIN = "hwpkho_ascii"
 
 
 def prepare() -> None:
-    """Make both streams escape what their encoding lacks, and standard error never fail."""
+    """Make both streams escape what their encoding lacks, and standard error ignore errors."""
     codecs.register(_plain)
     _fill()
     for stream in (sys.stdout, sys.stderr):
@@ -33,7 +33,7 @@ def prepare() -> None:
                 encoding=_PLAIN if plain else stream.encoding, errors="backslashreplace"
             )
     err = sys.stderr
-    if err is None:  # Python's word for a descriptor that was closed: 2>&-
+    if err is None:  # Python sets None if the descriptor is closed: 2>&-
         sys.stderr = _unheard(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
     elif isinstance(err, io.TextIOWrapper):
         raw = getattr(err.buffer, "raw", err.buffer)
@@ -44,8 +44,10 @@ def prepare() -> None:
 
 
 def _fill() -> None:
-    """Give a descriptor that was closed to nobody: a file that is opened would get it, and what
-    Python or a library says on standard error. Reading from it fails as from a closed one.
+    """Open /dev/null on descriptors 0 to 2 that are closed.
+
+    Otherwise the next file opened would get the descriptor, and with it what Python or a library
+    writes to standard error. It is opened for writing only, so reading fails as on a closed one.
     """
     for number in range(3):
         try:
@@ -73,7 +75,7 @@ def _unheard(raw: io.RawIOBase, encoding: str, errors: str | None) -> io.TextIOW
 
 
 class _Unheard(io.RawIOBase):
-    """Writes what can be written, and drops the rest."""
+    """A raw stream that ignores errors in writing to ``out``."""
 
     def __init__(self, out: io.RawIOBase) -> None:
         self._out = out

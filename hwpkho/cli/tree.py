@@ -1,4 +1,4 @@
-"""The command line as completion needs it, read from what click knows of it."""
+"""Builds the tree of commands for completion scripts from click's commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hwpkho.report.completion.model import Command, Option, Value
 if TYPE_CHECKING:
     from hwpkho.report.completion.model import Kind
 
-#: Words of a metavar → what a parameter takes whose type does not say it; other words: free text.
+#: Word of a metavar → kind of value, for parameters whose type is plain text; others: any text.
 _NAMED: dict[str, Kind] = {
     "DIR": "folder", "FOLDER": "folder", "FILE": "file", "INPUT": "file", "CASE": "file",
     "LIST": "file", "OUT": "file", "BEFORE": "file", "AFTER": "file", "MANIFEST": "file",
@@ -22,7 +22,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_:/|=-]+")
 
 
 def read(command: click.Command, *path: str, ctx: click.Context | None = None) -> Command:
-    """Return the tree of ``command``, which the words ``path`` lead to. All of it is imported."""
+    """Return the tree of ``command``, named by the words ``path``; imports all commands in it."""
     ctx = ctx or click.Context(command, **command.context_settings)
     below = []
     if isinstance(command, click.Group):
@@ -43,7 +43,7 @@ def read(command: click.Command, *path: str, ctx: click.Context | None = None) -
 
 
 def _line(text: str) -> str:
-    """Return the first sentence, which has to do beside a list of names."""
+    """Return the first sentence without its full stop, short enough for a list of completions."""
     return re.split(r"(?<=[.;]) ", text)[0].rstrip(".;")
 
 

@@ -1,4 +1,4 @@
-"""The types of the values of options: numbers with their units, names of registries."""
+"""click types for the values of options: numbers with their units, names from registries."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ _SIZE = late(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
 
 
 class Number(click.ParamType[int]):
-    """A physical address or a size: hex with 0x or decimal, with K, M, G, T as the kernel has."""
+    """An address or size in bytes: hex with 0x or decimal, with a suffix as in memparse().
+
+    Source: lib/cmdline.c, memparse(): K, M, G, T, P, E; here also ``KiB``, ``KB``.
+    """
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number of bytes."""
+        """Return the number of bytes, below 2^64."""
         if isinstance(value, int):
             return value
         match = _SIZE.fullmatch(value)
@@ -52,7 +55,7 @@ class Count(click.IntRange):
 
 
 class Fraction(click.FloatRange):
-    """A number within a range, which NaN is not, though no comparison finds it outside."""
+    """A number within a range. Refuses NaN, which click's own check of the range lets pass."""
 
     name = "number"
 
@@ -97,7 +100,7 @@ class ScratchArray(click.ParamType[Any]):
 
 
 class PageSize(Number):
-    """One of the page sizes."""
+    """A page size that some architecture has, in bytes; written as a :class:`Number`."""
 
     name = "bytes"
 
@@ -113,19 +116,19 @@ class PageSize(Number):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Offer the sizes there are."""
+        """Offer all page sizes."""
         return offers.words(lambda: map(str, page_sizes()))(ctx, param, incomplete)
 
 
 class Named(Protocol):
-    """Things with names: a registry, or what joins several."""
+    """Something with names, such as a registry."""
 
     def names(self) -> list[str]:
         """Return the names."""
 
 
 class OneOf(click.Choice[str]):
-    """The names of a registry at the time of the call, whatever was registered since the import."""
+    """A name of a registry, as it is at the time of the call: entries may be added after import."""
 
     def __init__(self, registry: Named) -> None:
         self._registry = registry
@@ -133,31 +136,31 @@ class OneOf(click.Choice[str]):
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The names there are now."""
+        """The names at present."""
         return tuple(self._registry.names())
 
     @choices.setter
     def choices(self, _given: tuple[str, ...]) -> None:
-        """Take no others: click sets them."""
+        """Ignore what click sets: the registry has the names."""
 
 
 class OneOfPlaced(OneOf):
     """A name of a registry, alone or with a file: ``NAME=FILE``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, the name known."""
+        """Return ``NAME`` or ``NAME=FILE``, the name checked."""
         name, equals, path = value.partition("=")
         if equals and not path:
             self.fail(f"'{value}' names no file", param, ctx)
         return f"{super().convert(name, param, ctx)}{equals}{path}"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        """Return the names for ``--help``."""
+        """Return the names, with ``[=FILE]``, for ``--help``."""
         return f"{super().get_metavar(param, ctx)}[=FILE]"
 
 
 class Words(click.ParamType[str]):
-    """Words with commas between them. ``check`` raises UsageError for a wrong one."""
+    """Words separated by commas. ``check`` gets the text and raises UsageError for a wrong word."""
 
     name = "words"
 
@@ -165,7 +168,7 @@ class Words(click.ParamType[str]):
         self._check = check
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return them as they were given."""
+        """Return the text as it was given, checked."""
         try:
             self._check([value])
         except UsageError as error:

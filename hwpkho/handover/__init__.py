@@ -1,1 +1,1 @@
-"""Reads a handover out of an image: follows its pointers, gives facts and problems."""
+"""Reads handovers out of memory images: follows their pointers, returns facts and problems."""

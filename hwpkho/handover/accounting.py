@@ -1,4 +1,4 @@
-"""The owners of one handover: the handover itself, and what its subtrees lead to."""
+"""Collects the owners of the preserved memory of one handover, and reports what does not add up."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from hwpkho.handover.problems import Report
 
 
-#: Blocks of a subtree that hwpkho does not know, whose size may be any number.
+#: The most blocks of the blob of an unknown subtree, whose size may be any number.
 _MAX_BLOB = 1 << 10
 
 
 def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iterator[Claim]:
-    """Yield what the handover itself has, and each of its subtrees."""
+    """Yield the claims of the handover itself and of each of its subtrees."""
     shift = walk.preserved.page_shift
     if root.phys is not None:
         yield Claim("root-fdt", "root FDT", [(root.phys >> shift, 0, 1)])
     for subtree in root.subtrees:
         if subtree.phys is None:
             continue
-        # Those that are known fit into a page; the kernel's kho_test takes two for it.
+        # The blob of a known subtree is in one block, so its first byte finds all of it.
         blocks = _blob(subtree.phys, subtree.size or 1 if subtree.kind is None else 1, walk)
         if subtree.kind == "hwpoison" and hwpoison is not None:
             order = hwpoison.blob.vmalloc.entry_order if hwpoison.blob else 0
             blocks += [(chunk >> shift, 0, 1) for chunk in hwpoison.chunks or ()]
             pages = [page >> shift for page in hwpoison.pages or ()]
-            # Single pages mostly follow each other; what is named twice was reported.
+            # Single pages are mostly contiguous, so join them; repeats have been reported.
             singles = () if order else pfn_set(pages)
             blocks += [(first, 0, last - first + 1) for first, last in singles]
             blocks += [(page, order, 1) for page in pages if order]
-            hwpoison = None  # of two nodes of a name the kernel sees the first
+            hwpoison = None  # the kernel sees only the first of two nodes with this name
         if subtree.content is not None:
             blocks += subtree.content.blocks(shift)
         yield Claim(subtree.kind or subtree.name, f"subtree {subtree.name}", blocks)
@@ -51,7 +51,10 @@ def claims(root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk) -> Iter
 
 
 def _blob(phys: int, size: int, walk: TrackerWalk) -> list[Block]:
-    """Return the blocks that hold a blob of ``size`` bytes, whatever its writer preserved it as."""
+    """Return the preserved blocks that hold the ``size`` bytes at ``phys``, of whatever orders.
+
+    Where none is marked, the single page at ``phys``.
+    """
     blocks: list[Block] = []
     shift, at = walk.preserved.page_shift, phys
     while at < phys + size and len(blocks) < _MAX_BLOB:
@@ -65,7 +68,7 @@ def _blob(phys: int, size: int, walk: TrackerWalk) -> list[Block]:
 
 
 def _owners(account: Account, pfn: int) -> str:
-    """Return who has a frame, for people: the first two of them."""
+    """Return the names of the first two owners of a frame, for a message."""
     holders = (x.name for x in account.owned if x.pages.pages(pfn, pfn))
     first, *others = islice(holders, 2)
     return f"{first} and {others[0]}" if others else f"{first} has it twice"
@@ -74,9 +77,9 @@ def _owners(account: Account, pfn: int) -> str:
 def report(
     account: Account, root: Root, hwpoison: HwpoisonList | None, walk: TrackerWalk, problems: Report
 ) -> None:
-    """Report what two owners have, and what nobody has, of the whole tracker.
+    """Report frames with two owners, and frames that the tracker marks but that have no owner.
 
-    The pages of a list that was replayed were freed: which they were is not known, and no leak.
+    Not the latter for a replayed list: its pages were freed, and which they were is unknown.
     """
     shift, twice = walk.preserved.page_shift, account.twice
     if twice:

@@ -1,4 +1,4 @@
-"""One machine at one moment: joins memory images and copies, and reads all handovers in them."""
+"""Joins the memory image and debugfs copies of one machine, and reads all handovers in them."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def search(
     boot: Sequence[boot_loader.BootHandover] = (),
     noted: Noted | None = None,
 ) -> tuple[list[Handover], Noted]:
-    """Return the handovers in a memory image, oldest generation first, and what led to them.
+    """Return the handovers in a memory image, oldest generation first, and what the search showed.
 
-    ``copies`` belong to the same machine and moment; ``boot`` is what the boot loader passed on,
-    ``noted`` what a note of the image says. Raises InputError where no root FDT is found, the page
-    size is not proven, or the copies contradict the memory.
+    ``copies`` are of the same machine and moment; ``boot`` is what the boot loader passed on, from
+    a ``handover.json``; ``noted`` is what a capture's note or a debugger knows. Raises
+    NoHandoverError where there is no root FDT, InputError where the page size is not proven or the
+    copies contradict the memory.
     """
     _check_recorded(source, options)
     joining.check_sides(copies)
@@ -69,12 +70,12 @@ def search(
     else:
         candidates = _stated_root(source, options.root_fdt)
     if len(boot) == 1 and seen and _is_given(boot[0], candidates, copies):
-        # What the boot loader passes on counts, whatever else looks like a root FDT.
+        # The boot loader's root FDT counts, whatever else looks like one.
         options = options._replace(root_fdt=boot[0].fdt_addr)
         candidates = _stated_root(source, boot[0].fdt_addr)
     copied: dict[int, Problem] = {}
     known = {b.fdt_addr for b in boots}
-    # A handover.json beside segments is for the next kernel: it tells no role in this image.
+    # A handover.json beside segments is for the next kernel: it does not show a role here.
     booted = {b.fdt_addr for b in boots[len(boot) :] if b.booted}
     booted |= {phys for phys, role in noted.roles.items() if role == "in"}
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
@@ -86,7 +87,7 @@ def search(
     if seen is not None and options.root_fdt is None:
         real, dropped = find_root.choose(source, trackers, candidates, page_size, known, booted)
         damaged = evidence.damaged_roots(source, trackers, seen.lookalikes, page_size)
-        hurt, doubtful = evidence.sort(damaged, real)
+        hurt, doubtful = evidence.partition(damaged, real)
         real = generations.not_left_over(real, hurt)
         doubts = [("root", evidence.doubt(d)) for d in doubtful]
         at = {c.phys for c in candidates} | {d.phys for d in damaged if d.marked}
@@ -152,11 +153,12 @@ def search(
         _read(f, source, page_size, options, _scratch(source, f, options, boots), trackers)
         for f in found
     ]
-    return generations.published(handovers), Noted(tuple(dict.fromkeys(boots[len(boot) :])), passed)
+    handovers = generations.check_published(handovers)
+    return handovers, Noted(tuple(dict.fromkeys(boots[len(boot) :])), passed)
 
 
 def _check_recorded(source: Source, options: CaseOptions) -> None:
-    """Raise InputError where the user contradicts what the image records of its machine."""
+    """Raise InputError where an option contradicts what the image records about its machine."""
     if options.arch and source.arch and options.arch != source.arch:
         raise InputError(f"{source.name} is of {source.arch}, {option('arch')} says {options.arch}")
     recorded = find_root.recorded_page_size(source)
@@ -168,7 +170,10 @@ def _check_recorded(source: Source, options: CaseOptions) -> None:
 
 
 def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Handover]:
-    """Return the handovers of copies alone, without the memory they point into."""
+    """Return the handovers of debugfs copies alone, without the memory they point into.
+
+    Raises InputError where copies of one side differ.
+    """
     joining.check_sides(copies)
     joined = joining.join(copies)
     handovers = []
@@ -216,14 +221,14 @@ def _is_given(
     candidates: Sequence[find_root.Candidate],
     copies: Sequence[DebugfsCopy],
 ) -> bool:
-    """Tell whether only the boot loader shows which page is the root FDT."""
+    """Tell whether only ``boot`` shows which page is the root FDT."""
     if boot.booted:
         return not candidates and not copies
     return all(c.phys != boot.fdt_addr for c in candidates)
 
 
 def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
-    """Return the root FDT that the user points at, none where it is no FDT at all."""
+    """Return the root FDT at an address that the user gave, none where there is no FDT."""
     try:
         root = roots.parse(find_root.read_root_page(source.read, phys))
     except InputError:
@@ -248,12 +253,15 @@ def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
 
 
 def _said(of: Problem, source: Source) -> str:
-    """Return what is wrong with an image, which begins with its name; that was said."""
+    """Return a problem's message without the image's name, which the caller has already written."""
     return of.message.removeprefix(f"{source.name}: ")
 
 
 def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:
-    """Return the handover of a copy alone; ``behind``: the page that was copied is damaged."""
+    """Return what is found of a handover that only a copy shows.
+
+    ``behind`` is the problem of the damaged page in memory that was copied, None where unknown.
+    """
     found = generations.Found(None, copy.fdt or b"", copy.root(), None, copy.role, copy)
     if behind is not None:
         found.unread = "damaged"
@@ -264,7 +272,7 @@ def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:
 
 
 def _attach(copy: DebugfsCopy, found: Sequence[generations.Found], source: Source) -> None:
-    """Join a copy with the handover in memory that it is of; InputError where bytes conflict."""
+    """Attach a copy to the same handover in memory. Raises InputError where bytes conflict."""
     for f in found:
         if f.root is None or not joining.same(copy, f.root, f.page, source):
             continue
@@ -274,7 +282,10 @@ def _attach(copy: DebugfsCopy, found: Sequence[generations.Found], source: Sourc
 
 
 def _attach_by_role(copy: DebugfsCopy, found: Sequence[generations.Found], source: Source) -> bool:
-    """Join a copy that has nothing to compare with the only handover of its role."""
+    """Attach a copy that has no bytes to compare to the only handover of its role, if there is one.
+
+    Tells whether it did. Raises InputError where bytes conflict.
+    """
     fits = [f for f in found if f.root is not None and joining.by_role(copy, f.root, f.role)]
     if len(fits) != 1 or fits[0].root is None or fits[0].copy is not None:
         return False
@@ -285,7 +296,10 @@ def _attach_by_role(copy: DebugfsCopy, found: Sequence[generations.Found], sourc
 
 
 def _page_size_of_copy(copy: DebugfsCopy) -> int | None:
-    """The FDT revision's blob is registered as a whole page, and debugfs copies all of it."""
+    """Return the page size (bytes) by the size of an fdt-v1 blob, None where it does not tell.
+
+    Such a blob is registered as a whole page, and debugfs shows all of it.
+    """
     raw = copy.subtrees.get(roots.HWPOISON, b"")
     return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in page_sizes() else None
 
@@ -296,7 +310,7 @@ def _same_scratch(
     stated: tuple[int, int],
     boots: Sequence[boot_loader.BootHandover],
 ) -> None:
-    """Raise InputError where a boot loader passed on another array beside this root FDT."""
+    """Raise InputError where a boot loader passed on another scratch array with this root FDT."""
     for b in boots:
         if found.phys is not None and b.fdt_addr == found.phys:
             if stated == (b.scratch_addr, b.scratch_size):

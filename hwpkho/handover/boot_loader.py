@@ -1,4 +1,4 @@
-"""What a boot loader passed to the running kernel, as far as its memory still shows that.
+"""Finds in memory what the boot loader passed to the running kernel about a handover.
 
 x86: setup_data of type 10, in the list that starts in the zero page (boot_params.hdr.setup_data,
 Documentation/arch/x86/boot.rst). Device-tree machines: /chosen linux,kho-fdt and
@@ -26,30 +26,31 @@ if TYPE_CHECKING:
 #: Offsets in struct boot_params.
 _HDRS, _SETUP_DATA = 0x202, 0x250
 _KERNEL_MAP = 0xFFFFFFFF80000000
-#: The kernel image is looked through from _stext so far; boot_params lies in its data.
+#: Bytes from _stext on that are searched: boot_params is in the kernel image's data.
 _KERNEL_SPAN = 64 << 20
-#: An image of no more than this is looked through whole.
+#: An image of up to so many bytes is searched completely.
 _SMALL_IMAGE = 64 << 20
 _PIECE = 1 << 20
 _MAX_CHAIN = 64
-#: How VMCOREINFO begins in memory (kernel/vmcore_info.c), in a page of its own; of the kernels that
-#: ran before, some may still be there.
+#: How VMCOREINFO begins in memory (kernel/vmcore_info.c): in a page of its own. Those of kernels
+#: that ran before may still be there.
 VMCOREINFO = b"OSRELEAS"
 _MAX_NOTES = 8
 #: A kernel keeps a handful of copies of boot_params.
 _MAX_BOOT_PARAMS = 1024
+#: The most bytes of one device tree, and of all that are looked at.
 _MAX_DTB = 2 << 20
 _MAX_DTB_BYTES = 16 << 20
-#: Of those that hand something over, distinct ones are read up to so many bytes, and nodes each:
-#: a running kernel has two, and the largest boards' are no half of it.
+#: Limits for distinct device trees that pass on a handover: bytes of all, depth and nodes of each.
+#: A running kernel has two of them, and those of the largest boards have less than half of this.
 _MAX_PARSED, _DTB_LIMITS = 2 << 20, (64, 1 << 15)
 
 
 class BootHandover(NamedTuple):
-    """What the boot loader handed over: physical addresses and sizes, bytes.
+    """What a boot loader passed on: physical addresses and sizes, bytes.
 
-    ``fdt_size`` is None where it is unknown. ``booted`` is False for what may be meant for the next
-    kernel: what kexec has loaded, and not yet jumped into.
+    ``fdt_size`` is None where unknown. ``booted`` is False where it may be meant for the next
+    kernel, which kexec has loaded but not started.
     """
 
     fdt_addr: int
@@ -60,16 +61,16 @@ class BootHandover(NamedTuple):
 
 
 def by_setup_data(arch: str | None) -> bool:
-    """Tell whether boot loaders of an architecture, None for an unknown one, use setup_data."""
+    """Tell whether boot loaders of ``arch`` use setup_data; True where it is None or unknown."""
     row = known(arch)
     return row is None or row.boot == "setup_data"
 
 
 def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootHandover]:
-    """Yield what x86 setup_data says, found through copies of boot_params.
+    """Yield the handovers in x86 setup_data, found through copies of boot_params.
 
-    ``notes`` are physical addresses of pages that begin as a kernel's VMCOREINFO does, for an image
-    that brings none of its own.
+    ``notes`` are physical addresses of pages that begin like a kernel's VMCOREINFO, for an image
+    without such a note of its own.
     """
     visited: set[int] = set()
     places = (
@@ -98,9 +99,10 @@ def _where_to_look(source: Source, notes: Sequence[int]) -> Iterator[tuple[int, 
 
 
 def release(source: Source, notes: Sequence[int] = ()) -> str | None:
-    """Return the release of the Linux kernel whose memory this is, as its VMCOREINFO says it.
+    """Return the release of the Linux kernel whose memory this is, None where unknown.
 
-    ``notes`` as for :func:`from_setup_data`; memory is searched where there are none.
+    It comes from VMCOREINFO. ``notes`` as for :func:`from_setup_data`; where there are none, memory
+    is searched.
     """
     texts = [source.vmcoreinfo] if source.vmcoreinfo else []
     places = islice(notes or source.find_pages(VMCOREINFO), _MAX_NOTES)
@@ -122,12 +124,12 @@ def _kernel_at(vmcoreinfo: bytes) -> int | None:
 
 
 def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE) -> Iterator[int]:
-    """Yield the addresses of ``what`` in a range that is present, piece by piece."""
+    """Yield the physical addresses of ``what`` in a present range, reading ``step`` bytes each."""
     for at in range(start, start + size, step):
         length = min(step + len(what) - 1, start + size - at)
         try:
             piece = source.peek(at, length)
-        except InputError:  # a damaged page: what lies around it is still looked at
+        except InputError:  # a damaged page: search the pages around it
             if step > MIN_PAGE:
                 yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
             continue
@@ -141,7 +143,7 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
 
 
 def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHandover]:
-    """Yield what the list that starts at ``at`` holds; members in ``visited`` end it."""
+    """Yield the handovers of the setup_data list at ``at``; an entry in ``visited`` ends it."""
     for _ in range(_MAX_CHAIN):
         if not at or at in visited:
             return
@@ -163,11 +165,12 @@ def _setup_chain(source: Source, at: int, visited: set[int]) -> Iterator[BootHan
 
 
 def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list[BootHandover]:
-    """Return what /chosen of the device trees at ``magics`` (address, totalsize: bytes) says.
+    """Return the handovers in /chosen of the device trees at ``magics``, ``(phys, totalsize)``.
 
-    kexec puts the next kernel's device tree into scratch (kho_locate_mem_hole), but only when it
-    jumps: before, it stands in pages that are none of scratch's. A tree of another boot loader is
-    recognised only where it is the only one; else it is unknown whether its kernel runs.
+    Both are in bytes. kexec moves the next kernel's device tree into scratch
+    (kho_locate_mem_hole()) only when it jumps; before, the tree is in pages outside scratch. So a
+    tree in scratch is that of a kernel that has started. A tree of another boot loader is outside
+    scratch as well, and counts as ``booted`` only where there is no other tree.
     """
     budget, parsed = _MAX_DTB_BYTES, _MAX_PARSED
     seen: set[bytes] = set()
@@ -189,7 +192,7 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
             continue
         parsed -= total
         seen.add(blob)
-        source.look(at, total)  # this one decides
+        source.look(at, total)  # a capture must keep this one
         try:
             tree = fdt.parse(blob, _DTB_LIMITS)
         except InputError:
@@ -200,7 +203,7 @@ def from_device_trees(source: Source, magics: Iterable[tuple[int, int]]) -> list
     in_scratch = [_in_scratch(source, at, boot) for at, boot in found]
     alone = not any(in_scratch) and not others
     if found and not any(in_scratch) and others:
-        source.look(*others[0])  # so does this one
+        source.look(*others[0])  # and this one, as it decides about ``booted``
     return [
         b._replace(booted=here or alone) for (_, b), here in zip(found, in_scratch, strict=True)
     ]
@@ -212,7 +215,7 @@ def _in_scratch(source: Source, at: int, boot: BootHandover) -> bool:
 
 
 def from_chosen(tree: fdt.Tree) -> BootHandover | None:
-    """Return what /chosen of a device tree says, None where it says nothing."""
+    """Return the handover in /chosen of a device tree, None where there is none."""
     node = tree.root.find("chosen")
     if node is None:
         return None

@@ -2,8 +2,8 @@
 
 Source: kernel/liveupdate/kexec_handover_debugfs.c (Linux 7.3.4): ``{in,out}/fdt``,
 ``{in,out}/sub_fdts/NAME``, ``out/scratch_phys`` and ``out/scratch_len`` (one hex number a line for
-each area). A patch on the list moves them to /sys/kernel/debug/liveupdate/kho_{in,out}; scripts for
-bug reports copy them as ``kho-in`` and ``kho-out``, scratch beside them.
+each area). A patch on the mailing list moves them to /sys/kernel/debug/liveupdate/kho_{in,out};
+scripts for bug reports copy them as ``kho-in`` and ``kho-out``, with the scratch files beside them.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.role import Role
 
-#: A file of the debugfs folder is at most this long, bytes; a kernel makes single pages.
+#: The most bytes of a file of the debugfs folder; a kernel shows single pages.
 MAX_FILE = 1 << 20
 _MAX_SUBTREES = 4096
 _KHO, _BLOBS = "kho", "sub_fdts"
-#: Its two folders by all of their names, incoming first.
+#: The two sides (folders), by all their names → role; incoming first.
 SIDES: dict[str, Role] = {
     "in": "in", "kho_in": "in", "kho-in": "in", "out": "out", "kho_out": "out", "kho-out": "out",
 }  # fmt: skip
-#: What scripts put beside the sides.
+#: Files that scripts put beside the sides.
 BESIDE = ("scratch_phys", "scratch_len")
-#: Folders in which ``cp -r`` may have put them.
+#: Folders in which ``cp -r`` may have put the sides.
 _WITHIN = (_KHO, "liveupdate")
 
 
 @dataclass(slots=True)
 class DebugfsCopy:
-    """What is known of one handover without its memory.
+    """Copies of the structures of one handover.
 
     Attributes:
-        name: Where it comes from, printable.
+        name: The folder or file they come from, printable.
         role: ``in`` or ``out`` by the debugfs folder, None where unknown.
         fdt: The root FDT, possibly cut off; None where not copied.
-        subtrees: Blobs by node name.
+        subtrees: Node name → blob.
         scratch: The areas ``(start, size)``, bytes; None where not copied.
         problems: Files that could not be used.
         unreadable: Names of the subtrees among them.
@@ -63,7 +63,7 @@ class DebugfsCopy:
 
     @property
     def label(self) -> str:
-        """Its name in problems: without the folders of the user's machine."""
+        """Its name in problems, without the path on the user's machine."""
         return _label(self.name, self.role)
 
     @property
@@ -72,7 +72,10 @@ class DebugfsCopy:
         return self.fdt is not None and (fdt.totalsize(self.fdt) or 0) > len(self.fdt)
 
     def root(self) -> roots.RootFdt | None:
-        """Read the copy of the root FDT; InputError where even its header is damaged."""
+        """Parse the copy of the root FDT, None where there is none.
+
+        Raises InputError where even its header is damaged.
+        """
         if self.fdt is None:
             return None
         read = roots.parse_cut if self.cut else roots.parse
@@ -87,8 +90,8 @@ def _label(name: str, role: Role | None) -> str:
 
 
 def is_debugfs(folder: Path) -> bool:
-    """Tell whether a folder is a copy of /sys/kernel/debug/kho, or of what has its sides."""
-    # Mostly there is none of the sides, and a batch asks of each folder in it.
+    """Tell whether a folder has the sides of /sys/kernel/debug/kho, by any of their names."""
+    # Most folders have no side at all, and a batch checks every folder: test for sides first.
     return any(
         places.exists(side / what)
         for side in map(folder.__truediv__, SIDES)
@@ -98,7 +101,7 @@ def is_debugfs(folder: Path) -> bool:
 
 
 def holds_debugfs(folder: Path) -> bool:
-    """Tell whether :func:`read_debugfs` finds a copy in a folder that need not be one itself."""
+    """Tell whether :func:`read_debugfs` can read a folder: a copy, its parent, or one side."""
     return (
         is_debugfs(folder)
         or any(is_debugfs(folder / name) for name in _WITHIN if places.exists(folder / name))
@@ -107,10 +110,10 @@ def holds_debugfs(folder: Path) -> bool:
 
 
 def read_debugfs(folder: Path) -> list[DebugfsCopy]:
-    """Read a copy of /sys/kernel/debug/kho: incoming first.
+    """Read a copy of /sys/kernel/debug/kho; the incoming side comes first.
 
-    ``folder`` is the copy, the folder that ``cp -r`` found there and put it into, or one of its two
-    sides. Raises InputError where a file is damaged beyond use.
+    ``folder`` is the copy, a folder into which ``cp -r`` put it, or one of its two sides. Raises
+    InputError where there is neither a root FDT nor a subtree, or the scratch files are invalid.
     """
     if is_debugfs(folder):
         sides = ((folder / name, role) for name, role in SIDES.items())
@@ -125,12 +128,12 @@ def read_debugfs(folder: Path) -> list[DebugfsCopy]:
     beside = _areas(folder / "scratch_phys", folder / "scratch_len")
     scratch = next((c.scratch for c in found if c.scratch), beside)
     for c in found:
-        c.scratch = c.scratch or scratch  # the areas are the machine's, not one handover's
+        c.scratch = c.scratch or scratch  # both handovers of a machine have the same areas
     return [c for c in found if c.fdt or c.subtrees or c.problems]
 
 
 def _role_of(side: Path) -> Role | None:
-    """Only the outgoing side has scratch files; else the folder's name decides."""
+    """Return the role of one side: ``out`` if it has scratch files, else by the folder's name."""
     if places.exists(side / "scratch_phys"):
         return "out"
     return SIDES.get(side.resolve().name)
@@ -201,7 +204,7 @@ def _numbers(path: Path) -> list[int]:
 
 
 def cut_problem(copy: DebugfsCopy) -> Problem:
-    """Return the warning that belongs to a cut root FDT."""
+    """Return the warning about a copy of a root FDT that is cut off."""
     raw = copy.fdt or b""
     return problem(
         CUT_ROOT,

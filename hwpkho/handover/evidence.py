@@ -1,9 +1,9 @@
-"""Root FDTs that should be in memory, and what is there instead.
+"""Finds out whether a root FDT in memory is damaged, by what else shows that there was one.
 
-The kernel reads the root FDT in memory, at the address that it is given. Four things show that
-there is one: what the boot loader passed on, a copy of it in debugfs, a tracker that marks the
-page, and what is left of the page itself. Where none of the pages read is that root, the page was
-damaged; a page that the image does not hold proves nothing.
+The kernel reads the root FDT at the address that it is given. Four things show that there is one:
+what the boot loader passed on, a copy in debugfs, a tracker that marks the page, and what is left
+of the page itself. Where no readable root FDT matches them, its page was damaged. A page that the
+image lacks proves nothing.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Source
 
-#: Of a tracker that marks more single pages than this, not all are compared with a copy.
+#: The most single pages marked by a tracker that are compared with a copy.
 _MAX_MARKED = 1 << 12
-#: A page of which so much agrees with a copy is the page that was copied.
+#: A page is the one that was copied if at least this share of the bytes agrees with the copy.
 _ALIKE = 3 / 4
 
 
 class Damaged(NamedTuple):
-    """A page that was a root FDT, and that the kernel would refuse.
+    """A page that looks like a damaged root FDT: the kernel would refuse it.
 
     Attributes:
         phys: Physical address, bytes.
         page: Its bytes.
         why: Why libfdt or the kernel refuses it.
-        root: What can still be read of it, None for nothing.
+        root: What can still be read of it, None where nothing can.
         kexec_count: From kexec-metadata, None where unknown.
-        marked: Whether the tracker that it names marks this very page: then it is no copy.
-        cut: Whether it ends in zeros where the names should be, as copies of the debugfs file do.
+        marked: Whether the tracker that it names marks this very page: then it is not a copy.
+        cut: Whether it is zero from the strings block on, like page-cache copies of the debugfs
+            file.
     """
 
     phys: int
@@ -58,7 +59,10 @@ class Damaged(NamedTuple):
 def damaged_roots(
     source: Source, trackers: Trackers, lookalikes: Iterable[tuple[int, str]], page_size: int
 ) -> list[Damaged]:
-    """Return the pages that only begin like a root FDT, with what can be read of them."""
+    """Return the damaged root FDTs among ``lookalikes``, ``(phys, why it is refused)`` each.
+
+    ``page_size`` in bytes.
+    """
     found: list[Damaged] = []
     known: dict[bytes, tuple[roots.RootFdt | None, int | None]] = {}
     for phys, why in lookalikes:
@@ -79,15 +83,15 @@ def _is_cut(page: bytes) -> bool:
     return 0 < start < len(page) and not any(page[start:])
 
 
-def sort(
+def partition(
     damaged: Sequence[Damaged], real: Sequence[find_root.Candidate]
 ) -> tuple[list[Damaged], list[Damaged]]:
     """Return the damaged roots that belong to the running kernel, and those that may.
 
-    ``real`` are the roots that were read, oldest generation first. What a tracker marks and counts
-    one kexec more than the newest of them is the outgoing one; one less, the incoming one. Others
-    are left over from older kernels. A page that nothing marks may be a copy: it is doubtful only
-    where no tracker that is still there says that the newest root was read.
+    ``real`` are the readable roots, oldest generation first. A damaged root that its tracker marks
+    is the outgoing one if its kexec count is above the newest of these, and the incoming one if it
+    is one below; others are left over from older kernels. A page that no tracker marks may be a
+    copy: it is doubtful only where no tracker marks the newest readable root either.
     """
     counts = {c.kexec_count for c in real}
     newest = max((n for n in counts if n is not None), default=None)
@@ -108,7 +112,7 @@ def sort(
 
 
 def doubt(d: Damaged) -> Problem:
-    """Return the warning that a page may be the root FDT that counts."""
+    """Return the warning that a damaged page may be the root FDT that the next kernel reads."""
     message = f"the page at 0x{d.phys:x} looks like a damaged root FDT: {d.why}"
     return problem(DOUBTFUL, message, d.phys)
 
@@ -116,10 +120,10 @@ def doubt(d: Damaged) -> Problem:
 def unread_by_boot(
     source: Source, boots: Sequence[BootHandover], roots_at: Collection[int]
 ) -> list[Problem]:
-    """Return warnings where the boot loader named pages that are no root FDT any more.
+    """Return warnings about pages that a boot loader passed on and that are not root FDTs any more.
 
-    ``roots_at`` are the addresses of those that are, damaged ones included. Where it named one of
-    them, what else it named is left over from an older boot.
+    ``roots_at`` are the addresses of root FDTs, damaged ones included. No warnings where one of
+    them was passed on: other addresses are then left over from older boots.
     """
     named = sorted({b.fdt_addr for b in boots})
     if any(phys in roots_at for phys in named):
@@ -138,10 +142,10 @@ def behind_copy(
     seen: tuple[Sequence[find_root.Candidate], Sequence[Damaged]],
     page_size: int,
 ) -> Problem | None:
-    """Return an error where the root FDT that ``copy`` is of is damaged in memory.
+    """Return an error where the root FDT of which ``copy`` is a copy is damaged in memory.
 
-    ``seen`` are the roots that were read and those that are damaged; the copy is of none of the
-    former. None where the image may lack the page.
+    ``seen`` are the readable roots, none of which is the copy's, and the damaged ones. None where
+    the image may just lack the page.
     """
     candidates, damaged = seen
     own, raw = copy.root(), copy.fdt
@@ -182,10 +186,10 @@ def _destroyed(copy: DebugfsCopy, phys: int | None, why: str) -> Problem:
 
 
 def single_pages(preserved: Preserved, near: int) -> list[int]:
-    """Return the marked blocks of one page, those near an address first.
+    """Return the physical addresses of marked blocks of one page, the nearest to ``near`` first.
 
-    A kernel allocates its root FDT and its tracker in a row. There may be one more than are looked
-    at, which tells that there are more.
+    A kernel allocates its root FDT and its tracker one after the other. At most ``_MAX_MARKED`` + 1
+    are returned; that many show that there are too many to compare all.
     """
     found = list(islice(preserved.starts(0), _MAX_MARKED + 1))
     found.sort(key=lambda phys: abs(phys - near))

@@ -1,8 +1,8 @@
-"""Finds the root FDTs in a memory image, proves the page size, tells real ones from copies.
+"""Finds the root FDTs in a memory image, proves the page size, and tells root FDTs from copies.
 
-A root FDT stands at the start of a page. What looks like one may be a page-cache copy of the
-debugfs file, or a leftover of an older kernel: the real one is marked in the tracker that it
-names itself. Generations are ordered by kexec-metadata.
+A root FDT is at the start of a page. A page that looks like one may be a page-cache copy of the
+debugfs file, or left over from an older kernel. The real one is marked in its own tracker.
+kexec-metadata gives the order of generations.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from hwpkho.handover.tracker import Trackers
     from hwpkho.images.base import Read, Source
 
-#: More different pages that claim to be a root FDT than any real machine has.
+#: The most different pages that look like root FDTs; no machine has so many.
 MAX_CANDIDATES = 32
-#: Copies of them: each read of the debugfs file leaves one in the page cache.
+#: The most such pages, copies included: each read of the debugfs file leaves one in the page cache.
 MAX_COPIES = 4096
 
 
@@ -41,8 +41,8 @@ class Candidate(NamedTuple):
         phys: Physical address, bytes.
         root: The parsed tree.
         kexec_count: From kexec-metadata, None where missing.
-        marked: Whether the tracker it names marks this very page; None before the page size is
-            known.
+        marked: Whether the tracker that it names marks this very page; None before the page size
+            is known.
     """
 
     phys: int
@@ -52,7 +52,7 @@ class Candidate(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A page that was passed over: where it is, why, and how much that matters."""
+    """A page that looks like a root FDT but was ignored: physical address, reason, severity."""
 
     phys: int
     why: str
@@ -61,13 +61,13 @@ class Rejected(NamedTuple):
 
 @dataclass(slots=True)
 class Search:
-    """The result of a search of an image.
+    """The result of searching an image; addresses are physical and ascend.
 
     Attributes:
-        candidates: Pages that are a root FDT, ascending.
-        lookalikes: ``(phys, why not)`` of pages that only begin like one.
-        magics: ``(phys, totalsize)``, bytes, of all FDTs seen at page starts, ascending.
-        notes: Physical addresses of what looks like a kernel's VMCOREINFO, ascending.
+        candidates: Pages that are root FDTs.
+        lookalikes: ``(phys, why it is not one)`` of pages that only begin like a root FDT.
+        magics: ``(phys, totalsize)``, bytes, of all FDTs at page starts.
+        notes: Addresses of pages that begin like a kernel's VMCOREINFO.
     """
 
     candidates: list[Candidate]
@@ -77,13 +77,13 @@ class Search:
 
 
 def search(source: Source) -> Search:
-    """Look through the page starts of an image.
+    """Search the page starts of an image for FDTs and VMCOREINFO.
 
-    Raises InputError where more pages claim to be a root FDT than any machine has.
+    Raises InputError where more pages look like root FDTs than any machine has.
     """
     found = Search([], [], [])
-    known: dict[bytes, Candidate | str] = {}  # by content, str: why it only looks like one
-    # A source that is a file of this kernel's says by itself what stands in its VMCOREINFO.
+    known: dict[bytes, Candidate | str] = {}  # by content; a str says why it is not a root FDT
+    # Not needed where the image has a VMCOREINFO note.
     wanted = boot_loader.by_setup_data(source.arch) and not source.vmcoreinfo
     notes = (boot_loader.VMCOREINFO,) if wanted else ()
     for phys in source.find_pages(fdt.MAGIC, *notes):
@@ -93,14 +93,14 @@ def search(source: Source) -> Search:
             found.notes.append(phys)
             continue
         found.magics.append((phys, total))
-        # The kernel writes compatible first: a page's beginning tells, however long the tree.
+        # The kernel writes "compatible" first, so the first page shows it, however long the tree.
         if head is not None and not roots.looks_like_root(head):
             continue
         page = read_root_page(source.look, phys)
         if not roots.looks_like_root(page):
             if head is None:
                 continue
-            # A wrong totalsize cuts off what makes it a root.
+            # A wrong totalsize may have cut off what shows that it is a root FDT.
             page = bytes(source.look(phys, MIN_PAGE) or head)
         if page not in known:
             if len(known) == MAX_CANDIDATES:
@@ -123,7 +123,7 @@ def search(source: Source) -> Search:
 
 
 def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
-    """Return what a page is that looks like a root FDT, or why it only looks like one."""
+    """Parse a page that looks like a root FDT; return why it is not one, where it is not."""
     try:
         root = roots.parse(page)
     except InputError as error:
@@ -134,20 +134,23 @@ def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
 
 
 def read_root_page(read: Read, phys: int) -> bytes:
-    """Return the bytes of the FDT at ``phys``, as far as its totalsize goes and they are there."""
+    """Return the bytes of the FDT at ``phys``, up to its totalsize and a page of the largest size.
+
+    Fewer where the image lacks some, none where it lacks the header.
+    """
     head = read(phys, fdt.HEADER_SIZE)
     total = fdt.totalsize(head) if head else None
     if total is None or head is None:
         return bytes(head or b"")
     data = read(phys, min(max(total, fdt.HEADER_SIZE), arches.page_sizes()[-1]))
     if data is None:
-        # The totalsize is wrong: take the page, or what it holds from here on.
+        # The totalsize is wrong: take the rest of the 4 KiB page.
         data = read(phys, MIN_PAGE - phys % MIN_PAGE)
     return bytes(data if data is not None else head)
 
 
 def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
-    """Return the generation by kexec-metadata, None where that cannot be read."""
+    """Return the kexec count of a root FDT's kexec-metadata, None where it cannot be read."""
     ref = root.find(roots.KEXEC_METADATA)
     if ref is None or ref.phys is None:
         return None
@@ -161,7 +164,7 @@ def kexec_count(source: Source, root: roots.RootFdt) -> int | None:
 
 
 def recorded_page_size(source: Source) -> int | None:
-    """Return the page size (bytes) that the image states, None where it has to be proven."""
+    """Return the page size (bytes) that the image records or its architecture implies, or None."""
     arch = arches.known(source.arch)
     if arch is not None and len(arch.pages) == 1:
         return next(iter(arch.pages))
@@ -176,17 +179,17 @@ def page_size_of(
     candidates: Sequence[Candidate],
     copies: Sequence[DebugfsCopy] = (),
 ) -> int:
-    """Return the page size (bytes) that the image proves.
+    """Return the page size (bytes) that the image records or its trackers prove.
 
-    ``copies`` are of handovers whose root FDT is none of the ``candidates``. Raises InputError
-    where two sizes fit.
+    ``copies`` are of handovers whose root FDT is not among ``candidates``. Raises InputError where
+    several sizes fit, or none does.
     """
     recorded = recorded_page_size(source)
     if recorded is not None:
         return recorded
     sizes = arches.page_sizes()
     aligned = [size for size in sizes if _aligned(candidates, size)]
-    # The addresses of whole pages can rule a size out, but never prove the larger one.
+    # Page-aligned addresses can rule out a size, but two aligned sizes leave it open.
     if len(aligned) == 1:
         return aligned[0]
     proven = [s for s in sizes if any(_fits(trackers, c, s) for c in candidates)]
@@ -204,9 +207,9 @@ def page_size_of(
         if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in sizes
     }
     if not proven and len(registered) == 1:
-        return registered.pop()  # only the FDT revision registers a whole page
+        return registered.pop()  # only revision fdt-v1 registers a whole page
     if not proven:
-        # A tracker that is damaged elsewhere tells by what is left of it.
+        # A tracker that is damaged in part may still mark the root FDT and all blobs.
         left = [s for s in sizes if any(_marks_all(trackers, c, s) for c in candidates)]
         if len(left) == 1:
             return left[0]
@@ -218,10 +221,10 @@ def page_size_of(
 
 
 def _aligned(candidates: Sequence[Candidate], page_size: int) -> bool:
-    """Tell whether a kernel with this page size can have made the handovers.
+    """Tell whether the addresses allow this page size.
 
-    A copy of a debugfs file, inside a larger file of a user, stands anywhere in a page: where the
-    trackers are counts for all handovers, where the root FDTs are for those that are no copies.
+    All trackers must be aligned to it, but only one root FDT: the others may be copies of the
+    debugfs file inside larger files, at any address.
     """
     maps = {c.root.memory_map or 0 for c in candidates}
     here = not candidates or any(not c.phys % page_size for c in candidates)
@@ -229,7 +232,7 @@ def _aligned(candidates: Sequence[Candidate], page_size: int) -> bool:
 
 
 def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
-    """Tell whether the tracker, read with this page size, is sound and marks its own root FDT."""
+    """Tell whether a candidate's tracker, read with this page size, is intact and marks it."""
     root = candidate.root
     if not root.memory_map or root.version is None or candidate.phys % page_size:
         return False
@@ -238,9 +241,9 @@ def _fits(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
 
 
 def _marks_all(trackers: Trackers, candidate: Candidate, page_size: int) -> bool:
-    """Tell whether the tracker, damaged as it is, marks its own root FDT and each of its blobs.
+    """Tell whether a candidate's tracker, though damaged, marks the root FDT and all its blobs.
 
-    Read with another page size it marks one page by accident, and not all of several.
+    Read with a wrong page size, it may mark one of them by accident, but not all.
     """
     root = candidate.root
     if not root.memory_map or root.version is None or candidate.phys % page_size:
@@ -252,7 +255,7 @@ def _marks_all(trackers: Trackers, candidate: Candidate, page_size: int) -> bool
 
 
 def _fits_copy(trackers: Trackers, root: roots.RootFdt, page_size: int) -> bool:
-    """Tell whether the tracker of a root FDT of which only a copy is known marks its blobs."""
+    """Tell whether the tracker of a copied root FDT is intact and marks all blobs."""
     if not root.memory_map or root.version is None or root.memory_map % page_size:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
@@ -262,9 +265,9 @@ def _fits_copy(trackers: Trackers, root: roots.RootFdt, page_size: int) -> bool:
 
 
 def _marked_subtrees(trackers: Trackers, candidate: Candidate, page_size: int) -> int:
-    """Return how many blobs of the root FDT its tracker marks, read with this page size.
+    """Return how many of its blobs a candidate's tracker marks, read with this page size.
 
-    The address of a single page may be marked by accident, that of each blob not.
+    Read with a wrong page size, it may mark one of them by accident, but not all.
     """
     root = candidate.root
     if not _fits(trackers, candidate, page_size) or not root.memory_map or root.version is None:
@@ -282,11 +285,11 @@ def choose(
     passed_on: Iterable[int],
     booted: Iterable[int] = (),
 ) -> tuple[list[Candidate], list[Rejected]]:
-    """Return the real root FDTs, oldest generation first, and the others.
+    """Return the real root FDTs, oldest generation first, and why the others are not.
 
-    ``passed_on`` are addresses that a boot loader handed over, ``booted`` those of them that it
-    handed to the running kernel or one before it. Raises InputError where pages that name the same
-    tracker differ, and nothing tells the real one.
+    ``passed_on`` are addresses that a boot loader passed on, ``booted`` those of them that went to
+    the running kernel or to one before it. Raises InputError where pages that name the same tracker
+    differ and nothing shows which is real.
     """
     named = set(passed_on)
     groups: dict[int | None, list[Candidate]] = {}
@@ -321,7 +324,7 @@ def choose(
 
 
 def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Rejected:
-    """Return why a root FDT was passed over: it may be the outgoing one, its tracker damaged."""
+    """Return why a root FDT was ignored, as a warning where it may be the outgoing one."""
     newest = max((c.kexec_count for c in kept if c.kexec_count is not None), default=None)
     count = candidate.kexec_count
     if newest is not None and count == newest + 1:
@@ -333,13 +336,13 @@ def _left_over(candidate: Candidate, kept: Sequence[Candidate]) -> Rejected:
 def _original(
     source: Source, copies: Sequence[Candidate], page_size: int
 ) -> tuple[Candidate, str | None]:
-    """Return the real one of root FDTs that name the same tracker, and what leaves it in doubt.
+    """Return the real one of root FDTs that name the same tracker, and any remaining doubt.
 
-    The page that the kernel wrote still has names behind totalsize, from where fdt_open_into() put
-    them and fdt_pack() took them (seen in every real capture); a page-cache copy of the debugfs
-    file ends in zeros, or goes on with the next FDT where somebody joined files. Where that does
-    not tell, the bytes are the same and lead to the same structures: the one nearest to its tracker
-    is taken, because a kernel allocates both in a row.
+    The kernel's own page still has property names behind totalsize, where fdt_open_into() put them
+    before fdt_pack() moved them (seen in every real capture). A page-cache copy of the debugfs file
+    has zeros there, or the next FDT where somebody joined files. Where that does not tell, the
+    pages are equal and lead to the same structures; the one nearest to its tracker is taken,
+    because a kernel allocates the two one after the other.
     """
     where = ", ".join(f"0x{c.phys:x}" for c in copies)
     if len({read_root_page(source.look, c.phys) for c in copies}) > 1:
@@ -361,7 +364,7 @@ def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool
 
 
 def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -> bool:
-    """Tell whether the tracker that ``root`` names marks the page at ``phys``."""
+    """Tell whether the tracker that ``root`` names marks the page at ``phys``; sizes in bytes."""
     if not root.memory_map or root.version is None:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
@@ -369,12 +372,12 @@ def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -
 
 
 def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:
-    """Keep the incoming and the outgoing handover; leftovers of other kernels are dropped.
+    """Return the incoming and the outgoing root FDT, without leftovers of other kernels.
 
-    The tracker of the newest one still marks it: what counts more kexecs and is not marked is of
-    a chain that ran before. The one before it is the incoming one; of several that claim its
-    place, the one that the boot loader named. Where the newest one was booted on, it is the
-    incoming one itself: the running kernel has not made its own yet.
+    The newest one is marked by its tracker; an unmarked one with a higher kexec count is of an
+    older series of kexecs. The one with a count one below is the incoming one; of several, the one
+    that the boot loader named, or else a marked one. Where the running kernel booted with the
+    newest one, that is the incoming one, and there is no outgoing one yet.
     """
     counted = [c for c in real if c.kexec_count is not None]
     marked = [c for c in counted if c.marked] or [c for c in counted if c.phys in named] or counted
@@ -386,7 +389,7 @@ def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) ->
         sure = [c for c in same if c.phys in named] or [c for c in same if c.marked]
         if sure:
             kept = [c for c in kept if c not in same or c in sure]
-    complete = len(kept) > 1 or early  # then one without a count can be neither of the two
+    complete = len(kept) > 1 or early  # one without a count can then be neither of the two
     return [
         c
         for c in real

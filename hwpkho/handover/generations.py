@@ -1,4 +1,4 @@
-"""Decides which root FDT of a case is incoming and which outgoing, and what follows from that."""
+"""Decides which root FDT of a case is incoming and which is outgoing, and what that implies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,23 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Found:
-    """A root FDT on its way to a handover."""
+    """A root FDT that was found, before its handover is read.
+
+    Attributes:
+        phys: Physical address, bytes; None where only a copy is known.
+        page: Its bytes.
+        root: The parsed tree, None where it cannot be read.
+        kexec_count: From kexec-metadata, None where unknown.
+        role: ``in``, ``out``, None where unknown.
+        copy: Copies from debugfs.
+        consumed: Whether the running kernel has replayed its list.
+        size: Bytes that the boot loader passes on for it, None where unknown.
+        unread: Why it cannot be read in memory, None where it can.
+        left: What can be read of a damaged one.
+        root_problem: The problem that keeps the kernel from reading it.
+        problems: What was reported so far.
+        doubts: What leaves open which handover counts, and about what.
+    """
 
     phys: int | None
     page: bytes
@@ -43,13 +59,16 @@ class Found:
 def not_left_over(
     real: list[find_root.Candidate], hurt: Sequence[Damaged]
 ) -> list[find_root.Candidate]:
-    """Leave out the root FDTs that are older than the one before a damaged outgoing one."""
+    """Return ``real`` without those that are older than the predecessor of a damaged root FDT."""
     newest = max((d.kexec_count for d in hurt if d.kexec_count is not None), default=0)
     return [c for c in real if c.kexec_count is None or c.kexec_count >= newest - 1]
 
 
 def set_roles(found: list[Found], booted: set[int]) -> None:
-    """Tell incoming from outgoing: by what the boot loader passed on, else by generation."""
+    """Set the roles: by what the boot loader passed on (``booted``), else by kexec counts.
+
+    Sorts ``found`` where only ``booted`` shows the order.
+    """
     counts = [f.kexec_count for f in found]
     for f in found:
         if f.phys in booted:
@@ -76,9 +95,10 @@ def set_roles(found: list[Found], booted: set[int]) -> None:
 
 
 def set_running(found: Found, source: Source, trackers: Trackers, page_size: int) -> None:
-    """Recognise the incoming handover of a running kernel: only that kernel has freed its pages.
+    """Set the role ``in`` where the running kernel has freed and reused the handover's pages.
 
-    The tracker, and blobs that the kernel frees at boot, hold something else by then.
+    These are the tracker's, and blobs that the kernel frees at boot; an outgoing handover still has
+    them.
     """
     root, phys = found.root, found.phys
     if found.role is not None or root is None or phys is None:
@@ -92,7 +112,10 @@ def set_running(found: Found, source: Source, trackers: Trackers, page_size: int
 
 
 def set_consumed(found: Sequence[Found]) -> None:
-    """An incoming list was replayed where the running kernel publishes a hwpoison list itself."""
+    """Set ``consumed`` on incoming handovers where an outgoing one has a hwpoison list.
+
+    The running kernel publishes a list only after it has replayed the incoming one.
+    """
     publishes = any(
         f.role == "out" and (_publishes(f.root or f.left) or (f.copy and _has_blob(f.copy)))
         for f in found
@@ -110,10 +133,10 @@ def _has_blob(copy: DebugfsCopy) -> bool:
 
 
 def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> Iterator[Problem]:
-    """Yield a warning where a running kernel's own root FDT is in none of the pages read.
+    """Yield a warning where the running kernel's own root FDT was not found in memory.
 
-    The kernel makes its own before it reuses the pages of the incoming tracker. The next kernel
-    reads that one, and no copy.
+    A kernel makes its own root FDT before it reuses the pages of the incoming tracker. The next
+    kernel reads that root FDT, not a copy.
     """
     for f in found:
         if f.phys is None and f.role == "out" and f.copy and not f.unread and len(found) > 1:
@@ -136,10 +159,11 @@ def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> I
         yield problem(OUTGOING_MISSING, message, phys)
 
 
-def published(handovers: list[Handover]) -> list[Handover]:
-    """Add a warning where the running kernel took a list and passes none on.
+def check_published(handovers: list[Handover]) -> list[Handover]:
+    """Return the handovers, with a warning where the running kernel took a list but has none.
 
-    Preserved pages that nobody restores stay reserved: freed ones were restored.
+    That it took the list is certain where the list's pages are free: unrestored pages stay
+    reserved.
     """
     taken = any(h.role == "in" and h.hwpoison and h.hwpoison.state == "consumed" for h in handovers)
     for i, h in enumerate(handovers):

@@ -1,4 +1,4 @@
-"""Joins copies of single structures with the handovers in memory that they are of."""
+"""Matches copies from debugfs with the handovers in memory that they are copies of."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
-#: So many bytes of a root FDT hold the address of its tracker.
+#: The address of the tracker is within so many first bytes of a root FDT.
 _TELLING = 128
 
 
 def belongs(copy: DebugfsCopy, candidates: Sequence[find_root.Candidate], source: Source) -> bool:
-    """Tell whether a copy is of one of the root FDTs in memory."""
+    """Tell whether a copy is one of a root FDT among ``candidates``."""
     return any(
         same(copy, c.root, find_root.read_root_page(source.look, c.phys), source)
         for c in candidates
@@ -33,15 +33,16 @@ def belongs(copy: DebugfsCopy, candidates: Sequence[find_root.Candidate], source
 
 
 def same(copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source) -> bool:
-    """Tell whether a copy is of this handover.
+    """Tell whether a copy is one of this handover, by what it contains.
 
-    That is: the same bytes, else the same tracker, else the same metadata, else the same blob.
+    Compares the root FDT's bytes, else the tracker's address, else kexec-metadata, else the
+    hwpoison blob.
     """
     raw = copy.fdt or b""
     if len(raw) >= _TELLING and raw[: root.totalsize] == page[: min(len(raw), root.totalsize)]:
         return True
     own = copy.root()
-    # A copy that is cut before the tracker's address does not tell.
+    # A copy that is cut off before the tracker's address does not tell.
     if own is not None and (own.memory_map is not None or not copy.cut):
         return own.memory_map == root.memory_map
     for name in (roots.KEXEC_METADATA, roots.HWPOISON):
@@ -51,10 +52,10 @@ def same(copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source) ->
 
 
 def by_role(copy: DebugfsCopy, root: roots.RootFdt, role: Role | None) -> bool:
-    """Tell whether a copy with nothing to compare is of this handover: its role and names say so.
+    """Tell whether a copy that has no bytes to compare has this handover's role and subtree names.
 
-    Reading a file of a subtree that points to no memory kills the reader: what was copied then is
-    a file without bytes, perhaps the only one of its side.
+    Reading the debugfs file of a subtree that points to no memory kills the reader, so the copy may
+    consist of nothing but an empty file.
     """
     comparable = copy.fdt is not None or any(
         name in copy.subtrees for name in (roots.KEXEC_METADATA, roots.HWPOISON)
@@ -71,9 +72,9 @@ def by_role(copy: DebugfsCopy, root: roots.RootFdt, role: Role | None) -> bool:
 def compare(
     copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source, phys: int | None
 ) -> list[Problem]:
-    """Return a note where copy and memory differ for a known reason.
+    """Return notes where a copy and memory differ for a known reason.
 
-    InputError where bytes conflict.
+    Raises InputError where they differ otherwise.
     """
     if copy.fdt is not None:
         n = min(len(copy.fdt), root.totalsize)
@@ -99,7 +100,7 @@ def compare(
 
 
 def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: Source) -> None:
-    """Raise InputError where a copy of no root FDT in memory cannot be of this machine now."""
+    """Raise InputError where a copy that matches no root FDT in memory contradicts the memory."""
     root = copy.root()
     for name, raw in copy.subtrees.items():
         there = _in_memory(name, raw, root, source) if root else None
@@ -121,9 +122,9 @@ def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: 
 
 
 def check_sides(copies: Sequence[DebugfsCopy]) -> None:
-    """Raise InputError where copies of the same side have root FDTs that differ.
+    """Raise InputError where copies of the same side have different root FDTs.
 
-    A copy may be cut off, as debugfs cuts it; each is held against the longest before it.
+    Copies may be cut off, so each is compared with the longest one before it.
     """
     seen: dict[Role, tuple[DebugfsCopy, bytes]] = {}
     for copy in copies:
@@ -142,7 +143,7 @@ def check_sides(copies: Sequence[DebugfsCopy]) -> None:
 
 
 def join(copies: Sequence[DebugfsCopy]) -> list[DebugfsCopy]:
-    """Join single files without memory: a root FDT and the one blob given beside it."""
+    """Merge two single files, a root FDT and a blob, into one copy; return others unchanged."""
     from_root = [c for c in copies if c.role is None and c.fdt is not None]
     loose = [c for c in copies if c.role is None and c.fdt is None]
     if len(from_root) == 1 and len(loose) == 1 and len(copies) == 2:
@@ -154,7 +155,7 @@ def join(copies: Sequence[DebugfsCopy]) -> list[DebugfsCopy]:
 
 
 def released(root: roots.RootFdt, source: Source) -> Collection[str]:
-    """Return the subtrees whose blobs the kernel has freed at boot, and whose pages are reused."""
+    """Return the names of subtrees whose blob the kernel has freed at boot and reused since."""
     found = []
     for ref in root.subtrees:
         reader = reader_of(ref.name)

@@ -1,7 +1,7 @@
-"""Compares a tracker with what it must mark: the handover's own pages.
+"""Checks that a tracker marks what it must: the handover's own pages.
 
-Source: kho_restore_page() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4): a chunk or array
-page is restored as the block that starts at its address; root FDT and blob are only read.
+Source: kho_restore_page() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). The kernel restores
+a chunk or array page as the block that starts at its address; it only reads the root FDT and blobs.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
 
-#: The search for pages that no block marks, or that lie in scratch, ends after so many.
+#: The most pages that are found unmarked, or in scratch.
 MAX_FOUND = 1000
 
 
 class Page(NamedTuple):
-    """A page of the handover, or several that an array entry stands for.
+    """A page of the handover, or the block of pages of an array entry.
 
     Attributes:
-        what: For messages, ``chunk``.
-        phys: Its physical address, bytes.
-        order: Log2 of how many they are.
-        restored: Whether the kernel restores it, so that a block must start there.
+        what: A word for messages, such as ``chunk``.
+        phys: Physical address, bytes.
+        order: log2 of the number of pages.
+        restored: Whether the kernel restores it, so that a preserved block must start there.
     """
 
     what: str
@@ -55,10 +55,12 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """The pages of a handover that must be marked. Those of an array are made one by one.
+    """The pages of a handover that the tracker must mark.
+
+    An array's pages are kept as arrays, and a :class:`Page` is made only when iterating.
 
     Attributes:
-        page_size: Bytes, where there is an array: others have pages of order 0 only.
+        page_size: Bytes; 1 without an array, where it does not matter.
     """
 
     def __init__(self) -> None:
@@ -67,13 +69,13 @@ class Pages:
         self.page_size = 1
 
     def add(self, pages: Iterable[Page]) -> None:
-        """Add pages."""
+        """Add single pages."""
         self._few += pages
 
     def add_array(self, entries: array[int], pfns: array[int], order: int, page_size: int) -> None:
-        """Add the array: the address of each entry and their order; ``pfns`` are theirs, ascending.
+        """Set the array: ``entries`` are physical addresses, rounded down to pages when used.
 
-        What stands in the array is rounded down to pages.
+        ``order`` is that of each entry's block; ``pfns`` are the entries' PFNs, ascending.
         """
         self._entries, self._pfns, self._order, self.page_size = entries, pfns, order, page_size
 
@@ -86,9 +88,9 @@ class Pages:
         return Page("array page", phys, self._order, restored=True)
 
     def inside(self, areas: Sequence[Range]) -> Iterator[Page]:
-        """Yield the pages of which a part lies in areas, those of an array in ascending order.
+        """Yield the pages that lie in ``areas`` at least in part, an array's in ascending order.
 
-        ``areas`` are ascending, disjoint ranges of bytes.
+        ``areas`` are ascending, disjoint ranges of bytes, ends exclusive.
         """
         for page in self._few:
             if holding(areas, page.phys):
@@ -110,12 +112,12 @@ def state(
     *,
     consumed: bool = False,
 ) -> tuple[TrackerState | None, Unmarked | None]:
-    """Say how much of the tracker there is, and the first page that it leaves unmarked.
+    """Return the tracker's state, and the first of ``pages`` that it does not mark; report both.
 
-    The first is None where the image does not hold the tracker. ``pages`` is what must be marked. A
-    tracker that marks none of it is the incoming one of a running kernel, reused since. Where the
-    list was ``consumed`` its pages are free in any case: it is there as a whole, or it is gone;
-    what they hold by then proves nothing.
+    The state is None where the image lacks the tracker. A tracker that marks none of ``pages`` is
+    ``gone``: it is the incoming one of a running kernel, which has freed and reused its pages.
+    Where the list was ``consumed``, the pages were freed in any case, so the tracker is ``gone``
+    unless all of it is intact.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -169,7 +171,7 @@ def _gone(
 
 
 def _blocks(pages: Pages, page_shift: int) -> Iterator[Page]:
-    """Yield the pages as the blocks that they are restored as."""
+    """Yield the pages, split into the blocks as which the kernel restores them."""
     for page in pages:
         if page.order and page.phys % (1 << (page_shift + page.order)):
             for phys, order in restored_as(page.phys, page.order, 1 << page_shift):

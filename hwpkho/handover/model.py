@@ -1,4 +1,4 @@
-"""One handover as it was read: what stands in memory, and what is wrong with it."""
+"""The facts of one handover: what is in memory, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from hwpkho.handover.owners import Account, Owner
 
 TrackerState = Literal["complete", "partial", "gone"]
-#: How the blob and its list were found: ``read``; ``consumed`` by the running kernel;
-#: ``not-given``: only copies were given, and the memory is needed; ``absent``: the image lacks the
-#: blob; ``nowhere``: it lies above all memory of the image; ``refused``: the kernel refuses the
-#: node; ``malformed``: it is no valid blob; ``array-absent``: the image lacks a page of the array,
-#: and nothing else is wrong.
+#: Whether the blob and its list were read: ``read``; ``consumed``: the running kernel has replayed
+#: the list and freed its pages; ``not-given``: only copies were given, and memory is needed;
+#: ``absent``: the image lacks the blob; ``nowhere``: its address is above all memory;
+#: ``refused``: the kernel refuses the node; ``malformed``: the blob is not valid;
+#: ``array-absent``: the image lacks a page of the array, and nothing else is wrong.
 ListState = Literal[
     "read", "consumed", "not-given", "absent", "nowhere", "refused", "malformed", "array-absent"
 ]
-#: How a chain of chunks ends: ``whole``: with next 0; ``first-zero``: it never begins; ``absent``:
-#: the image lacks a chunk; ``nowhere``: at no physical address; ``cycle``: at a chunk that was read
-#: already; ``stopped``: the kernel does not look further.
+#: How a chain of chunks ends: ``whole``: with next 0; ``first-zero``: first is 0; ``absent``: the
+#: image lacks a chunk; ``nowhere``: a chunk's address is not a physical address; ``cycle``: it
+#: comes back to a chunk; ``stopped``: the kernel gives up there.
 ChainEnd = Literal["whole", "first-zero", "absent", "nowhere", "cycle", "stopped"]
 
 
@@ -39,8 +39,9 @@ class Subtree(NamedTuple):
         phys: Physical address of its blob (bytes), None where unknown.
         size: Registered size (bytes), None where unknown.
         kind: ``hwpoison``, ``kexec-metadata``, ``memblock``, ``luo``, None for an unknown one.
-        details: What is known of its content, ready for JSON.
-        content: What it leads to, None where it is its blob and no more, or nobody knows.
+        details: What is known of its blob, ready for JSON; None where nothing is.
+        content: The preserved memory that it leads to; None where there is only the blob, or
+            hwpkho does not know.
     """
 
     name: str
@@ -56,12 +57,12 @@ class Root(NamedTuple):
 
     Attributes:
         phys: Physical address (bytes), None where only a copy of it was given.
-        compatible: Its first compatible string.
-        totalsize: Bytes.
-        memory_map: Physical address of the tracker, None where the kernel would refuse it.
+        compatible: Its first compatible string; None where it has none or cannot be read.
+        totalsize: Bytes; None where it cannot be read.
+        memory_map: Physical address of the tracker, None where the kernel refuses it.
         subtrees: In the order of the nodes.
-        fdt: The parsed tree, None where the copy is cut off.
-        size: Bytes that the boot loader hands over for it, None where that is not known.
+        fdt: The parsed tree, None where it cannot be read.
+        size: Its size as the boot loader passes it on, bytes; None where unknown.
     """
 
     phys: int | None
@@ -74,12 +75,12 @@ class Root(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Where scratch is.
+    """The scratch areas.
 
     Attributes:
         array: Physical address of the array, None where only the areas are known.
-        length: Bytes of the array as handed over, None where unknown.
-        areas: ``(start, size)``, bytes; None where the array is not in the image.
+        length: Bytes of the array as the boot loader passes it on, None where unknown.
+        areas: ``(start, size)``, bytes; None where the image lacks the array.
     """
 
     array: int | None
@@ -88,13 +89,13 @@ class Scratch(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """What the chunks of the array say together, as kho_restore_vmalloc() adds it up.
+    """The chain of chunks of a vmalloc area, as kho_restore_vmalloc() checks it.
 
     Attributes:
         end: How the chain ends.
-        at: Physical address of the chunk at which it ends otherwise than whole, None without one.
-        adds_up: Whether the entries make ``total_pages``, as far as they were read.
-        once: Whether every page is named once only.
+        at: Physical address of the chunk at which it ends before its end; None otherwise.
+        adds_up: Whether the entries read so far match ``total_pages``.
+        once: Whether no page is listed twice.
     """
 
     end: ChainEnd
@@ -104,7 +105,7 @@ class Chain(NamedTuple):
 
     @property
     def restorable(self) -> bool:
-        """Whether the next kernel can restore the area, as far as the chain tells."""
+        """Whether the next kernel can restore the area, judging by the chain alone."""
         return self.end == "whole" and self.adds_up and self.once
 
 
@@ -114,17 +115,17 @@ class HwpoisonList(NamedTuple):
     Attributes:
         phys: Physical address of the blob (bytes), None where only a copy was given.
         size: Registered size (bytes), None where this KHO version has none.
-        blob: Its fields, None where it is not one that the consumer takes.
+        blob: Its fields, None where the consumer refuses it or it was not read.
         chunks: Physical addresses of the chunk pages that were read, in chain order; None where
-            the memory was not given.
-        pages: Physical address of each vmalloc entry, array('Q'); None likewise.
-        pfns: The list in array order, array('Q'); None where not sound or not reachable.
-        revision: ``fdt-v1`` or ``struct-v1``, also of a blob with another version; None where
-            unknown.
-        version: Of the blob, supported or not; None where it has none.
-        state: How the blob and the list were found.
-        chain: What the chunks say, None where they were not read.
-        problem: What keeps the list from being read, as it was reported; None where nothing does.
+            they were not read.
+        pages: Physical address of each vmalloc entry, array('Q'); None where not read.
+        pfns: The list in array order, array('Q'); None where it was not read.
+        revision: ``fdt-v1`` or ``struct-v1``, also for a blob of an unsupported version; None
+            where unknown.
+        version: Version of the blob, supported or not; None where it has none.
+        state: Whether the blob and the list were read.
+        chain: The chain of chunks, None where it was not read.
+        problem: The reported problem that keeps the list from being read, else None.
     """
 
     phys: int | None
@@ -141,13 +142,13 @@ class HwpoisonList(NamedTuple):
 
     @property
     def order(self) -> int:
-        """Log2 of the pages that an entry stands for; 0 where the list cannot be read."""
+        """log2 of the pages that a vmalloc entry stands for; 0 where the list cannot be read."""
         if self.blob is None or self.pfns is None:
             return 0
         return self.blob.vmalloc.effective_order
 
     def beyond(self, page_size: int) -> bool:
-        """Tell whether ``count`` exceeds what the array's pages hold; ``page_size`` in bytes."""
+        """Tell whether the blob's count exceeds the array's capacity; ``page_size`` in bytes."""
         return self.blob is not None and self.blob.count > self.blob.vmalloc.capacity(page_size)
 
 
@@ -155,17 +156,17 @@ class Unmarked(NamedTuple):
     """A page of the handover that the tracker does not mark as it must.
 
     Attributes:
-        problem: That, as it was reported.
-        free: Whether nothing marks the page, so that the kernel may reuse it before it reads it.
+        problem: The reported problem.
+        free: Whether no block covers the page, so that the kernel may reuse it before reading it.
     """
 
     problem: Problem
     free: bool
 
 
-#: What leaves open which handover counts: ``root``: which page is the root FDT that the next kernel
-#: reads; ``copy``: the page of which only a copy is good; ``list``: the running kernel has taken a
-#: list and gives none on; ``outgoing``: its own handover was not found.
+#: What is in doubt: ``root``: which page is the root FDT that the next kernel reads; ``copy``: the
+#: root FDT in memory is damaged, only a copy is good; ``list``: the running kernel has taken a list
+#: but does not publish one; ``outgoing``: its own handover was not found.
 Doubt = Literal["root", "copy", "list", "outgoing"]
 
 
@@ -176,27 +177,27 @@ class Handover(NamedTuple):
         source: The input it was read from, as the user named it, printable.
         page_size: Bytes, None where unknown.
         arch: A name of ``ARCHES`` or None.
-        role: ``in``: from the kernel before; ``out``: for the next; None where unknown.
+        role: ``in``: from the previous kernel; ``out``: for the next; None where unknown.
         root: None where only a blob was given.
-        tracker: Whether the tracker marks everything it must; None where there is no memory.
-        walk: What the walk over the tracker found, None where there was none.
+        tracker: Whether the tracker marks everything it must; None where it was not read.
+        walk: What the walk over the tracker found, None where it was not walked.
         scratch: None where unknown.
         metadata: kexec-metadata, None where missing or unreadable.
         hwpoison: None where there is no hwpoison subtree.
-        problems: In the order they were met.
+        problems: In the order in which they were found.
         root_unread: Why the root FDT in memory cannot be read: ``damaged`` or ``absent``; None
-            where it was read, or nobody looked.
-        root_problem: What keeps the kernel from reading the root FDT, to its end at least, as it
-            was reported; None where nothing does.
+            where it was read, or memory was not given.
+        root_problem: The reported problem that keeps the kernel from reading the root FDT, or its
+            end; else None.
         unmarked: The first page of the handover that the tracker does not mark as it must; None
             where it marks all of them.
-        in_scratch: That a page of the handover lies in scratch, in part at least, as it was
-            reported.
-        no_list: That there is no hwpoison subtree, as it was reported.
+        in_scratch: The reported problem that a page of the handover lies in scratch, at least in
+            part; else None.
+        no_list: The reported problem that there is no hwpoison subtree, else None.
         doubts: Problems that leave open which root FDT the next kernel reads, or show that it
             cannot read it.
-        in_doubt: What that is about.
-        account: Who owns what the tracker marks; None where the tracker is not there.
+        in_doubt: What these doubts are about.
+        account: Who owns what the tracker marks; None where the tracker was not read.
     """
 
     source: str
@@ -221,7 +222,7 @@ class Handover(NamedTuple):
 
     @property
     def unread(self) -> bool:
-        """Whether damage to the root FDT hides whether there is a hwpoison subtree."""
+        """Whether the root FDT is so damaged that it may have had a hwpoison subtree."""
         fdt = self.root.fdt if self.root else None
         damaged = self.root_unread is not None or (fdt is not None and fdt.tree.error is not None)
         return damaged and self.hwpoison is None

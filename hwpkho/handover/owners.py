@@ -1,7 +1,7 @@
-"""Who owns what the tracker marks: every preserved block has an owner, or nobody is known.
+"""Finds the owner of every block that the tracker marks, or that none is known.
 
-An owner that restores its memory does so block by block, as it preserved it, so blocks are crossed
-off by their place and order; what covers a range of memory takes all blocks inside.
+An owner restores its memory block by block, as it preserved it, so a claimed block is crossed off
+by address and order. An owner of a range of memory has all blocks inside it.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 KnownBy = Literal["name", "memory"]
 
-#: Blocks: first PFN, order, how many one after the other.
+#: Contiguous blocks: first PFN, order, number of blocks.
 Block = tuple[int, int, int]
-#: So many runs of blocks without an owner are listed; the others are counted.
+#: The most runs of blocks without an owner that are listed; further ones are only counted.
 MAX_UNKNOWN = 1 << 14
 
 
 class Claim(NamedTuple):
-    """What one owner has.
+    """What one owner claims.
 
     Attributes:
         kind: ``root-fdt``, ``hwpoison``, ``luo``, the handler of a file such as ``memfd-v2``,
             ``reserve-mem``, or the name of a subtree.
         name: For people, printable.
-        blocks: The preserved blocks that it restores, or what yields them, each time anew.
-        session: Of a file.
-        token: Of a file.
-        areas: Frames, inclusive, all blocks in which are its.
-        known_by: By what another handover shows the same owner: its name, or, where it has none
-            yet, its memory; None for a part of the handover itself.
-        weak: Whether nothing but an address says that it has them: what others have is theirs.
+        blocks: The preserved blocks that it restores, or a function that returns them.
+        session: Name of a file's session.
+        token: A file's token.
+        areas: Ranges of PFNs, inclusive; all blocks inside are its.
+        known_by: What identifies the same owner in another handover: its name, or, where it has
+            none yet, its memory; None for a part of the handover itself.
+        weak: Whether only an address suggests the claim: it gets nothing that others claim.
     """
 
     kind: str
@@ -60,28 +60,28 @@ class Claim(NamedTuple):
 
 
 class Owner(Protocol):
-    """What a subtree leads to."""
+    """What a subtree leads to: an owner of preserved memory."""
 
     def blocks(self, page_shift: int, /) -> Iterable[Block]:
-        """Yield the pages beside the blob in which it is written.
+        """Yield the blocks that hold its own structures, the blob excepted.
 
-        ``page_shift`` is log2 of the page size, here and below.
+        ``page_shift`` is log2 of the page size in bytes.
         """
 
     def claims(self, page_shift: int, /) -> Iterable[Claim]:
-        """Yield what is preserved by it."""
+        """Yield the claims to the memory that it preserves; ``page_shift`` as above."""
 
 
 class Owned(NamedTuple):
     """What one owner has, as page frames.
 
     Attributes:
-        kind: See :class:`Claim`; ``unknown`` where nobody is known.
+        kind: See :class:`Claim`; ``unknown`` for what has no known owner.
         name: For people, printable.
-        pages: The frames.
-        session: Of a file.
-        token: Of a file.
-        more: Pages beyond those that are listed; only of what nobody owns.
+        pages: The PFNs.
+        session: Name of a file's session.
+        token: A file's token.
+        more: How many more pages there are beyond ``pages``; 0 for known owners.
         known_by: See :class:`Claim`.
     """
 
@@ -94,19 +94,19 @@ class Owned(NamedTuple):
     known_by: KnownBy | None = None
 
     def key(self) -> tuple[object, ...]:
-        """Return what tells it from others, in other handovers as well."""
+        """Return what identifies the owner, also in another handover of the same machine."""
         if self.known_by == "memory":
             return self.kind, self.pages
         return self.kind, self.name, self.session, self.token
 
 
 class Account(NamedTuple):
-    """The whole of it.
+    """All owners of one handover.
 
     Attributes:
-        owned: An entry for each owner, and one for what nobody owns.
-        twice: Frames that two owners have.
-        unknown: What nobody owns, None where all has an owner.
+        owned: An entry for each owner, and last one for what has no known owner.
+        twice: PFNs that two owners claim.
+        unknown: The entry for what has no known owner, None where everything has one.
     """
 
     owned: tuple[Owned, ...]
@@ -114,7 +114,7 @@ class Account(NamedTuple):
     unknown: Owned | None = None
 
     def names(self) -> Callable[[int], str | None]:
-        """Return what tells the name of a frame's owner; of two the one that is listed first."""
+        """Return a function from PFN to its owner's name, None for none; the first of several."""
         ranges = [(*ends, n) for n, x in enumerate(self.owned) for ends in x.pages]
         layers = [(first, last + 1, -n) for first, last, n in ranges]
         seen = list(paint(layers))
@@ -128,16 +128,16 @@ class Account(NamedTuple):
 
 
 class Turnover(NamedTuple):
-    """Whose memory was preserved before, and whose after: owners that came and that went."""
+    """Owners that only the earlier handover has (``gone``), and only the later one (``came``)."""
 
     gone: tuple[Owned, ...]
     came: tuple[Owned, ...]
 
 
 def turnover(before: Account, after: Account) -> Turnover:
-    """Return which files and areas are preserved in one handover only.
+    """Return the files and areas that are preserved in only one of two handovers.
 
-    A file whose session is not written yet is the one that has the same memory.
+    A file whose session is not written yet is identified by its memory.
     """
     old, new = ({x.key(): x for x in a.owned if x.known_by} for a in (before, after))
     gone = {key: x for key, x in old.items() if key not in new}
@@ -151,7 +151,7 @@ def turnover(before: Account, after: Account) -> Turnover:
 
 
 def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
-    """Cross off what is owned from what the tracker marks."""
+    """Match claims with the blocks that the tracker marks."""
     left = _Left(preserved)
     owned, twice = [], PfnSet()
     for claim in sorted(claims, key=attrgetter("weak")):
@@ -179,7 +179,7 @@ def account(claims: Iterable[Claim], preserved: Preserved) -> Account:
 
 
 def _repeated(first: array[int], last: array[int]) -> PfnSet:
-    """Return what several of the ranges have; they stand in any order."""
+    """Return the PFNs that are in more than one of the ranges, which may be in any order."""
     order = sorted(range(len(first)), key=first.__getitem__)
     found_first, found_last, end = array("Q"), array("Q"), -1
     for i in order:
@@ -191,19 +191,19 @@ def _repeated(first: array[int], last: array[int]) -> PfnSet:
 
 
 class _Left:
-    """What the tracker marks, what is owned crossed off."""
+    """The blocks that the tracker marks and nobody has claimed yet."""
 
     def __init__(self, preserved: Preserved) -> None:
         self._bits, self._shift = preserved.bits, preserved.page_shift
         self._leaves: dict[tuple[int, int], bytes | bytearray | memoryview] = {**preserved.leaves}
-        # Of blocks that are not aligned to their order the first PFNs.
+        # Order → first PFNs of blocks that are not aligned to their order.
         self._shifted = {
             order: {phys >> self._shift for phys in starts}
             for order, starts in preserved.shifted.items()
         }
 
     def has(self, pfn: int, order: int) -> bool:
-        """Tell whether the block of ``order`` at ``pfn`` is marked, and nobody's yet."""
+        """Tell whether the block of ``order`` at ``pfn`` is marked and not claimed yet."""
         if pfn & (1 << order) - 1:
             return pfn in self._shifted.get(order, ())
         number, bit = divmod(pfn >> order, self._bits)
@@ -211,7 +211,7 @@ class _Left:
         return leaf is not None and bool(leaf[bit >> 3] >> (bit & 7) & 1)
 
     def cross_off(self, pfn: int, order: int, count: int) -> None:
-        """Cross off ``count`` blocks of ``order`` from ``pfn`` on, one after the other."""
+        """Cross off ``count`` contiguous blocks of ``order`` from ``pfn`` on."""
         if pfn & (1 << order) - 1:
             if order in self._shifted:
                 starts = range(pfn, pfn + (count << order), 1 << order)
@@ -226,10 +226,10 @@ class _Left:
             held = self._leaves.get((order, number))
             if held is None:
                 continue
-            # The tracker's own bitmap stays as it is.
+            # Change a copy, not the tracker's own bitmap.
             leaf = held if isinstance(held, bytearray) else bytearray(held)
             self._leaves[order, number] = leaf
-            if here == 1:  # of a guest's memory there are millions, most of them single
+            if here == 1:  # the fast path: a guest's memory has millions, mostly single blocks
                 leaf[bit >> 3] &= ~(1 << (bit & 7))
                 continue
             low, high = bit >> 3, (bit + here + 7) >> 3
@@ -237,10 +237,10 @@ class _Left:
             leaf[low:high] = mask.to_bytes(high - low, "little")
 
     def cross_area(self, low: int, high: int) -> None:
-        """Cross off all blocks between two frames, inclusive."""
+        """Cross off all blocks that lie completely between two PFNs, inclusive."""
         bits = self._bits
         for order, number in [*self._leaves]:
-            # An area may be as large as its numbers: the bitmaps that there are bound the work.
+            # An area may be of any size, so go over the existing bitmaps, not over the area.
             start = number * bits
             begin = max(-(-low >> order), start)
             end = min(high + 1 >> order, start + bits)
@@ -251,7 +251,7 @@ class _Left:
             starts.difference_update([pfn for pfn in starts if low <= pfn <= last])
 
     def unknown(self) -> Owned | None:
-        """Return what is nobody's."""
+        """Return the blocks that nobody claimed, None where there are none."""
         first, last, pages = array("Q"), array("Q"), 0
         for (order, number), leaf in sorted(self._leaves.items(), key=itemgetter(0)):
             mask = int.from_bytes(leaf, "little")
@@ -272,7 +272,7 @@ class _Left:
 
 
 def _runs(mask: int) -> Iterator[tuple[int, int]]:
-    """Yield where runs of set bits begin and end, exclusive."""
+    """Yield ``(first, end)``, end exclusive, of the runs of set bits."""
     edges = mask ^ mask << 1
     while edges:
         start = (edges & -edges).bit_length() - 1

@@ -1,4 +1,4 @@
-"""Collects the problems that a walk meets: a problem never stops the rest from being decoded."""
+"""Collects problems while a handover is read: a problem does not stop the rest from being read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hwpkho.codes import Code, Problem, Severity, problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: More of one code and severity than this are counted, not listed: notes hide no error.
+#: The most problems of one code and severity that are listed; further ones are counted.
 MAX_PER_CODE = 16
 
 
 class Report:
-    """Problems in the order they were met, repeats of a code bounded."""
+    """Problems in the order in which they were found, at most so many of each code and severity."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
@@ -29,10 +29,10 @@ class Report:
         severity: Severity | None = None,
         field: int | None = None,
     ) -> Problem:
-        """Note a problem, and return it for the fact that it is about.
+        """Add a problem, and return it so that a fact can carry it.
 
-        ``phys`` is the physical address concerned, none where a wild PFN is beyond any; ``field``
-        is that of the field which is wrong where it is another, ``message`` is printable.
+        ``message`` is printable; ``phys`` is the physical address concerned, left out where it is
+        beyond 2^64; ``field`` is the address of the wrong field, where that differs from ``phys``.
         """
         if phys is not None and phys >= PHYS_END:
             phys = None
@@ -41,14 +41,14 @@ class Report:
         return found
 
     def add_problem(self, found: Problem) -> None:
-        """Note a problem that was met elsewhere."""
+        """Add a problem that was made elsewhere."""
         kind = found.code, found.severity
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if self._counts[kind] <= MAX_PER_CODE:
             self._problems.append(found)
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return what was met, and how many more there were of each kind that was cut short."""
+        """Return the listed problems, then one "and N more" for each kind that was cut short."""
         return tuple(self._problems) + tuple(self._rest())
 
     def _rest(self) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""What whoever follows a subtree's pointers may go by."""
+"""What a subtree reader needs to follow its blob's pointers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Reach(NamedTuple):
-    """What there is beside a subtree's blob.
+    """The memory and tracker of the handover whose subtree is read.
 
     Attributes:
         source: The memory.
         page_size: Bytes; None where only copies were given.
         report: Where problems go.
-        walk: The walk over the tracker, also where that is ``spent``; None where no memory was
-            given, or the root FDT names no tracker that is known.
+        walk: The walk over the tracker, even if ``spent``; None where memory was not given, or the
+            root FDT names no tracker of a known version.
         incoming: Whether the handover is known to be the incoming one.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
     """
@@ -32,5 +32,5 @@ class Reach(NamedTuple):
 
     @property
     def tracked(self) -> bool:
-        """Whether the whole tracker is there, so that what it does not mark is not preserved."""
+        """Whether the image has all of the tracker, so that unmarked pages are not preserved."""
         return self.walk is not None and bool(self.walk.nodes) and not self.walk.absent

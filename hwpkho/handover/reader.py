@@ -1,7 +1,7 @@
-"""Reads one handover: from the root FDT through tracker and blob to the list.
+"""Reads one handover, from the root FDT through tracker and blob to the list.
 
-Everything is read through a source; a problem never stops the rest. PFNs are only taken where the
-structure that leads to them is sound.
+A problem does not stop the rest from being read. PFNs are read only where the structures that lead
+to them are sound.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem, Severity
     from hwpkho.images.base import Source
 
-#: Bytes of a foreign subtree's blob that are read to say what is known of it.
+#: The most bytes that are read of a blob other than hwpoison's.
 MAX_FOREIGN_BLOB = 1 << 16
 
 
@@ -60,23 +60,27 @@ class HandoverReader:
     """Reads one handover.
 
     Attributes:
-        source: The memory; where there is none, the copies that were given.
+        source: The memory, or the copies where memory was not given.
         page_size: Bytes; None only without memory.
         phys: Physical address of the root FDT, bytes; None where only a copy of it is known.
         page: The bytes of the root FDT, empty where only a blob is known.
-        root: The root FDT read from them, None where that is still to be done.
-        copy: What was copied of this handover, None where nothing was.
+        root: The root FDT parsed from ``page``, None where :meth:`read` has to parse it.
+        copy: The debugfs copies of this handover, None where there are none.
         memory: Whether ``source`` is a memory image.
-        role: What is known of its role.
-        scratch: What is known of scratch.
+        role: ``in``, ``out``, None where unknown.
+        scratch: The scratch areas, None where unknown.
         consumed: Whether a later handover shows that the list was replayed already.
-        trackers: Walks over trackers, shared with the search for the root.
-        size: Bytes that the boot loader hands over for the root FDT, None where that is not known.
-        unread: Why the root FDT in memory cannot be read, None where it can or nothing shows it.
-        root_problem: What was reported of that.
-        no_list: What was reported of a missing hwpoison subtree.
+        trackers: Walks over trackers, shared with the search for the root FDT.
+        size: Size of the root FDT as the boot loader passes it on, bytes; None where unknown.
+        unread: Why the root FDT in memory cannot be read; None where it can, or it is not known.
+        root_problem: The reported problem about that, else None.
+        no_list: The reported problem that there is no hwpoison subtree, else None.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
-        reads_as: The KHO version of the kernel that is to read it, None where that does not matter.
+        reads_as: The KHO version of the kernel that is to read the handover, None for any.
+        report: The problems of the handover.
+        doubts: Problems that leave open which root FDT the next kernel reads.
+        in_doubt: What these doubts are about.
+        preserved: The handover's own pages, which the tracker must mark.
     """
 
     source: Source
@@ -102,7 +106,10 @@ class HandoverReader:
     preserved: Pages = field(default_factory=Pages)
 
     def read(self) -> Handover:
-        """Return the handover with all its problems."""
+        """Read the handover; call it once.
+
+        Raises InputError where a structure exceeds a limit, or the image is damaged.
+        """
         report = self.report
         for p in self.copy.problems if self.copy else ():
             report.add_problem(p)
@@ -177,7 +184,7 @@ class HandoverReader:
         return root
 
     def _unread_root(self) -> Root | None:
-        """Return where a root FDT is that cannot be read, None where nothing shows it."""
+        """Return a Root with only its address, for a damaged root FDT in memory; else None."""
         if self.unread != "damaged" or self.phys is None:
             return None
         return Root(self.phys, None, None, None, (), None, self.size)
@@ -194,13 +201,13 @@ class HandoverReader:
             elif ref is not ours:
                 raw = self._foreign_blob(ref)
             base = ref.name.split("@", 1)[0]
-            # Of two nodes of a name the kernel sees the first.
+            # The kernel sees only the first of two nodes with the same name.
             raw = None if base in seen else raw
             found.append(self._subtree(base, name, ref, raw, reach))
             seen.add(base)
         listed = {ref.name for ref in root.subtrees}
         for copied, raw in self.copy.subtrees.items() if self.copy else ():
-            if copied not in listed:  # behind the cut of the root FDT's copy
+            if copied not in listed:  # the copy of the root FDT was cut off before this node
                 ref = roots.SubtreeRef(copied, None, len(raw))
                 found.append(self._subtree(copied, node_name(copied), ref, raw, reach))
         compatible = node_name(root.compatible[0]) if root.compatible else None
@@ -226,7 +233,7 @@ class HandoverReader:
         return self.copy.subtrees.get(name) if self.copy else None
 
     def _foreign_blob(self, ref: roots.SubtreeRef) -> bytes | memoryview | None:
-        """Return what is needed to describe a subtree that is not ours, None where absent."""
+        """Return the blob of a subtree other than hwpoison, or its beginning; None where absent."""
         if ref.phys is None:
             return self._copied(ref.name)
         size = ref.size
@@ -246,9 +253,10 @@ class HandoverReader:
     def _subtree_missing(
         self, ref: roots.SubtreeRef, severity: Severity, copied: bytes | None = None
     ) -> tuple[ListState, Problem]:
-        """Report a blob that is not there; return what that makes of a list behind it, and why.
+        """Report a missing blob; return what that means for a list, and the problem.
 
-        A copy of it is read instead, but the next kernel goes by what the root FDT says.
+        ``copied`` is a copy of it that is read instead. The next kernel still reads the address in
+        the root FDT.
         """
         phys, name = ref.phys or 0, node_name(ref.name)
         if not self.memory:
@@ -285,10 +293,10 @@ class HandoverReader:
         if ref is None and copied is not None:
             ref = roots.SubtreeRef(roots.HWPOISON, None, len(copied))
         if ref is None and root is None and self.page:
-            return None  # an unreadable root FDT tells of no subtree
+            return None  # an unreadable root FDT shows no subtree
         if ref is None:
             if self.copy is not None and roots.HWPOISON in self.copy.unreadable:
-                return None  # there is one, and that its file is of no use was reported
+                return None  # there is one; that its file is unusable has been reported
             message = "no hwpoison subtree"
             self.no_list = self.report.add(NO_HANDOVER, message, self.phys)
             return None
@@ -341,7 +349,7 @@ class HandoverReader:
             )
             return unread._replace(state="not-given", problem=noted)
         if self.consumed:
-            # What the freed pages hold says nothing, so they are not even looked at.
+            # The content of the freed pages means nothing any more.
             noted = self.report.add(
                 CONSUMED,
                 "the list was replayed by this kernel and its pages freed; the outgoing "
@@ -352,7 +360,7 @@ class HandoverReader:
         report, met = self.report, Report()
         found = vmalloc.walk(self.source, area, page_size, met)
         if self.spent and not found.sound:
-            # Whether the list was replayed already is unknown; these pages were freed like it.
+            # Whether the list was replayed is unknown, but its pages were freed like the tracker's.
             noted = report.add(
                 CONSUMED,
                 "the running kernel has freed the list's pages; they no longer hold the list",
@@ -382,7 +390,7 @@ class HandoverReader:
         )  # fmt: skip
 
     def _note_bytes(self, what: str, phys: int, size: int) -> None:
-        """Note the pages of what is only read: it may lie across two."""
+        """Add the pages of a structure that the kernel only reads; it may cross a page boundary."""
         step = self.page_size or page_sizes()[-1]
         inside = range(align_down(phys, step) + step, phys + size, step)
         self.preserved.add(Page(what, at) for at in (phys, *inside))

@@ -1,4 +1,4 @@
-"""What is odd about a root FDT that can be read."""
+"""Reports what is odd about a root FDT that can be read."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from hwpkho.abi.kho import RootFdt
     from hwpkho.handover.problems import Report
 
-#: Names are shown up to so many characters (the specification allows 31), and so many of a list.
+#: The most characters of a name that are shown (the specification allows 31), and the most names.
 _MAX_NAME = 200
 _MAX_STRINGS = 8
 
 
 def node_name(text: str) -> str:
-    """Return a name from the input, printable and of a sensible length."""
+    """Return a name from the input, printable and cut off after 200 characters."""
     return printable(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
 
 
 def report(root: RootFdt, at: int | None, problems: Report) -> None:
-    """Report it; ``at`` is the root FDT's physical address (bytes), None where unknown."""
+    """Add problems about ``root``; ``at`` is its physical address (bytes), None where unknown."""
     if root.version is None:
         shown = ", ".join(f'"{node_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
         problems.add(VERSION, f"compatible is {shown or 'missing'}", at)

@@ -1,4 +1,4 @@
-"""Reads the scratch array, and checks it against the handover."""
+"""Reads the scratch array, and checks that no page of the handover is in scratch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def read(read_bytes: Read, array: int, length: int) -> Scratch:
-    """Read the scratch array of ``length`` bytes at physical address ``array``."""
+    """Read up to 4096 areas of the array of ``length`` bytes at physical address ``array``."""
     wanted = min(length // SCRATCH_ENTRY, MAX_SCRATCH_AREAS) * SCRATCH_ENTRY
     data = read_bytes(array, wanted) if wanted else None
     areas = tuple(parse_scratch(data)) if data is not None else None
@@ -36,7 +36,7 @@ def read(read_bytes: Read, array: int, length: int) -> Scratch:
 
 
 def too_short(scratch: Scratch) -> Problem | None:
-    """Return that the array has no entry, None where it has one, or none is handed over."""
+    """Return the problem of an array too short for an entry; None where its length is unknown."""
     if scratch.length is None or scratch.length >= SCRATCH_ENTRY:
         return None
     message = f"the scratch array has {scratch.length} bytes, one entry needs {SCRATCH_ENTRY}"
@@ -44,7 +44,10 @@ def too_short(scratch: Scratch) -> Problem | None:
 
 
 def overlap(page: Page, areas: Sequence[Range]) -> Problem:
-    """Return that a page lies in scratch areas, ascending and disjoint, in part at least."""
+    """Return the problem of a page that lies in scratch, at least in part.
+
+    ``areas`` are ascending and disjoint.
+    """
     how = "lies inside" if holding(areas, page.phys) else "reaches into"
     return problem(SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
 
@@ -52,7 +55,7 @@ def overlap(page: Page, areas: Sequence[Range]) -> Problem:
 def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | None:
     """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it.
 
-    Return what is reported of the first of these.
+    Returns the problem of the first such page, None where there is none.
     """
     if scratch is None:
         report.add(SCRATCH_UNKNOWN, "the input does not show where scratch is")
@@ -71,7 +74,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
         report.add(SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
         return None
     for start, size in scratch.areas:
-        # An area of 0 bytes is normal: a kernel whose RAM is all low memory has no other to give.
+        # An area of 0 bytes is normal where all RAM is low memory: there is no other to reserve.
         if start + size > 1 << 64:
             report.add(
                 SCRATCH_BAD,

@@ -1,4 +1,4 @@
-"""What is stated of a case: by its user, and by a note of its image; and that nothing was found."""
+"""What the user or a note of the image states about a case; and the error of finding nothing."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 
 
 class CaseOptions(NamedTuple):
-    """What the user states about a case, so that hwpkho need not find it.
+    """What the user states about a case; what is None hwpkho finds out itself.
 
     Attributes:
-        page_size: Bytes; None: inferred and proven.
-        root_fdt: Physical address of the root FDT; None: found.
-        kho_scratch: ``(address, length)`` of the scratch array in bytes, ``"none"``: nothing is
-            handed over; None: found.
-        arch: A name of ``ARCHES``; None: from the image.
-        root_size: Bytes that the boot loader passes on for the root FDT; None: found.
-        efi_table: Physical address of the EFI table of poisoned memory; None: found.
-        layout: The layout of that table, a name in :data:`hwpkho.abi.efi_poisoned.LAYOUTS`; None:
-            inferred from its bytes.
-        reads_as: The KHO version of the kernel that is to read the handover: a root FDT that names
-            several, it among them, is read as that kernel reads it. None: as it is written.
+        page_size: Bytes.
+        root_fdt: Physical address of the root FDT.
+        kho_scratch: ``(address, size)`` of the scratch array in bytes; ``"none"``: the boot loader
+            passes none on.
+        arch: A name of ``ARCHES``.
+        root_size: Size of the root FDT as the boot loader passes it on, bytes.
+        efi_table: Physical address of the EFI table of poisoned memory.
+        layout: The layout of that table, a name in :data:`hwpkho.abi.efi_poisoned.LAYOUTS`.
+        reads_as: The KHO version of the kernel that is to read the handover. A root FDT that names
+            this version among several is read as that kernel does; None: as it was written.
     """
 
     page_size: int | None = None
@@ -43,11 +42,11 @@ class CaseOptions(NamedTuple):
 
 
 class NoHandoverError(InputError):
-    """Memory was searched, and nothing in it is a handover.
+    """Memory was searched and has no handover.
 
     Attributes:
-        kernel: Release of the Linux kernel whose memory it is, printable. None where nothing says
-            so, or what it may have handed over is damaged or lost.
+        kernel: Release of the Linux kernel whose memory it is, printable. None where unknown, or
+            where a handover may be damaged or missing from the image.
     """
 
     kernel: str | None = None
@@ -56,13 +55,13 @@ class NoHandoverError(InputError):
 class Noted(NamedTuple):
     """What only a search of the whole image shows.
 
-    A capture holds only the pages of handovers, and carries this as a note. A debugger knows the
-    rest by the kernel's symbols.
+    A capture has only the pages of handovers, so it records this in a note. A debugger finds the
+    roles by the kernel's symbols.
 
     Attributes:
         boot: What boot loaders passed on, as far as memory shows it.
-        passed: Pages that look like a root FDT and are ignored.
-        roles: Physical addresses of root FDTs of which the role is known.
+        passed: Pages that look like a root FDT but were ignored.
+        roles: Physical address of a root FDT → its role, where known.
     """
 
     boot: tuple[BootHandover, ...] = ()

@@ -1,4 +1,4 @@
-"""The trackers of one source: each is walked once, and all walks together are bounded."""
+"""Walks the trackers of one source: each only once, with a limit on all walks together."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.images.base import Source
 
-#: Pages that all walks over one image may look at, and as many more for each page that it has:
-#: the real trackers of a machine share no page.
+#: The most pages that all walks over one image may read: a number, plus a number for each of the
+#: image's pages. The trackers that kernels write share no page.
 _PAGES, _PAGES_PER_PAGE = 1 << 18, 4
 
 
 class Trackers:
-    """Walks over the trackers of one source, each made once."""
+    """The walks over the trackers of one source; each is made once and remembered."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -30,8 +30,8 @@ class Trackers:
     def walk(self, start: int, page_size: int, version: Version) -> TrackerWalk:
         """Walk the tracker at physical address ``start``; ``page_size`` in bytes.
 
-        Raises InputError where root FDTs share pages of their trackers so often that no kernel
-        can have made them.
+        Raises InputError where no kernel can have written the tracker, or where trackers share so
+        many pages that no kernel can have written all of them.
         """
         key = start, page_size, version.tracker
         if key not in self._walks:
@@ -46,12 +46,12 @@ class Trackers:
         return self._walks[key]
 
     def keep(self, found: TrackerWalk) -> None:
-        """Mark the pages of ``found`` as read: until then they were only looked at."""
+        """Confirm the pages of ``found`` as part of the handover, see :meth:`Source.keep`."""
         for phys, size in found.looks:
             self._source.keep(phys, size)
 
     def hold(self, found: TrackerWalk) -> None:
-        """Mark them as not read: by now they belong to something else."""
+        """Keep only the presence of the tracker's first page: it has been reused since."""
         for phys, size in found.looks[:1]:
             self._source.hold(phys, size)
 

@@ -1,8 +1,8 @@
-"""Follows a preserved vmalloc's chunks through a source, and reads the array behind them.
+"""Follows the chunks of a preserved vmalloc area, and reads the array that it holds.
 
 Source: kho_restore_vmalloc() in kernel/liveupdate/kexec_handover.c (Linux 7.3.4). Work is bounded
-by the distinct pages of the image: chunks and array pages may each be named only once, and only so
-many chunks may begin in the page of another. Entries are bounded by a number.
+by the distinct pages of the image: each chunk and array page may be named only once, and only
+``MAX_AGAIN`` chunks may share a page with another. The number of entries is limited.
 """
 
 from __future__ import annotations
@@ -41,29 +41,30 @@ if TYPE_CHECKING:
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
-#: Pages that are walked over again so often belong to a loop, or to nothing that a kernel wrote.
+#: The most chunks that may begin in the page of another: no kernel writes such a chain.
 MAX_AGAIN = 1 << 8
-#: Entries are remembered, whether their pages are there or not: an image may name half a million
-#: for each 4 MiB. So many on 4 KiB pages are a list of 4 TiB of broken memory.
+#: The most entries of a chain. They are kept in memory even if their pages are absent, and an image
+#: may name half a million for each 4 MiB. With 4 KiB pages so many hold a list of 4 TiB of bad
+#: memory.
 MAX_ENTRIES = 1 << 21
-#: Words of an array that are read: 1 GiB of them, the folios of a guest of 256 GiB in 4 KiB pages.
-#: An entry of a high order names as many as it likes, and a hole of the image holds them all.
+#: The most words of an array: 1 GiB, the folios of a guest of 256 GiB in 4 KiB pages. An entry of a
+#: high order may cover any number, all of them in a hole of the image.
 MAX_WORDS = 1 << 27
-#: Bytes of an array that are read at once.
+#: Bytes of an array read at once.
 _PIECE = 1 << 20
 
 
 @dataclass(slots=True)
 class VmallocWalk:
-    """What the chain holds.
+    """What the chain of chunks of an area holds.
 
     Attributes:
         chunks: Physical addresses of the chunk pages, in chain order, rounded down to pages.
-        pages: Physical address of each entry, as it stands, ``array('Q')``.
-        pfns: The PFN of each entry, ascending.
+        pages: Physical address of each entry, not rounded, ``array('Q')``.
+        pfns: The PFNs of the entries, ascending.
         chain: How the chain ends, and whether it adds up.
-        order: Log2 of the pages of an entry as the kernel's shifts take it.
-        problem: What keeps the next kernel from restoring the area, as it was reported.
+        order: log2 of the pages of an entry, see :attr:`KhoVmalloc.effective_order`.
+        problem: The reported problem that keeps the next kernel from restoring the area, or None.
     """
 
     chunks: list[int]
@@ -75,7 +76,7 @@ class VmallocWalk:
 
     @property
     def sound(self) -> bool:
-        """Whether the next kernel could restore the area, as far as the chain tells."""
+        """Whether the next kernel can restore the area, judging by the chain and the order."""
         return self.chain.restorable and self.order < SHIFT_BITS
 
 
@@ -86,9 +87,10 @@ def walk(
     report: Report,
     others: Container[int] = frozenset(),
 ) -> VmallocWalk:
-    """Follow the chunks of ``area``; ``page_size`` in bytes. What is wrong goes to ``report``.
+    """Follow the chunks of ``area``; ``page_size`` in bytes. Problems go to ``report``.
 
-    ``others`` are the addresses of chunks that other areas have: the chain ends there.
+    ``others`` are the addresses of other areas' chunks, at which the chain ends. Raises InputError
+    where there are more entries than any kernel writes.
     """
     order = area.entry_order
     if area.flags & ~KNOWN_FLAGS:
@@ -96,7 +98,7 @@ def walk(
     too_large = None
     if area.order > MAX_ORDER:
         message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
-        # Restoring does not ask the page allocator: a sound area of order 11 was seen to replay.
+        # Restoring does not use the page allocator: a sound area of order 11 was seen to replay.
         replays = area.effective_order < SHIFT_BITS
         noted = report.add(ORDER, message, severity="warning" if replays else None)
         too_large = None if replays else noted
@@ -128,7 +130,7 @@ def _follow(
     found: VmallocWalk,
     others: Container[int],
 ) -> tuple[Chain, Problem | None]:
-    """Read the chain; return how it ends, and what was reported of that."""
+    """Read the chain into ``found``; return how it ends, and the reported problem, if any."""
     visited: set[int] = set()
     touched: set[int] = set()
     seen = SeenEntries()
@@ -157,7 +159,7 @@ def _follow(
         found.chunks.append(align_down(at, page_size))
         touched.add(found.chunks[-1])
         if len(found.chunks) - len(touched) > MAX_AGAIN:
-            return Chain("stopped", at), None  # two of them in a page are an error already
+            return Chain("stopped", at), None  # two chunks in a page are reported elsewhere
         found.pages += chunk.entries
         if len(found.pages) > MAX_ENTRIES:
             raise InputError(
@@ -166,14 +168,14 @@ def _follow(
             )
         lengths.append(len(chunk.entries))
         if seen.again(chunk.entries):
-            # The kernel gives up here. Segments of an image may overlap in the file, so that the
-            # same words stand in chunk after chunk.
+            # The kernel gives up here. Stopping also bounds the work: segments of an image may
+            # show the same bytes, so that chunk after chunk repeats the same words.
             return Chain("stopped", at), None
         if len(found.pages) << area.entry_order > area.total_pages:
-            # Nor does it look at what follows more than there should be.
+            # It also gives up once there are more pages than total_pages.
             return Chain("stopped", at), None
         if chunk.hole:
-            # What the kernel does not see is missed only where the pages do not add up.
+            # The kernel skips what follows the zero, and notices only if the pages do not add up.
             report.add(
                 HOLE,
                 f"chunk 0x{at:x} goes on after a zero in entry {len(chunk.entries)}",
@@ -192,10 +194,10 @@ def _follow(
 
 
 class SeenEntries:
-    """The array entries of a chain, to tell one that comes a second time.
+    """The array entries of a chain, for detecting repeats.
 
-    A kernel allocates the pages of an array mostly in order: then the entries of each chunk lie
-    between others' and need no looking at one by one.
+    A kernel allocates an array's pages mostly in order. As long as the address ranges of chunks do
+    not overlap, comparing the ranges is enough; the set of all entries is built only then.
     """
 
     def __init__(self) -> None:
@@ -205,7 +207,7 @@ class SeenEntries:
         self._all: set[int] | None = None
 
     def again(self, entries: array[int]) -> bool:
-        """Add the entries of a chunk; tell whether one of them was there before."""
+        """Add the entries of a chunk; tell whether any of them repeats one, here or in others."""
         if not entries:
             return False
         if self._all is None:
@@ -224,7 +226,11 @@ class SeenEntries:
 
 
 def _chunk(source: Source, at: int, page_size: int) -> Chunk | None:
-    """Read the chunk at ``at``, which may lie across two pages of which the image lacks one."""
+    """Read the chunk at ``at``, None where the image lacks it.
+
+    Where an unaligned chunk crosses a page boundary, the image may lack the second page: the part
+    in the first suffices if its entries end there.
+    """
     page = source.read(at, page_size)
     if page is not None:
         return Chunk.parse(page)
@@ -237,10 +243,10 @@ def _chunk(source: Source, at: int, page_size: int) -> Chunk | None:
 
 
 def restored_as(phys: int, order: int, page_size: int) -> Iterator[tuple[int, int]]:
-    """Yield ``(phys, order)`` of the blocks as which an entry at ``phys`` is restored.
+    """Yield ``(phys, order)`` of the blocks as which the kernel restores an entry at ``phys``.
 
-    kho_restore_pages() goes by natural alignment: an entry that is aligned to its order is one
-    block, any other several.
+    kho_restore_pages() splits by natural alignment: an entry that is aligned to its order is one
+    block, any other is several. Addresses and ``page_size`` in bytes.
     """
     shift = page_shift(page_size)
     pfn = phys >> shift
@@ -254,28 +260,31 @@ def restored_as(phys: int, order: int, page_size: int) -> Iterator[tuple[int, in
 
 
 def starts_block(pfn: int, at: int, order: int) -> bool:
-    """Tell whether one of the blocks that an entry at ``pfn`` is restored as starts at ``at``."""
+    """Tell whether one of the blocks as which an entry at ``pfn`` is restored starts at ``at``.
+
+    Both are PFNs; see :func:`restored_as`.
+    """
     size = 1 << order
     if not pfn <= at < pfn + size:
         return False
-    # From pfn up to a multiple of the size blocks grow, from there on they shrink.
+    # Up to the multiple of the size inside the entry blocks grow, from there on they shrink.
     before = at - pfn if at <= -(-pfn // size) * size else pfn + size - at
     return at == pfn or before < at & -at
 
 
 def share_a_block(one: int, other: int, order: int) -> bool:
-    """Tell whether entries at the PFNs ``one`` and ``other``, not below it, have a block in common.
+    """Tell whether entries at the PFNs ``one`` <= ``other`` have a restored block in common.
 
-    That is one with the same start. Of many entries two have one only if two that follow each
-    other in ascending order do: between two multiples of the size there is place for one.
+    That means two blocks with the same start. Of many entries it is enough to compare neighbours in
+    ascending order: if any two share a block, two neighbours do.
     """
     size = 1 << order
-    middle = -(-one // size) * size  # where the blocks of one, if it is not aligned, are largest
+    middle = -(-one // size) * size  # where the blocks of an unaligned ``one`` are largest
     if other >= one + size:
         return False
     if other <= middle:
         return True
-    # Behind the middle, one ends after `end` pages, and other starts after `start`.
+    # In pages from the middle: ``one`` ends at ``end``, ``other`` starts at ``start``.
     end, start = one + size - middle, other - middle
     bit = 1 << (end ^ start).bit_length() - 1
     return start & (bit - 1) == 0 or end & (bit - 1) != 0
@@ -284,7 +293,7 @@ def share_a_block(one: int, other: int, order: int) -> bool:
 def _check_entries(
     found: VmallocWalk, order: int, page_size: int, report: Report
 ) -> Problem | None:
-    """Report entries that are odd; return the first page that is named twice."""
+    """Report odd entries; return the problem of the first page that is named twice, or None."""
     pages = found.pages
     named: list[Problem] = []
     unaligned = [p for p in pages if p % page_size]
@@ -302,10 +311,10 @@ def _check_entries(
     if twice is not None:
         at = twice << shift
         named.append(report.add(PAGE_TWICE, f"array page 0x{at:x} is listed twice", at))
-    # A chunk page is restored too, once its entries were. What else a block of this order would
-    # cover does not matter: the kernel restores the blocks that the tracker says start there.
+    # A chunk page is restored too, after its entries, and so must not be the start of a block of an
+    # entry. It may be inside one: the kernel restores the block that the tracker has there.
     for chunk in sorted({*found.chunks}):
-        # Of entries that share no block only the last before it can have one that starts there.
+        # Only the last entry up to it can have a block that starts there.
         i = bisect_right(pfns, chunk >> shift) - 1
         if i >= 0 and starts_block(pfns[i], chunk >> shift, order):
             message = f"chunk 0x{chunk:x} is an array page as well"
@@ -317,10 +326,10 @@ def _check_entries(
 
 
 class AbsentError(Exception):
-    """A page of an array is not in the image.
+    """The image lacks a page of an array.
 
     Attributes:
-        phys: Its physical address, bytes.
+        phys: The page's physical address, bytes.
     """
 
     def __init__(self, phys: int, message: str) -> None:
@@ -331,9 +340,9 @@ class AbsentError(Exception):
 def read_array(
     source: Source, found: VmallocWalk, order: int, count: int, page_size: int, report: Report
 ) -> array[int] | Problem:
-    """Return the first ``count`` u64 of a sound area as ``array('Q')``, or that a page lacks.
+    """Return the first ``count`` u64 of a sound area, or the reported problem of a missing page.
 
-    As :func:`read_pieces`.
+    Parameters and InputError as for :func:`read_pieces`.
     """
     words = array("Q")
     try:
@@ -347,10 +356,11 @@ def read_array(
 def read_pieces(
     source: Source, found: VmallocWalk, order: int, count: int, page_size: int
 ) -> Iterator[array[int]]:
-    """Yield the first ``count`` u64 of a sound area as they lie in its pages, up to 1 MiB of them.
+    """Yield the first ``count`` u64 of a sound area in pieces of up to 1 MiB, ``array('Q')``.
 
-    ``count`` must not exceed the area's capacity. Raises InputError above ``MAX_WORDS``,
-    AbsentError where a page lacks.
+    ``order`` is that of the area's entries, ``page_size`` in bytes; ``count`` must not exceed the
+    area's capacity. Raises InputError for more than ``MAX_WORDS``, AbsentError where the image
+    lacks a page.
     """
     if count > MAX_WORDS:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What LUO preserves: its sessions, their files, and the memory of those files."""
+"""Reads what LUO preserves: its sessions, their files, and the memory of those files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def luo_of(handover: Handover) -> LuoTree | None:
-    """Return what LUO leads to; None where there is no such subtree, or nothing of it was given."""
+    """Return what the subtree LUO leads to; None without such a subtree, or without its blob."""
     return None if handover.root is None else luo_among(handover.root)
 
 

@@ -1,7 +1,7 @@
-"""Memfds of sessions that LUO has not written yet: preserved pages that hold what they must.
+"""Finds the memfds of sessions that LUO has not written yet.
 
-LUO preserves a file's memory when it is asked to, and tells of it inside reboot(KEXEC). Until then
-the structure of each memfd is complete, in a preserved page of its own that nothing points to.
+LUO preserves a file's memory on request, but writes its sessions only inside reboot(KEXEC). Until
+then the structure of each memfd is complete, in a preserved page of its own that nothing points to.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from hwpkho.handover.reach import Reach
 
 _COMPATIBLE = abi.COMPATIBLE.encode()
-#: Bytes that are read at once.
+#: Bytes read at once.
 _WINDOW = 1 << 20
-#: So many pages may look like a memfd's structure and be none; what a guest has is none by chance.
+#: The most pages that look like a memfd's structure and are not: a guest's memory may have any
+#: number of such pages on purpose, but not by chance.
 MAX_FALSE = 1 << 13
 
 
 def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
-    """Yield the memfds whose structure, array and folios are all there and preserved."""
+    """Yield the memfds whose structure, array and folios are all present and preserved."""
     if reach.walk is None:
         return
     preserved, left = reach.walk.preserved, MAX_FALSE
@@ -59,15 +60,15 @@ def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
 
 
 def _is_whole(file: LuoFile) -> bool:
-    """Tell whether each entry of the array is a folio: a kernel leaves no hole."""
+    """Tell whether every entry of the array is a folio; no kernel leaves gaps."""
     folios, ser = file.folios, file.memfd
     return folios is not None and ser is not None and sum(folios.folios) == ser.nr_folios
 
 
 def _candidates(source: Source, preserved: Preserved, page_size: int) -> Iterator[int]:
-    """Yield the pages that hold what may be a memfd's structure. Most are a guest's memory.
+    """Yield the addresses of preserved pages that may hold a memfd's structure.
 
-    A hole of the image holds none, and costs nothing.
+    Holes of the image are skipped. Most preserved pages are a guest's memory.
     """
     held = union((at, at + size) for at, size in source.data())
     for start, pages in _windows(preserved.starts(0, held), page_size):
@@ -75,7 +76,7 @@ def _candidates(source: Source, preserved: Preserved, page_size: int) -> Iterato
             continue
         data = source.peek(start, pages * page_size)
         for phys in range(start, start + pages * page_size, page_size):
-            if data is None:  # a part of the window is not in the image
+            if data is None:  # the image lacks a part of the window
                 raw, at = source.peek(phys, abi.SIZE), 0
             else:
                 raw, at = data, phys - start
@@ -85,7 +86,7 @@ def _candidates(source: Source, preserved: Preserved, page_size: int) -> Iterato
 
 
 def _windows(starts: Iterable[int], page_size: int) -> Iterator[tuple[int, int]]:
-    """Yield address and number of pages that follow each other, no more than are read at once."""
+    """Yield ``(phys, number of pages)`` of contiguous pages, up to ``_WINDOW`` bytes at once."""
     first, end = 0, 0
     for phys in starts:
         if phys != end or end - first >= _WINDOW:
@@ -98,7 +99,7 @@ def _windows(starts: Iterable[int], page_size: int) -> Iterator[tuple[int, int]]
 
 
 class _Looked(Source):
-    """Memory that may be a guest's, whatever it looks like: a capture has no use for that."""
+    """Reads by :meth:`Source.look`, so that a capture does not keep what is a guest's memory."""
 
     def __init__(self, inner: Source) -> None:
         self._inner, self._reads = inner, list[tuple[int, int]]()
@@ -112,7 +113,7 @@ class _Looked(Source):
         return data
 
     def keep_all(self) -> None:
-        """Say that all that was read is what it seemed to be."""
+        """Confirm that everything read so far belongs to LUO."""
         for phys, size in self._reads:
             self._inner.keep(phys, size)
 
@@ -125,4 +126,4 @@ class _Looked(Source):
         return self._inner.extents()
 
     def close(self) -> None:
-        """Leave the memory to its owner."""
+        """Do nothing: the inner source stays open."""

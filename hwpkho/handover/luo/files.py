@@ -1,4 +1,4 @@
-"""The handlers of files whose memory LUO preserves, and of FLBs: a module each, and a line here."""
+"""The registries of LUO's file handlers and FLBs: one module and one line here for each."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 
 class FileHandler(Protocol):
-    """Reads what a handler keeps of a file."""
+    """Reads what one of LUO's handlers preserves of a file."""
 
     def read(self, file: File, name: str, memory: LuoMemory, /) -> LuoFile:
-        """Return the file; what is wrong with it is reported. ``name`` is for messages.
+        """Return the file, reporting what is wrong with it; ``name`` is for messages.
 
-        Its own pages are read by :meth:`LuoMemory.read`, which takes what their bytes mean as well.
+        Use :meth:`LuoMemory.read` for the handler's own pages, which takes their ``spans`` as well.
         """
 
 
 class FlbHandler(Protocol):
-    """Reads what several files share."""
+    """Reads an FLB, which is what several files share."""
 
     def read(self, found: LuoFlb, block: Placed, memory: LuoMemory, /) -> LuoFlb:
-        """Return the FLB with what it keeps; ``block`` is the preserved one at its data.
+        """Return ``found`` with what it preserves; ``block`` is the preserved block at its data.
 
-        Its own pages are taken by :meth:`LuoMemory.take`.
+        Use :meth:`LuoMemory.take` for the FLB's own pages.
         """
 
 
-#: By the name in the file's entry.
+#: By the compatible string in the file's entry.
 HANDLERS: Registry[FileHandler] = Registry(
     "handler of files that LUO preserves", {"memfd-v2": "hwpkho.handover.luo.memfd"}
 )
-#: By the name in the FLB.
+#: By the name in the FLB's entry.
 SHARED: Registry[FlbHandler] = Registry("FLB of LUO", {"pci-v1": "hwpkho.handover.luo.pci"})

@@ -1,4 +1,4 @@
-"""Files of the handler ``memfd-v2``: memfds, such as a guest's memory.
+"""Files of the handler ``memfd-v2``: memfds, such as the memory of a guest.
 
 Source: mm/memfd_luo.c, kho_restore_vmalloc() and kho_restore_folio() in
 kernel/liveupdate/kexec_handover.c (Linux 7.3.4).
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from hwpkho.abi.luo import File
     from hwpkho.handover.luo.memory import LuoMemory
 
-#: The largest order that is taken from the place of the next folio in the file: 1 GiB.
+#: The largest order that is inferred from the next folio's position in the file: 1 GiB.
 _MAX_INFERRED = 18
 
 
 def read(file: File, name: str, memory: LuoMemory, /) -> LuoFile:
-    """Return a memfd and its folios; ``name`` is for messages."""
+    """Return a memfd and its folios, reporting what is wrong; ``name`` is for messages."""
     found = LuoFile(printable(file.compatible), file.token, file.data)
     raw = memory.read(MEMFD, file.data, abi.SIZE, name)
     if raw is None:
@@ -100,14 +100,14 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
 def _folios(
     pieces: Iterable[array[int]], name: str, memory: LuoMemory
 ) -> tuple[Folios, int | None]:
-    """Return the folios of an array, and the page of the file behind the last one.
+    """Return the folios of an array, and the end of the last one in pages of the file (exclusive).
 
-    Whatever is wrong with one, the kernel goes on to the next. None for the page where so much is
-    wrong that the rest is not read.
+    Like the kernel, this continues with the next folio whatever is wrong with one. The end is None
+    where so many are wrong that the rest is not read.
     """
     found, order_at = Folios(), memory.order_at
     unmarked, odd = dict[int, int](), dict[int, int]()  # entry: PFN
-    # Where the folio before ends in the file, -1 where that is not known; where all of them end.
+    # In pages of the file: the end of the folio before, -1 where unknown; the end of all so far.
     before, end, last, stopped = 0, 0, 0, None
     entries = (entry for piece in pieces for entry in zip(piece[::2], piece[1::2], strict=True))
     for n, ((word, index), (_, following)) in enumerate(pairwise(chain(entries, [(0, 0)]))):
@@ -115,7 +115,7 @@ def _folios(
             stopped = n
             break
         pfn, flags = abi.split_word(word)
-        if not pfn:  # the kernel passes over it
+        if not pfn:  # the kernel skips it
             before, end = -1, max(end, index + 1)
             memory.amiss -= 1
             continue
@@ -155,7 +155,7 @@ def _folios(
 
 
 def _inferred(pfn: int, step: int) -> int:
-    """Return the order of a folio by how far the next one stands behind it in the file."""
+    """Return the order of a folio whose successor is ``step`` pages further on in the file."""
     order = step.bit_length() - 1
     fits = step > 0 and step == 1 << order and order <= _MAX_INFERRED and not pfn % step
     return order if fits else UNKNOWN_ORDER

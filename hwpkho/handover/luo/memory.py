@@ -1,4 +1,4 @@
-"""What a walk through LUO rests on: the memory, the tracker, and what was read so far."""
+"""The state of a walk through LUO: the memory, the tracker, and the pages taken so far."""
 
 from __future__ import annotations
 
@@ -22,27 +22,30 @@ if TYPE_CHECKING:
 
     Spans = Callable[[bytes], Iterable[Span]]
 
-#: Entries of all files' arrays that no kernel writes: without a PFN, of a folio that is not
-#: preserved, or at an odd place in the file. A hole of the image, or segments that show the same
-#: bytes, hold any number of them; so many are a guest of 1 GiB.
+#: The most entries, in the arrays of all files together, that no kernel writes: without a PFN, of
+#: a folio that is not preserved, or at a wrong position in the file. A hole of the image, or
+#: segments that show the same bytes, can contain any number of them. With 4 KiB pages so many
+#: would be a guest of 1 GiB.
 MAX_AMISS = 1 << 18
 
 
 class LuoMemory:
-    """The memory, and which of its pages LUO's structures take.
+    """The memory, and which of its pages LUO's structures occupy.
 
-    Each page is read for one thing only, so a walk costs what the distinct pages of the image do.
+    Each page is read as one structure only, so the work of a walk is bounded by the distinct pages
+    of the image.
 
     Attributes:
         source: The memory.
         page_size: Bytes.
-        shift: Log2 of it.
+        shift: log2 of the page size.
         report: Where problems go.
-        tracked: Whether what the tracker does not mark is not preserved; see :class:`Reach`.
-        pages: What was read.
+        tracked: Whether the whole tracker was read, see :attr:`Reach.tracked`.
+        pages: The pages taken so far.
+        chunks: Physical addresses of the chunks of all arrays walked so far.
         order_at: Returns the order of the smallest preserved block that starts at a PFN, None where
             none does; None without a tracker.
-        amiss: How many entries of arrays may still be none, or odd ones, before no more are read.
+        amiss: How many more invalid entries of arrays are accepted before reading ends.
     """
 
     def __init__(self, reach: Reach, page_size: int) -> None:
@@ -50,8 +53,8 @@ class LuoMemory:
         self.page_size, self.shift = page_size, page_shift(page_size)
         self.chunks: set[int] = set()
         self.amiss = MAX_AMISS
-        # Columns of starts and last bytes, each ascending, and at least twice as long as the next:
-        # few, and seldom made anew.
+        # Columns of first and last bytes of array blocks, each ascending and at least twice as long
+        # as the next, so that there are few of them and merges are rare.
         self._arrays: list[tuple[array[int], array[int]]] = []
         walk = reach.walk
         self._preserved = walk.preserved if walk and walk.nodes else None
@@ -59,10 +62,10 @@ class LuoMemory:
         self.order_at = self._preserved.order_at_frame() if self._preserved else None
 
     def trial(self, source: Source) -> LuoMemory:
-        """Return what rests on the same, and takes and reports for itself: something is tried.
+        """Return a copy for trying something out, with its own pages and its own report.
 
-        ``source`` is the memory as it is read for that. No chunk is walked over twice, no array
-        read; its first entry that is none ends the trial.
+        It reads from ``source``. Chunks and arrays stay shared, so that none is walked twice; the
+        first invalid entry ends the trial.
         """
         tried = copy(self)
         tried.amiss = 0
@@ -70,7 +73,7 @@ class LuoMemory:
         return tried
 
     def begin(self, source: Source, report: Report) -> None:
-        """Take nothing yet, of this memory."""
+        """Start with no pages taken, reading from ``source`` and reporting to ``report``."""
         self.source, self.report = source, report
         self.pages: list[Page] = []
         self._taken: dict[int, Page] = {}
@@ -84,9 +87,10 @@ class LuoMemory:
     def take(
         self, what: str, phys: int, order: int = 0, spans: Spans | None = None, of: str = ""
     ) -> bool:
-        """Take the page at ``phys`` for ``what``; tell whether nothing else has it.
+        """Take the page at ``phys`` for ``what``; tell whether no other structure has it.
 
-        That it is not marked preserved is reported. For the rest see :class:`Page`.
+        Reports a page that another has, or that is not marked preserved. For the parameters see
+        :class:`Page`.
         """
         at = align_down(phys, self.page_size)
         other = self._taken.get(at)
@@ -101,23 +105,23 @@ class LuoMemory:
         return True
 
     def _marked(self, phys: int) -> bool:
-        """Tell whether the page at ``phys`` is marked preserved: mostly it is a block by itself."""
+        """Tell whether the page at ``phys`` is marked preserved; True without a tracker."""
         if self._preserved is None or self.order_at is None:
             return True
         starts = self.order_at(phys >> self.shift) is not None
         return starts or self._preserved.block_around(phys) is not None
 
     def take_array(self, pages: Iterable[int], order: int) -> bool:
-        """Take the blocks of an array; False where another array has a part of one of them.
+        """Take the blocks of an array; return False where they overlap another array's.
 
-        ``pages`` are the addresses (bytes) at which blocks of ``order`` begin.
+        ``pages`` are the physical addresses (bytes) of blocks of ``order``.
         """
         size = self.page_size << order
         starts = array("Q", sorted(align_down(phys, self.page_size) for phys in pages))
         lasts = array("Q", (min(start + size, PHYS_END) - 1 for start in starts))
         for held_starts, held_lasts in self._arrays:
             for start, last in zip(starts, lasts, strict=True):
-                # As many as have begun by its end must have ended before its start.
+                # All held blocks that begin up to its last byte must end before its first.
                 i = bisect_right(held_starts, last)
                 if i and held_lasts[i - 1] >= start:
                     return False
@@ -137,7 +141,7 @@ class LuoMemory:
     ) -> memoryview | None:
         """Take the page of ``what`` and return ``size`` bytes from ``phys`` on.
 
-        None, reported, where the image lacks them, or the page is something else already.
+        Reports and returns None where the image lacks them or another structure has the page.
         """
         if not self.take(what, phys, spans=spans, of=of):
             return None
@@ -147,5 +151,5 @@ class LuoMemory:
         return data
 
     def block(self, phys: int) -> tuple[int, int] | None:
-        """Return address and order of the smallest preserved block around ``phys``, else None."""
+        """Return ``(phys, order)`` of the smallest preserved block around ``phys``, or None."""
         return self._preserved.block_around(phys) if self._preserved else None

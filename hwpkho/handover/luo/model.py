@@ -1,4 +1,4 @@
-"""What was read of LUO."""
+"""The facts that a walk through LUO returns."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from hwpkho.codes import Problem
     from hwpkho.handover.owners import Block, KnownBy
 
-#: ``serialized``: the blob leads to the sessions; ``not-serialized``: LUO writes them inside
-#: reboot(KEXEC), and has not yet; ``released``: the running kernel has taken the blob and freed it.
+#: ``serialized``: the blob points to the sessions; ``not-serialized``: LUO has not written them
+#: yet, which it does inside reboot(KEXEC); ``released``: the running kernel has freed the blob.
 State = Literal["serialized", "not-serialized", "released"]
 
-#: An order that nothing tells.
+#: Stands for an order that is not known.
 UNKNOWN_ORDER = -1
 
-#: What LUO's own pages are.
+#: Names of LUO's own pages.
 FLBS, SESSIONS, FILES = "page of FLBs", "session block", "file block"
 MEMFD, CHUNK, ARRAY = "memfd structure", "chunk of folios", "array of folios"
 
@@ -35,13 +35,13 @@ def shown(name: bytes) -> str:
 
 
 class Run(NamedTuple):
-    """Folios of one order and the same flags, one after the other in memory and in the file.
+    """Folios of the same order and flags that are contiguous in memory and in the file.
 
     Attributes:
-        page: Of the file, from 0, at which the first begins.
-        pfn: First PFN.
-        folios: How many.
-        order: Log2 of the pages of each, ``UNKNOWN_ORDER`` where nothing tells.
+        page: Page of the file, from 0, at which the first folio begins.
+        pfn: Its PFN.
+        folios: How many folios.
+        order: log2 of the pages of each, ``UNKNOWN_ORDER`` where not known.
         flags: 1 dirty, 2 uptodate.
     """
 
@@ -53,7 +53,7 @@ class Run(NamedTuple):
 
     @property
     def pages(self) -> int:
-        """How many pages they have, as far as is known: of a folio of unknown order one."""
+        """How many pages they have; a folio of unknown order counts as one page."""
         return self.folios << max(self.order, 0)
 
 
@@ -62,9 +62,9 @@ class Folios:
     """The folios of a file in the order of its array, as columns of runs; see :class:`Run`.
 
     Attributes:
-        unmarked: Numbers of entries of the array at whose folio no preserved block starts.
-        odd: Numbers of those that do not end where the next one begins in the file, or begin where
-            another one is.
+        unmarked: Indices of array entries whose PFN is not the start of a preserved block.
+        odd: Indices of array entries whose folio leaves a gap before the next one in the file, or
+            overlaps another.
     """
 
     page: array[int] = field(default_factory=lambda: array("Q"))
@@ -82,7 +82,7 @@ class Folios:
         return map(Run, self.page, self.pfn, self.folios, self.order, self.flags)
 
     def add(self, page: int, pfn: int, order: int, flags: int) -> None:
-        """Add a folio behind the others; see :class:`Run`."""
+        """Append a folio; see :class:`Run` for the parameters."""
         if self.order and order == self.order[-1] != UNKNOWN_ORDER and flags == self.flags[-1]:
             pages = self.folios[-1] << order
             if pfn == self.pfn[-1] + pages and page == self.page[-1] + pages:
@@ -95,19 +95,19 @@ class Folios:
         self.flags.append(flags)
 
     def blocks(self) -> Iterator[tuple[int, int, int]]:
-        """Yield PFN, order and number of folios of each run; an unknown order is 0."""
+        """Yield ``(pfn, order, number of folios)`` of each run; an unknown order is 0."""
         return zip(self.pfn, (max(order, 0) for order in self.order), self.folios, strict=True)
 
 
 class Page(NamedTuple):
-    """A page of LUO's own.
+    """A page, or a block of pages, that holds one of LUO's own structures.
 
     Attributes:
-        what: ``session block`` or another of the names above, or what a handler calls it.
-        phys: Its physical address, bytes.
-        order: Log2 of how many pages it is.
-        spans: Returns what its bytes mean, from ``phys`` on; None for the names above.
-        of: Whose it is, for people: a session, a file.
+        what: ``session block`` or another of the names above, or a handler's own name for it.
+        phys: Physical address of the structure, bytes.
+        order: log2 of the number of pages.
+        spans: Returns the parts of the bytes from ``phys`` on; None for the names above.
+        of: The session or file that it belongs to, for people.
     """
 
     what: str
@@ -126,15 +126,15 @@ class LuoFile(NamedTuple):
 
     Attributes:
         compatible: Its handler and version, printable.
-        token: Its name in its session.
-        data: What the handler keeps; for a memfd the address of its structure.
-        size: Bytes of the file; None where the handler knows no end, and where nothing can be read.
-        memfd: That structure; None for another handler, and where it cannot be read.
+        token: The number that names it in its session.
+        data: The handler's number; for a memfd the physical address of its structure.
+        size: Bytes of the file; None where the handler records no size or it cannot be read.
+        memfd: The memfd's structure; None for other handlers, and where it cannot be read.
         folios: Its memory; None where that cannot be read.
         chunks: Physical addresses of the chunks of its array, as far as they were read.
-        pages: Of the array's pages.
-        block: Of a file whose handler is not known the preserved block at ``data``: its address
-            (bytes) and order; None where there is none.
+        pages: Physical addresses of the array's entries.
+        block: For an unknown handler, the preserved block at ``data``: physical address (bytes)
+            and order; None where there is none.
     """
 
     compatible: str
@@ -156,27 +156,30 @@ class LuoSession(NamedTuple):
 
 
 def unwritten(data: int) -> str:
-    """Return what a file is called whose session is not written yet: by its structure's address."""
+    """Return the name, for messages, of a file whose session is not written yet.
+
+    ``data`` is the physical address of its structure.
+    """
     return f"file of a session not written yet, at 0x{data:x}"
 
 
 def place_of(session: str | None, file: LuoFile) -> str:
-    """Return where a file is, for messages; ``session`` is printable, None before it is written."""
+    """Return a file's name for messages; ``session`` is printable, None before it is written."""
     if session is None:
         return unwritten(file.data)
     return f'session "{session}", token {file.token}'
 
 
 class LuoFlb(NamedTuple):
-    """What several files share.
+    """An FLB: what several files share.
 
     Attributes:
-        name: Printable.
-        data: Its own, mostly an address.
+        name: Its handler and version, printable.
+        data: The handler's number, mostly an address.
         users: How many files depend on it.
-        block: The preserved block that begins at ``data``: its address (bytes) and order; None
-            where none does.
-        devices: Of PCI devices which ones, ``0000:00:1f.2``; None for another FLB.
+        block: The preserved block that begins at ``data``: physical address (bytes) and order;
+            None where none does.
+        devices: The PCI devices of ``pci-v1``, as ``0000:00:1f.2``; None for other FLBs.
     """
 
     name: str
@@ -188,21 +191,21 @@ class LuoFlb(NamedTuple):
 
 @dataclass(slots=True)
 class LuoTree:
-    """All that the subtree LUO leads to.
+    """Everything that the subtree LUO leads to.
 
     Attributes:
-        state: How far LUO was; None where the blob cannot be read.
+        state: Whether the sessions are written; None where the blob cannot be read.
         phys: Physical address of the blob (bytes), None where only a copy was given.
-        compatible: Its name, printable; None where the blob cannot be read.
-        liveupdate_num: See :class:`hwpkho.abi.luo.Luo`; None likewise.
-        features: Likewise.
+        compatible: The blob's compatible string, printable; None where it cannot be read.
+        liveupdate_num: See :class:`hwpkho.abi.luo.Luo`; None where the blob cannot be read.
+        features: See :class:`hwpkho.abi.luo.Luo`.
         sessions: In the order of creation; None where they cannot be read.
         flbs: None where their page cannot be read.
-        pages: LUO's own pages, as far as they are known: blocks, the FLBs, files' structures and
-            arrays.
-        apart: Files whose sessions are not written yet, found by what preserved pages hold.
-        fatal: What makes the next kernel panic, as it was reported; None for nothing.
-        unread: Physical address of a block of sessions that the image lacks; None for none.
+        pages: LUO's own pages, as far as they are known: blocks of sessions and files, the FLBs,
+            files' structures and arrays.
+        apart: Files whose sessions are not written yet, found by searching preserved pages.
+        fatal: The reported problem that makes the next kernel panic, None where there is none.
+        unread: Physical address of a block of sessions that the image lacks, or None.
         is_tree: Whether the blob is a device tree, as kernels before KHO version 4 wrote it.
     """
 
@@ -220,7 +223,7 @@ class LuoTree:
     is_tree: bool = False
 
     def files(self) -> Iterator[tuple[LuoSession | None, LuoFile]]:
-        """Yield every file and its session, None where that is not written yet."""
+        """Yield ``(session, file)`` for every file; session is None where it is not written yet."""
         for session in self.sessions or ():
             for file in session.files:
                 yield session, file
@@ -228,12 +231,15 @@ class LuoTree:
             yield None, file
 
     def blocks(self, page_shift: int) -> Iterator[Block]:
-        """Yield LUO's own pages."""
+        """See :meth:`Owner.blocks`: LUO's own pages."""
         for page in self.pages:
             yield page.phys >> page_shift, page.order, 1
 
     def claims(self, page_shift: int) -> Iterator[Claim]:
-        """Yield the memory of each file, and what stands at the data of others and of FLBs."""
+        """See :meth:`Owner.claims`: the memory of each file, and the block of each FLB.
+
+        Of a file with an unknown handler, the block at its data.
+        """
 
         def at(block: Placed) -> list[Block]:
             return [(block[0] >> page_shift, block[1], 1)]

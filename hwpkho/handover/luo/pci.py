@@ -1,4 +1,4 @@
-"""FLBs of PCI devices: which ones the next kernel takes over as they are."""
+"""The FLB ``pci-v1``: the PCI devices that the next kernel takes over without a reset."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from hwpkho.handover.luo.memory import LuoMemory
     from hwpkho.handover.luo.model import LuoFlb, Placed
 
-#: What its pages are.
+#: Name of its pages.
 DEVICES = "list of PCI devices"
 
 
 def read(found: LuoFlb, block: Placed, memory: LuoMemory, /) -> LuoFlb:
-    """Return the FLB with its devices, and as it is where the block holds no list of them.
+    """Return the FLB with its devices; unchanged where the block does not look like a list of them.
 
-    Only posted patches have it: under the same name another kernel may keep something else.
+    The structure is that of unmerged patches: another kernel may use the name for something else.
     """
     phys, order = block
     head = memory.source.look(phys, abi.HEAD)

@@ -1,4 +1,4 @@
-"""Follows LUO from its blob through sessions and files to the memory of each.
+"""Follows LUO from its blob through sessions and files to the files' memory.
 
 Source: luo_session_deserialize(), luo_file_deserialize() and luo_flb_setup_incoming() in
 kernel/liveupdate/ (Linux 7.3.4).
@@ -50,7 +50,10 @@ if TYPE_CHECKING:
 
 
 def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
-    """Return what the blob of LUO leads to; ``phys`` is its address, None for a copy."""
+    """Return what LUO's blob leads to; ``phys`` is its physical address, None for a copy.
+
+    Problems go to ``reach.report``.
+    """
     report = reach.report
     is_tree = _is_tree(raw)
     gone = reach.incoming and not is_tree and not abi.looks_like(raw)
@@ -67,7 +70,7 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
         noted = report.add(LUO_REFUSED, f"LUO: {error}", phys)
         return LuoTree(None, phys, fatal=noted)
     if blob.parts[:1] not in ([], [abi.COMPATIBLE]):
-        # Where another version has its fields is not known.
+        # The layout of other versions is not known.
         noted = report.add(LUO_REFUSED, f"LUO: {blob.compatible}, known is {abi.COMPATIBLE}", phys)
         return LuoTree(None, phys, printable(blob.compatible), fatal=noted)
     tree = LuoTree(
@@ -88,9 +91,9 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
 
 
 def _is_tree(raw: bytes) -> bool:
-    """Tell whether it is what kernels before luo-v5 wrote: an FDT of LUO's.
+    """Tell whether the blob is an FDT of LUO's, as kernels before luo-v5 wrote.
 
-    The page of a blob that was freed may hold any other.
+    Its compatible string is checked, as the page of a freed blob may hold any other FDT.
     """
     if raw[: len(fdt.MAGIC)] != fdt.MAGIC:
         return False
@@ -110,7 +113,7 @@ def _named(blob: abi.Luo) -> str:
 
 
 class _Walk:
-    """One walk; see the module."""
+    """Fills a tree from a blob; see the module."""
 
     def __init__(self, tree: LuoTree, memory: LuoMemory) -> None:
         self._tree, self._memory = tree, memory
@@ -119,7 +122,7 @@ class _Walk:
     def run(self, blob: abi.Luo) -> None:
         """Fill the tree."""
         tree, memory = self._tree, self._memory
-        # As the kernel goes: it reads all blocks of sessions at boot, before anything else.
+        # In the kernel's order: at boot it reads all blocks of sessions before anything else.
         blocks = _Chain(memory, SESSIONS, abi.SESSION, SESSION_BLOCK, "LUO")
         link = (tree.phys or 0) + blob.at + abi.SESSIONS_PA
         pages = list(blocks.follow(blob.sessions_pa, link))
@@ -147,7 +150,7 @@ class _Walk:
 
     def _flb(self, flb: abi.Flb) -> LuoFlb:
         block = self._memory.block(flb.data)
-        # Its data is its own affair, and need not be an address.
+        # Only the handler knows whether its data is an address.
         if block is None or block[0] != flb.data:
             return LuoFlb(shown(flb.name), flb.data, flb.users)
         found = LuoFlb(shown(flb.name), flb.data, flb.users, block)
@@ -162,7 +165,7 @@ class _Walk:
     def _session(self, session: abi.Session, entry: int) -> LuoSession:
         title = shown(session.name)
         where = f'session "{title}"'
-        name = session.name[: abi.SESSION_NAME - 1]  # as the kernel copies it
+        name = session.name[: abi.SESSION_NAME - 1]  # the kernel copies no more
         if name in self._names:
             self._memory.note(SESSION_TWICE, f"{where}: another one has this name", field=entry)
         self._names.add(name)
@@ -197,12 +200,12 @@ class _Walk:
 
 
 class _Chain:
-    """A chain of blocks.
+    """A chain of blocks of sessions or files.
 
     Attributes:
         whole: Whether it was followed to its end.
-        broken: What keeps the kernel from following it, as it was reported.
-        absent: Physical address of a block that the image lacks, None for none.
+        broken: The reported problem that keeps the kernel from following it, or None.
+        absent: Physical address of a block that the image lacks, or None.
     """
 
     def __init__(self, memory: LuoMemory, what: str, entry: int, code: Code, where: str) -> None:
@@ -213,9 +216,9 @@ class _Chain:
         self.absent: int | None = None
 
     def follow(self, phys: int, link: int) -> Iterator[tuple[int, memoryview, int]]:
-        """Yield address, bytes and number of entries of each block.
+        """Yield ``(phys, page, number of entries)`` of each block.
 
-        ``phys`` is that of the first one, which is written at ``link``.
+        ``phys`` is the first block's physical address, ``link`` that of the pointer to it.
         """
         memory, seen = self._memory, set[int]()
         at = phys

@@ -1,1 +1,1 @@
-"""What is known of the subtrees of a root FDT: a module each."""
+"""The readers of a root FDT's subtrees: one module each."""

@@ -1,4 +1,4 @@
-"""What a reader of a subtree is."""
+"""The interface of a subtree's reader."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class SubtreeReader(ABC):
 
     Attributes:
         name: The node's name, without a unit address.
-        kind: What documents call it.
-        size: Bytes of its blob where every kernel writes as many, else None.
-        freed: Bytes of its blob where the kernel frees it at boot, else None.
-        dangles: Whether its blob is of no use, and does harm, without what it points to.
+        kind: Its name in JSON documents.
+        size: Bytes of its blob if every kernel writes the same size, else None.
+        freed: Bytes of its blob if the kernel frees it at boot, else None.
+        dangles: Whether its blob does harm without the memory that it points to.
     """
 
     name: ClassVar[str]
@@ -36,35 +36,35 @@ class SubtreeReader(ABC):
     def read(
         self, raw: bytes, source: Source, page_size: int | None, report: Report
     ) -> Mapping[str, Any]:
-        """Return what the blob says, ready for JSON, its text printable; empty for nothing.
+        """Return the blob's fields, ready for JSON, text printable; empty where there are none.
 
-        ``raw`` is the blob as far as it is there. What it points to is read from ``source``;
-        ``page_size`` (bytes) is None where only copies were given. What is wrong goes to
-        ``report``. Raises InputError or ValueError for an invalid blob.
+        ``raw`` is the blob, as much of it as was read. What it points to is read from ``source``;
+        ``page_size`` (bytes) is None where only copies were given. Problems go to ``report``.
+        Raises InputError or ValueError for an invalid blob.
         """
 
     def follow(self, _raw: bytes, _phys: int | None, _reach: Reach) -> Owner | None:
-        """Return what the subtree leads to, None where it is its blob and no more.
+        """Return the preserved memory that the blob leads to, None where there is only the blob.
 
-        ``phys`` is the blob's address, None where only a copy of it was given.
+        ``phys`` is the blob's physical address, None where only a copy of it was given.
         """
         return None
 
     def spans(self, _raw: bytes) -> Sequence[Span] | None:
-        """Return what the bytes of the blob mean; None where that is not known.
+        """Return the parts of the blob, for ``decode --annotate``; None where they are not known.
 
-        An FDT is annotated without this. Raises InputError or ValueError for an invalid blob.
+        FDTs are annotated without it. Raises InputError or ValueError for an invalid blob.
         """
         return None
 
     def shown(self, _details: Mapping[str, Any]) -> str:
-        """Return a few words of what :meth:`read` returned, for people; empty for none."""
+        """Return what :meth:`read` returned in a few words, for people; empty for none."""
         return ""
 
     def released(self, _raw: bytes) -> bool:
-        """Tell whether bytes that stand where the blob was are something else: it was freed."""
+        """Tell whether the bytes at the blob's address are not the blob: its page was reused."""
         return False
 
     def newer(self, _copied: bytes, _there: bytes) -> str | None:
-        """Say why memory may hold other bytes than a copy made before; None where it may not."""
+        """Return why memory may differ from an earlier copy of the blob; None where it may not."""
         return None

@@ -1,4 +1,7 @@
-"""hwpoison: the list of bad pages. Its blob is a part of every handover, and read with it."""
+"""The subtree hwpoison, the list of bad pages: reading and checking its blob.
+
+:class:`hwpkho.handover.reader.HandoverReader` reads the list itself.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,11 @@ class HwpoisonReader(SubtreeReader):
     def read(
         self, _raw: bytes, _source: Source, _page_size: int | None, _report: Report
     ) -> dict[str, Any]:
-        """Return nothing: what it says is :class:`hwpkho.handover.model.HwpoisonList`."""
+        """Return nothing: its fields are in :class:`hwpkho.handover.model.HwpoisonList`."""
         return {}
 
     def spans(self, raw: bytes) -> list[Span]:
-        """Return what its revision says."""
+        """Return the parts of the blob, by its revision."""
         return blobs.REVISIONS[blobs.revision_of(raw)].spans(raw)
 
 
@@ -38,9 +41,10 @@ READER = HwpoisonReader()
 
 
 def blob(source: Source, phys: int, registered: int | None, page_size: int | None) -> bytes | None:
-    """Return the blob, as much of it as the consumer of its revision reads; None where absent.
+    """Return as much of the blob as the consumer of its revision reads; None where it is absent.
 
-    ``registered`` and ``page_size`` are bytes, None where unknown.
+    ``phys`` is its physical address; ``registered`` and ``page_size`` are in bytes, None where
+    unknown.
     """
     limit = blobs.HEAD if registered is None else min(registered, blobs.HEAD)
     head = source.read(phys, blobs.HEAD)
@@ -54,7 +58,7 @@ def blob(source: Source, phys: int, registered: int | None, page_size: int | Non
     if length <= len(head):
         return bytes(head[:length])
     whole = source.read(phys, length)
-    if whole is None:  # a wrong length: take what its page holds
+    if whole is None:  # a wrong length: take the rest of the page
         whole = source.read(phys, page - phys % page)
     return bytes(whole if whole is not None else head)
 
@@ -68,9 +72,10 @@ def check(
     *,
     consumed: bool,
 ) -> Problem | None:
-    """Report what is odd about a blob; return that its count is beyond the array.
+    """Report what is odd about a blob; return the problem of a count beyond the array, else None.
 
-    Of a list that was ``consumed`` the count says nothing any more.
+    ``phys`` is its physical address; ``registered`` and ``page_size`` are in bytes, None where
+    unknown. For a ``consumed`` list a count beyond the array is ignored.
     """
     if blob.pad:
         report.add(PAD, f"_pad is 0x{blob.pad:x}, expected 0", phys)

@@ -1,4 +1,4 @@
-"""kexec-metadata: the release of the kernel before, and how often was kexec'd."""
+"""The subtree kexec-metadata: the previous kernel's release, and the number of kexecs so far."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KexecMetadataReader(SubtreeReader):
     def read(
         self, raw: bytes, _source: Source, _page_size: int | None, _report: Report
     ) -> dict[str, Any]:
-        """Return both."""
+        """Return the previous kernel's release and the kexec count."""
         metadata = KexecMetadata.parse(raw)
         return {
             "previous_release": printable(metadata.previous_release),

@@ -1,8 +1,8 @@
-"""kho_test: the kernel's own test of KHO, which preserves folios of random orders and contents.
+"""The subtree kho_test: the kernel's own test of KHO, which preserves folios of random orders.
 
-An FDT: ``magic``, and a node ``data`` with ``nr_folios`` (u32), ``folios_info`` (``struct
-kho_vmalloc``) and ``csum``. The array holds the address of each folio, its order in the low bits.
-Source: lib/test_kho.c (Linux 7.3.4).
+It is an FDT with ``magic`` and a node ``data``: ``nr_folios`` (u32), ``folios_info`` (``struct
+kho_vmalloc``) and ``csum``. The array holds the address of each folio, with its order in the low
+bits. Source: lib/test_kho.c (Linux 7.3.4).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _LIMITS = (4, 64)
 
 @dataclass(slots=True)
 class TestFolios:
-    """What it preserves.
+    """The folios that the test preserves.
 
     Attributes:
-        own: The pages of the array and of its chunks, as blocks.
+        own: The blocks that hold the array and its chunks.
         pfns: First PFN of each folio, in the array's order.
-        orders: Order of each, up to 63.
+        orders: Order of each folio, up to 63.
     """
 
     own: Sequence[Block]
@@ -47,15 +47,15 @@ class TestFolios:
     orders: array[int]
 
     def blocks(self, _page_shift: int) -> Sequence[Block]:
-        """Return the pages of the array."""
+        """See :meth:`Owner.blocks`: the array and its chunks."""
         return self.own
 
     def claims(self, _page_shift: int) -> Iterator[Claim]:
-        """Yield the folios."""
+        """See :meth:`Owner.claims`: all folios as one claim."""
         yield Claim("kho-test", "folios of kho_test", self._folios)
 
     def _folios(self) -> Iterator[Block]:
-        """Yield the folios, those of one order that follow each other as one block."""
+        """Yield the folios as blocks, contiguous ones of the same order together."""
         first, order, count = 0, 0, 0
         for pfn, of in zip(self.pfns, self.orders, strict=True):
             if of == order and pfn == first + (count << order) and count:
@@ -82,7 +82,7 @@ class KhoTestReader(SubtreeReader):
         return {"nr_folios": count}
 
     def follow(self, raw: bytes, phys: int | None, reach: Reach) -> TestFolios | None:
-        """Return the folios; None, reported, where they cannot be read."""
+        """Return the folios; where they cannot be read, report that and return None."""
         if reach.page_size is None or reach.spent:
             return None
         count, area = _data(raw)
@@ -114,18 +114,18 @@ class KhoTestReader(SubtreeReader):
 def _folios(
     pieces: Iterable[array[int]], page_size: int, preserved: Preserved | None
 ) -> tuple[array[int], array[int]]:
-    """Return PFNs and orders of an array up to the first folio that the kernel cannot restore.
+    """Return the PFNs and orders of the folios that the kernel restores, in the array's order.
 
-    That is one without an address, one for the second time, or one at which no ``preserved`` block
-    starts: there it stops. So it does behind one whose block is of another order than the array
-    says, which it has restored by then. ``preserved`` is None where the image lacks a part of the
-    tracker.
+    It stops before a folio without an address, one that was listed before, and one at which no
+    ``preserved`` block starts; and after one whose block has another order than the array says.
+    ``preserved`` is None where the image lacks a part of the tracker.
     """
     pfns, orders, checked = array("Q"), array("B"), 0
     order_at = preserved.order_at_frame() if preserved else None
     for piece in pieces:
         more = _take(piece, page_size, order_at, pfns, orders)
-        # Segments that show the same bytes repeat the same words, any number of times.
+        # Segments that show the same bytes may repeat the same words endlessly, so check for
+        # repeats whenever the number of folios has doubled.
         if not more or len(pfns) >= 2 * checked:
             checked = len(pfns)
             if pfn_set(pfns).pages() < checked or not more:
@@ -141,7 +141,7 @@ def _take(
     pfns: array[int],
     orders: array[int],
 ) -> bool:
-    """Take the folios of a piece of the array; tell whether the kernel gets to its end."""
+    """Append the folios of a piece of the array; tell whether the kernel reaches its end."""
     shift, low = page_shift(page_size), page_size - 1
     for word in piece:
         pfn, order = word >> shift, min(word & low, 63)
@@ -156,7 +156,7 @@ def _take(
 
 
 def _first_again(pfns: array[int]) -> int:
-    """Return the index of the first PFN that was there before, else how many there are."""
+    """Return the index of the first repeated PFN, or the number of PFNs where none repeats."""
     if pfn_set(pfns).pages() < len(pfns):
         seen = set[int]()
         for n, pfn in enumerate(pfns):
@@ -167,7 +167,7 @@ def _first_again(pfns: array[int]) -> int:
 
 
 def _data(raw: bytes) -> tuple[int, KhoVmalloc]:
-    """Return the number of folios and their array. Raises ValueError where they are not there."""
+    """Return the number of folios and their array. Raises ValueError or InputError if missing."""
     node = fdt.parse(raw, _LIMITS).root.find("data")
     count = node.get("nr_folios") if node else None
     area = node.get("folios_info") if node else None

@@ -1,4 +1,4 @@
-"""LUO: a plain structure that begins with its compatible string; see :mod:`hwpkho.abi.luo`."""
+"""The subtree LUO: a structure that begins with a compatible string, see :mod:`hwpkho.abi.luo`."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class LuoReader(SubtreeReader):
         return {"compatible": printable(blob.compatible)}
 
     def follow(self, raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
-        """Return the sessions, their files, and the memory of those."""
-        from hwpkho.handover.luo import walk  # only where there is a LUO
+        """Return the sessions, their files, and the files' memory."""
+        from hwpkho.handover.luo import walk  # imported only for a handover with LUO
 
         return walk.walk(raw, phys, reach)
 
     def spans(self, raw: bytes) -> Sequence[Span]:
-        """Return its fields."""
+        """Return the parts of the blob."""
         return abi.Luo.parse(raw).spans()
 
     def shown(self, details: Mapping[str, Any]) -> str:
@@ -50,11 +50,11 @@ class LuoReader(SubtreeReader):
         return str(details["compatible"])
 
     def released(self, raw: bytes) -> bool:
-        """Tell whether these bytes are no LUO blob."""
+        """Tell whether these bytes are not a LUO blob."""
         return not abi.looks_like(raw)
 
     def newer(self, copied: bytes, there: bytes) -> str | None:
-        """Say why memory may differ: LUO fills its blob inside reboot(KEXEC), after any copy."""
+        """Return why memory may differ from a copy: LUO fills in its blob inside reboot(KEXEC)."""
         try:
             before, now = abi.Luo.parse(copied), abi.Luo.parse(there)
         except ValueError:

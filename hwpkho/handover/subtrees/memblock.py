@@ -1,4 +1,4 @@
-"""memblock: an FDT with a node ``reserve-mem-v1`` for each reserve_mem= area (mm/memblock.c)."""
+"""The subtree memblock: an FDT with a node for each reserve_mem= area (mm/memblock.c)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from hwpkho.handover.reach import Reach
     from hwpkho.images.base import Source
 
-#: Depth and nodes: a kernel takes eight reserve_mem= areas.
+#: Depth and nodes: a kernel accepts eight reserve_mem= areas.
 _LIMITS = (4, 64)
-#: Areas shown to people; documents have all.
+#: The most areas that are shown to people; JSON documents have all.
 _MAX_SHOWN = 8
 
 
@@ -29,8 +29,8 @@ class Area(NamedTuple):
     """A reserve_mem= area.
 
     Attributes:
-        name: Printable.
-        start: Its physical address, bytes.
+        name: Its name, printable.
+        start: Physical address, bytes.
         size: Bytes.
     """
 
@@ -40,16 +40,16 @@ class Area(NamedTuple):
 
 
 class Areas(NamedTuple):
-    """All of them."""
+    """All reserve_mem= areas of a handover."""
 
     areas: tuple[Area, ...]
 
     def blocks(self, _page_shift: int) -> tuple[Block, ...]:
-        """Return nothing: they are all in the blob."""
+        """See :meth:`Owner.blocks`: none, as the blob has everything."""
         return ()
 
     def claims(self, page_shift: int) -> Iterator[Claim]:
-        """Yield each."""
+        """See :meth:`Owner.claims`: one for each area."""
         for area in self.areas:
             if area.size:
                 ends = area.start >> page_shift, (area.start + area.size - 1) >> page_shift
@@ -73,7 +73,7 @@ class MemblockReader(SubtreeReader):
         return Areas(tuple(_areas(raw)))
 
     def shown(self, details: Mapping[str, Any]) -> str:
-        """Return the first areas."""
+        """Return the first areas as text."""
         areas = [
             f"{a['name']} 0x{a['start']:x}+{human_bytes(a['size'])}" for a in details["reserve_mem"]
         ]

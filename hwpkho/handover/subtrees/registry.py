@@ -1,4 +1,4 @@
-"""The subtrees whose blobs are read: a module each, and a line here."""
+"""The registry of subtree readers: one module and one line here for each."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from hwpkho.handover.subtrees.base import SubtreeReader
     from hwpkho.images.base import Source
 
-#: Of a device tree that nobody knows: depth and nodes.
+#: Depth and nodes of an unknown subtree's FDT.
 _LIMITS = (8, 256)
-#: How a structure begins that names its version: ``luo-v5``, ``pci-v1;block-v1``, and a NUL.
+#: The name and version with which most structures begin: ``luo-v5``, ``pci-v1;block-v1``; a NUL.
 _VERSIONED = late(rb"([a-z][a-z0-9_,.-]{0,61}[-_]v[0-9]{1,4}(?:;[a-z0-9_-]{1,32}){0,8})\0")
 
 #: By the node's name.
@@ -39,7 +39,7 @@ SUBTREES: Registry[SubtreeReader] = Registry(
 
 
 def reader_of(name: str) -> SubtreeReader | None:
-    """Return the reader of the node ``name``, a unit address not counted; None where none is."""
+    """Return the reader of the node ``name``, with or without unit address; None for an unknown."""
     return SUBTREES.get(name.split("@", 1)[0])
 
 
@@ -50,9 +50,9 @@ def read(
     page_size: int | None,
     report: Report,
 ) -> Mapping[str, Any] | None:
-    """Return what a blob says; None without a blob, and where it says nothing.
+    """Return a blob's fields, ready for JSON; None without a blob, for an invalid or empty one.
 
-    Of one that nobody reads it is the name and version with which most begin.
+    Without a ``reader``, only the compatible string with which most blobs begin.
     """
     if raw is None:
         return None
@@ -66,9 +66,9 @@ def read(
 
 
 def _compatible(raw: bytes) -> bytes | None:
-    """Return the compatible string of a device tree, or with which a structure begins, else None.
+    """Return the compatible string of an FDT, or at the beginning of a structure, else None.
 
-    Raises InputError for an invalid device tree.
+    Raises InputError for an invalid FDT.
     """
     if raw.startswith(fdt.MAGIC):
         tree = fdt.parse(raw, _LIMITS)
@@ -80,9 +80,9 @@ def _compatible(raw: bytes) -> bytes | None:
 def follow(
     reader: SubtreeReader | None, raw: bytes | memoryview | None, phys: int | None, reach: Reach
 ) -> Owner | None:
-    """Return what a blob leads to; None without a reader or a blob, and where it is all.
+    """Return the preserved memory that a blob leads to, None where there is only the blob.
 
-    What keeps it from being read is reported.
+    None also without a reader or a blob, and, reported, for an invalid blob.
     """
     if reader is None or raw is None:
         return None

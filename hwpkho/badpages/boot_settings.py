@@ -263,6 +263,10 @@ def _memmap(found: Collector, item: str, where: str) -> None:
         size, rest = memparse(item, "memmap=")
         sign = rest[:1]
         if sign not in ("$", "!"):
+            if "$" in rest:  # the kernel stops at what is none of its signs
+                shown = printable(item[:_SHOWN])
+                message = f"memmap={shown} has something between size and $: it reserves nothing"
+                found.unusable(message, where)
             return
         start, rest = memparse(rest[1:], "memmap=")
     except UsageError as error:

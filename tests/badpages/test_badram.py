@@ -72,12 +72,13 @@ def test_what_is_refused(text, says, tmp_path, cli) -> None:
     assert says in got.err
 
 
-def test_an_item_that_reserves_nothing_is_said(tmp_path, cli) -> None:
-    got = said(cli, tmp_path, "quiet memmap=4K$0x1000,memmap=8K$0x2000,exactmap,4K$0x9000\n")
+@pytest.mark.parametrize("item", ["memmap=8K$0x2000", "3D8K$0x2000"])
+def test_an_item_that_reserves_nothing_is_said(item, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, f"quiet memmap=4K$0x1000,{item},exactmap,4K$0x9000,1G\n")
     assert (got.code, got.json["pfns"]) == (0, [1, 9])
     (p,) = got.json["problems"]
     assert (p["severity"], p["where"]) == ("warning", "line 1")
-    assert "memmap=memmap=8K$0x2000" in p["message"]
+    assert f"memmap={item}" in p["message"]
 
 
 def test_a_short_mask_is_said(tmp_path, cli) -> None:

@@ -150,9 +150,9 @@ class Dimms:
                 ascending; None: there is no map, so SMBIOS's ranges are not used.
         """
         shift = page_shift(page_size)
-        marks = _Marks(self._decoded(shift), self._ranges(shift, ram), _nodes(self.nodes, shift))
+        cutter = _Cutter(self._decoded(shift), self._ranges(shift, ram), _nodes(self.nodes, shift))
         for first, last in pfns.runs(0, (1 << 64) - 1):
-            yield from marks.cut(first, last)
+            yield from cutter.cut(first, last)
 
     def _decoded(self, shift: int) -> dict[int, Place]:
         """Return the place of each page for which a DIMM was named; unknown if several were."""
@@ -238,7 +238,7 @@ def _nodes(nodes: Iterable[Node], shift: int) -> list[Run]:
     return found
 
 
-class _Marks:
+class _Cutter:
     """Cuts runs of pages where their places change."""
 
     def __init__(self, decoded: dict[int, Place], ranges: list[Run], nodes: list[Run]) -> None:

@@ -59,7 +59,7 @@ def read_at(
         return PoisonTable(
             source.name, phys, told, entry, problems=(missing,), unread_because=missing
         )
-    length = _pool(source, phys)
+    length = _pool_length(source, phys)
     if top is None:
         top = max((start + size for start, size in source.extents()), default=0)
     told = _stated(layout) or tell(bytes(head), length, top)
@@ -96,13 +96,13 @@ def _stated(layout: str | None) -> Told | None:
     return Told(layout, f"{option('layout', layout)} says so") if layout else None
 
 
-def choose(told: Told) -> str:
+def _ambiguous(told: Told) -> str:
     """Return the message that two layouts fit, with the option that chooses."""
     names = " or ".join(told.between)
     return f"{told.why} ({' and '.join(told.between)}); give {option('layout')} {names}"
 
 
-def _pool(source: Source, phys: int) -> int | None:
+def _pool_length(source: Source, phys: int) -> int | None:
     """Return how many bytes EDK2's pool allocated at ``phys``, rounded up to 8; None if unknown."""
     at = phys
     while at < phys + _POOL:
@@ -122,14 +122,14 @@ def _pool(source: Source, phys: int) -> int | None:
 
 
 class AmbiguousLayoutError(InputError):
-    """Two layouts fit a table, and the user has to choose.
+    """Two layouts fit a table, and the user has to _ambiguous.
 
     Attributes:
         said: The message without the option that chooses.
     """
 
     def __init__(self, where: str, told: Told) -> None:
-        super().__init__(f"{where}: {choose(told)}")
+        super().__init__(f"{where}: {_ambiguous(told)}")
         self.said = f"{where}: {told.why} ({' and '.join(told.between)})"
 
 
@@ -164,7 +164,7 @@ class _Reader:
 
     def _unknown(self, head: bytes) -> PoisonTable:
         if self._told.between:
-            return self._unread(self._say(efi.AMBIGUOUS, f"the table: {choose(self._told)}"))
+            return self._unread(self._say(efi.AMBIGUOUS, f"the table: {_ambiguous(self._told)}"))
         version = int.from_bytes(head[:4], "little")
         why = self._told.why
         if version != efi_poisoned.VERSION:
@@ -259,7 +259,7 @@ class _Reader:
             read = self._entries(at, node, page_size, entries)
             shown = at if self._phys is not None else None
             nodes.append(NodeRead(shown, node.room, node.used, node.next, read))
-            self._apart(at, at + linked_list.HEAD + linked_list.ENTRY * read, taken)
+            self._check_overlap(at, at + linked_list.HEAD + linked_list.ENTRY * read, taken)
             if not node.next:
                 break
             if self._phys is None:
@@ -289,7 +289,7 @@ class _Reader:
             entries.append(size)
         return count
 
-    def _apart(self, start: int, end: int, taken: list[tuple[int, int]]) -> None:
+    def _check_overlap(self, start: int, end: int, taken: list[tuple[int, int]]) -> None:
         """Report a node that overlaps another, once."""
         i = bisect_right(taken, (start, PHYS_END))
         shares = (i and taken[i - 1][1] > start) or (i < len(taken) and taken[i][0] < end)

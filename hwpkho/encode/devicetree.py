@@ -65,7 +65,9 @@ def _same(raw: bytes, tree: codec.Tree) -> bool:
     except InputError:
         return False
     kept = (again.error, again.reserve, again.boot_cpuid)
-    return kept == (None, tree.reserve, tree.boot_cpuid) and _plain(again.root) == _plain(tree.root)
+    return kept == (None, tree.reserve, tree.boot_cpuid) and _content(again.root) == _content(
+        tree.root
+    )
 
 
 def _check_size(tree: codec.Tree, source: str) -> None:
@@ -143,7 +145,7 @@ def _fill(fdt: Any, out: Any, node: codec.Node) -> None:
         out.append(below)
 
 
-def _plain(node: codec.Node) -> tuple[Any, ...]:
+def _content(node: codec.Node) -> tuple[Any, ...]:
     """Return a tree's content without offsets, to compare it."""
     properties = [(p.name, p.value) for p in node.properties]
-    return node.name, properties, [_plain(child) for child in node.children]
+    return node.name, properties, [_content(child) for child in node.children]

@@ -57,6 +57,7 @@ def judge_handover(handover: Handover, kernel: NextKernel) -> Decision:
 
 
 def _off(_: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where kho=off is given: the next kernel ignores any handover."""
     if not kernel.kho_off:
         return None
     message = "the next kernel is booted with kho=off and ignores any handover"
@@ -64,6 +65,7 @@ def _off(_: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _root(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where kho_populate() cannot map the root FDT, or refuses it."""
     if h.root_unread == "damaged":
         return Decision("refused", problem=h.root_problem)  # whatever a copy of it says
     if h.root is None or h.root.fdt is None:
@@ -79,6 +81,7 @@ def _root(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _version(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where the next kernel speaks another KHO version than the root FDT's."""
     fdt = h.root.fdt if h.root else None
     if fdt is None:
         return None
@@ -97,6 +100,7 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
+    """Decide where the root FDT does not say where the tracker is."""
     fdt = h.root.fdt if h.root else None
     if h.root is None or fdt is None or fdt.memory_map_defect is None:
         return None
@@ -104,6 +108,7 @@ def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
 
 
 def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where the walk over the tracker's nodes, or a block that it marks, is fatal."""
     walk = h.walk
     if walk is None or spent(h):
         return None
@@ -184,6 +189,7 @@ def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where the consumer gets no hwpoison blob, or one outside RAM."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(roots.HWPOISON) if fdt else None
     if ref is None:
@@ -228,6 +234,7 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _blob(h: Handover, _: NextKernel) -> Decision | None:
+    """Decide where the consumer refuses the blob; open where the blob could not be read."""
     if h.hwpoison is None or h.hwpoison.blob is not None:
         return None
     if h.hwpoison.state != "malformed":
@@ -235,13 +242,14 @@ def _blob(h: Handover, _: NextKernel) -> Decision | None:
     return Decision("dropped", problem=h.hwpoison.problem)
 
 
-def _reach(h: Handover, _: NextKernel) -> Decision | None:
+def _list_unavailable(h: Handover, _: NextKernel) -> Decision | None:
     """Leave the outcome open where the input has no memory of the list, or it was consumed."""
     known = h.hwpoison is not None and h.hwpoison.state not in ("not-given", "consumed")
     return None if known else Decision(None)
 
 
 def _area(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where kho_restore_vmalloc() refuses the array, or crashes on it."""
     w = h.hwpoison
     if w is None or w.blob is None or w.chain is None:
         return None
@@ -267,6 +275,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where pages of the list may be reused before they are read."""
     if spent(h):
         return None
     overwritten = scratch.overwritten(h, kernel)
@@ -290,13 +299,14 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
 
 
 def _count(h: Handover, kernel: NextKernel) -> Decision | None:
+    """Decide where count exceeds the array: the consumer reads past it."""
     w = h.hwpoison
     if w is None or not w.beyond(kernel.page_size):
         return None
     return Decision("crash", problem=w.problem, how="always")
 
 
-def _tracker_seen(h: Handover, _: NextKernel) -> Decision | None:
+def _tracker_incomplete(h: Handover, _: NextKernel) -> Decision | None:
     """Leave the outcome open where the image lacks nodes of the tracker."""
     return Decision(None) if h.walk is not None and h.walk.absent and not spent(h) else None
 
@@ -312,11 +322,11 @@ RULES: tuple[Callable[[Handover, NextKernel], Decision | None], ...] = (
     _luo,
     _subtree,
     _blob,
-    _reach,
+    _list_unavailable,
     _marked,  # before the area: the kernel stops at the first page that is not marked
     _area,
     _count,
-    _tracker_seen,
+    _tracker_incomplete,
 )
 
 

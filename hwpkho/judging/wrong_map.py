@@ -64,7 +64,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     if kernel.frames is None:
         return None
     read = captured(source)
-    places = list(_read(h) if source is not None else _stated(h))
+    places = list(_places_read(h) if source is not None else _places_named(h))
     outside = [p for p in places if any(kernel.outside(at) for at in p.at)]
     # The kernel never uses what it removes: such an area proves nothing.
     areas = [
@@ -205,7 +205,7 @@ def must_fit(
             )
 
 
-def _read(h: Handover) -> Iterator[Place]:
+def _places_read(h: Handover) -> Iterator[Place]:
     """Yield the parts of a handover that were read from memory and proved sound."""
     fdt = h.root.fdt if h.root else None
     if fdt is not None and h.root is not None and h.root.phys is not None:
@@ -228,7 +228,7 @@ def _read(h: Handover) -> Iterator[Place]:
         yield Place("scratch array", (h.scratch.array,))
 
 
-def _stated(h: Handover) -> Iterator[Place]:
+def _places_named(h: Handover) -> Iterator[Place]:
     """Yield the places that a copy of the root FDT names; none of them was read."""
     fdt = h.root.fdt if h.root else None
     if fdt is None:

@@ -135,7 +135,7 @@ class LogEvents:
 
         This is for pages that something else than the log shows to be bad.
         """
-        return list(self._new(first, last, "poisoned", None))
+        return list(self._new_pages(first, last, "poisoned", None))
 
     def feed(self, piece: bytes, *, ended: bool = False) -> Found:
         """Take the next piece of the log and return what it reports.
@@ -198,14 +198,14 @@ class LogEvents:
             return () if before == self._unclear else (self._unclear,)
         for m in found.mentions:
             if m.kind in BAD and m.kind is not None:
-                pages += self._new(m.first, m.last, m.kind, m.when)
+                pages += self._new_pages(m.first, m.last, m.kind, m.when)
         return tuple(
             p.message
             for p in found.problems
             if p.where and (n := p.where.removeprefix("line ")).isdecimal() and int(n) > lines
         )
 
-    def _new(self, first: int, last: int, kind: Kind, when: str | None) -> Iterator[Named]:
+    def _new_pages(self, first: int, last: int, kind: Kind, when: str | None) -> Iterator[Named]:
         if last - first >= MAX_SINGLE:
             if kind == "uncorrected" or self._taken.add(last):
                 yield Named(first, last, kind, when)

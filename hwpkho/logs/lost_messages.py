@@ -32,7 +32,7 @@ class LostMessages(LineReader):
 
     needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
 
-    _SAID = late(
+    _REPORT = late(
         r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
         r"|\bMissed\s+[0-9]+\s+kernel\s+messages?"
         r"|\b[0-9]+\s+(?:kernel\s+)?messages?\s+suppressed\b"
@@ -47,7 +47,7 @@ class LostMessages(LineReader):
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
-        said = self._SAID.search(line)
+        said = self._REPORT.search(line)
         if said:
             words = f'the log says "{printable(" ".join(said[0].split()))}"'
             for listener in self._listeners:

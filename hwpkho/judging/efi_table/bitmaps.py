@@ -83,7 +83,7 @@ class BitmapGeneration:
                     f"{structs} bytes, RAM has {ram}"
                 )
                 return Reading("crash", words, efi_kernel.FOOTPRINT)
-        seen = self._seen(header, kernel)
+        seen = self._bytes_read(header, kernel)
         if self.early or self.clips:  # d reads single bits, and those of existing memory only
             memory.check(min(phys + layout.HEAD + seen, PHYS_END) - 1)
         found = memory.pieces(phys + layout.HEAD, seen)
@@ -103,7 +103,7 @@ class BitmapGeneration:
         reading = Reading(
             "accepted", "no message", None, units, bad, own, unknown, hidden, (base, last)
         )
-        reading.reason = self._says(reading, header, kernel)
+        reading.reason = self._message(reading, header, kernel)
         return reading
 
     def refuses(self, header: Header, phys: int, page_size: int) -> str | None:
@@ -127,7 +127,7 @@ class BitmapGeneration:
         )
         return _MALFORMED if malformed else None
 
-    def _seen(self, header: Header, kernel: NextKernel) -> int:
+    def _bytes_read(self, header: Header, kernel: NextKernel) -> int:
         """Return how many bytes of the bitmap the kernel reads; without a memory map, all."""
         if not self.clips or kernel.frames is None:
             return header.size
@@ -135,7 +135,7 @@ class BitmapGeneration:
         units = -(-end // header.unit_size)
         return min(header.size, align_up(-(-units // 8), 8))
 
-    def _says(self, reading: Reading, header: Header, kernel: NextKernel) -> str:
+    def _message(self, reading: Reading, header: Header, kernel: NextKernel) -> str:
         """Return the kernel's message on a table that it takes."""
         if not reading.units:
             return "no message"

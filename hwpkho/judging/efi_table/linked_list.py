@@ -41,10 +41,10 @@ class ListGeneration:
         while at:
             if at in seen:
                 words = f"no message; loops at node 0x{at:x}"
-                return self._taken("hang", words, entries, own, efi_kernel.HANGS)
+                return self._reading("hang", words, entries, own, efi_kernel.HANGS)
             if len(seen) == MAX_NODES:
                 words = f"the list has more than {MAX_NODES} nodes; hwpkho follows no more"
-                return self._taken(None, words, entries, own, efi_kernel.UNDECIDED)
+                return self._reading(None, words, entries, own, efi_kernel.UNDECIDED)
             seen.add(at)
             memory.check(at)
             left = page - at % page
@@ -61,9 +61,9 @@ class ListGeneration:
             at = node.next
         n = len(entries)
         words = f"efi: reserved {n} hardware-poisoned frame(s) inherited across kexec"
-        return self._taken("accepted", words if n else "no message", entries, own)
+        return self._reading("accepted", words if n else "no message", entries, own)
 
-    def _taken(
+    def _reading(
         self,
         outcome: EfiOutcome | None,
         reason: str,
@@ -76,7 +76,7 @@ class ListGeneration:
 
     def _fault(self, at: int, what: str, entries: list[Range], own: list[Range]) -> Reading:
         words = f"early fault in efi_reserve_poisoned_memory: {what} of node 0x{at:x} pass its page"
-        return self._taken("crash", words, entries, own, efi_kernel.FAULT)
+        return self._reading("crash", words, entries, own, efi_kernel.FAULT)
 
 
 A = ListGeneration()

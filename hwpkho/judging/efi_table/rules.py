@@ -60,6 +60,7 @@ def room(arch: arches.Arch | None) -> int:
 
 
 def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Crash where memblock has to reserve more ranges than fit before it may grow its arrays."""
     if not generation.early:
         return None
     arch = arches.known(kernel.arch)
@@ -81,6 +82,7 @@ def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
 
 
 def _low_memory(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Crash where no RAM is left below 1 MiB on an architecture that needs some there."""
     arch = arches.known(kernel.arch)
     if not generation.early or arch is None or not arch.trampoline:
         return None
@@ -96,6 +98,7 @@ def _low_memory(reading: Reading, generation: Generation, kernel: NextKernel) ->
 
 
 def _ram_left(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Crash where too little RAM is left to boot; open where missing bits may take it."""
     memory = ram(kernel)
     if not memory:
         return None
@@ -133,6 +136,7 @@ def _missing_bits(reading: Reading, generation: Generation, kernel: NextKernel) 
 
 
 def _without_map(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading | None:
+    """Leave the outcome open where the table takes memory and there is no memory map."""
     if kernel.frames is None and (reading.units or reading.hidden or len(reading.own) > 1):
         why = "no memory map: hwpkho cannot tell whether enough RAM is left"
         return _undecided(reading, why)

@@ -84,7 +84,7 @@ class DmesgE820(TableForm):
         self._descents: dict[int, list[tuple[int, int]]] = {}
 
         #: Of tables, by identity: what their ``[gap ...]`` lines say, since 7.0.
-        self._told: dict[int, list[gaps.Place]] = {}
+        self._gap_lines: dict[int, list[gaps.Place]] = {}
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
@@ -130,7 +130,7 @@ class DmesgE820(TableForm):
         if not self._begun_table(self._name):
             return
         tail = rows.TAIL.match(without_stamps(line))
-        if rows.SPOKEN.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
+        if rows.BIOS_PREFIX.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
             self._tables.damaged(self._name, number, line, _EXPECTED)
             self._patience = _PATIENCE
         elif (
@@ -202,7 +202,7 @@ class DmesgE820(TableForm):
             if len(match["a"]) != len(match["b"]) or e820_names.type_of(match["rest"].strip()):
                 self._damaged(number, line)
             elif table is not None and table.entries:
-                self._told.setdefault(id(table), []).append(
+                self._gap_lines.setdefault(id(table), []).append(
                     (int(match["a"], 16), int(match["b"], 16))
                 )
             return False
@@ -274,7 +274,7 @@ class DmesgE820(TableForm):
                 message = f"line {table.line}: {table.name} is not in ascending order"
                 table.problems.append(problem(OUT_OF_ORDER, message))
             gaps.lose_overlaps(table, overlapping)
-            gaps.check_between(table, self._told.get(id(table), ()))
+            gaps.check_between(table, self._gap_lines.get(id(table), ()))
             if table.name != "xen_dom0" and id(table) not in self._with_heading:
                 gaps.check_head(table)
             found.append(table)

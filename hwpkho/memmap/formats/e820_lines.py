@@ -41,14 +41,14 @@ BEGUN = late(
 #: A line that begins like one of a table; the rest may be damaged.
 LIKE = late(rf"{_WHO}:\s*(?:\[\s*(?:mem|gap)\b|\[\S{{0,4}} 0x|[0-9A-Za-z]{{8,18}}\s+[-@]\s)")
 #: A prefix that nothing else prints; another message may stand in front of it.
-SPOKEN = late(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
+BIOS_PREFIX = late(r"(?<![\w.-])BIOS-(?:e820|e801|88):")
 _TYPE = (
     r"\(?(?:usable|(?:device |soft )?reserved|ACPI data|ACPI NVS|unusable|System RAM|type [0-9]+"
     r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
 _ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
 _END = late(r"^(?!.*(?<!\S)e820: ).*\]\s+" + _TYPE)
-_SAID = late(rf"^{_WHO}:\s*")
+_PREFIX = late(rf"^{_WHO}:\s*")
 #: The end of a line: its type, and what is left of its range.
 TAIL = late(
     r"^[\s>|]*+(?:\[?(?:m?e?m )?(?:0?x)?[0-9A-Fa-f]*\s*-\s*+)?"
@@ -57,7 +57,7 @@ TAIL = late(
 #: Another message about a range.
 OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9a-f]{8,16}\]")
 #: The word in front of a range, which may be a damaged prefix.
-_SPEAKER = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
+_WORD_BEFORE = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
 #: The end of a range and its type behind anything but ``e820:``, which reports changes like that.
 ENDING = late(
     r"^(?!.*(?<!\S)e820: ).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+" + _TYPE
@@ -91,7 +91,7 @@ def has_damaged_prefix(line: str) -> bool:
     """Tell whether a line ends as one of a table, or has a range behind ``BIOS-e820:``, damaged."""
     if ENDING.search(line):
         return True
-    speaker = _SPEAKER.search(line)
+    speaker = _WORD_BEFORE.search(line)
     if speaker is None or speaker[1].startswith(("e820:", "BIOS-e820:")):
         return False
     return SequenceMatcher(None, speaker[1], "BIOS-e820:").ratio() >= _ALIKE
@@ -100,7 +100,7 @@ def has_damaged_prefix(line: str) -> bool:
 def is_scrap(line: str, row: str) -> bool:
     """Tell whether only the beginning of a line like ``row`` is left, or the end of its type."""
     text = without_stamps(line).strip("> |\t")
-    end = _SAID.sub("", text).rstrip(")")
+    end = _PREFIX.sub("", text).rstrip(")")
     return (
         is_cut(line, row)
         or text.startswith("BIOS")

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z0-9_]{1,64}")
 MAX_DEPTH = 64
 
 #: Messages of problems by code and address.
-Said = Mapping[tuple[str, int | None], str]
+Messages = Mapping[tuple[str, int | None], str]
 
 #: Largest document read, bytes; one of 65536 entries has some 10 MB.
 MAX_SIZE = 32 << 20
@@ -60,8 +60,8 @@ class MemmapJson(FileForm):
                 raise InputError(f"{shown}: schema is not {SCHEMA}")
             arch = document.get("arch")
             named_arch = arch if isinstance(arch, str) else None
-            sources = _said(document)
-            found = [_map(m, named_arch, sources) for m in document["maps"]]
+            messages = _messages(document)
+            found = [_map(m, named_arch, messages) for m in document["maps"]]
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             said = printable(str(error))[:80]
             why = "a value is of another type than it says"
@@ -77,7 +77,7 @@ class MemmapJson(FileForm):
         return found
 
 
-def _map(map_: dict[str, object], arch: str | None, said: Said) -> Table:
+def _map(map_: dict[str, object], arch: str | None, messages: Messages) -> Table:
     entries = map_["entries"]
     boot = map_["boot"]
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
@@ -95,24 +95,24 @@ def _map(map_: dict[str, object], arch: str | None, said: Said) -> Table:
         [_entry(e, nameless=name == "iomem") for e in entries],
         boot=boot,
         arch=arch,
-        gaps=[_gap(g, name, said) for g in gaps],
+        gaps=[_gap(g, name, messages) for g in gaps],
     )
 
 
-def _gap(gap: dict[str, object], name: str, said: Said) -> Gap:
+def _gap(gap: dict[str, object], name: str, messages: Messages) -> Gap:
     """Return a gap with the problem that the document has for it."""
     start, end = gap["start"], gap["end"]
     code = registry().get(_text(gap["code"]), LOST_LINES)
     if start is None and end is None:
-        message = said.get((code.id, None)) or f"lines of {name} are lost, where is unknown"
+        message = messages.get((code.id, None)) or f"lines of {name} are lost, where is unknown"
         return Gap(None, None, problem(code, message, severity="error"))
     if type(start) is not int or type(end) is not int or not 0 <= start <= end < PHYS_END:
         raise ValueError(f"a gap must have 0 <= start <= end < 2^64, has {start} and {end}")
-    message = said.get((code.id, start)) or f"what is at 0x{start:x}-0x{end:x} is not known"
+    message = messages.get((code.id, start)) or f"what is at 0x{start:x}-0x{end:x} is not known"
     return Gap(start, end, problem(code, message, start, severity="warning"))
 
 
-def _said(document: dict[str, object]) -> Said:
+def _messages(document: dict[str, object]) -> Messages:
     """Return the messages of a document's problems by code and address."""
     out: dict[tuple[str, int | None], str] = {}
     problems = document.get("problems")

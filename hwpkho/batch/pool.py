@@ -131,9 +131,9 @@ def judge_job(
     named: tuple[str, ...],
     draw: Draw | None = None,
 ) -> CaseResult:
-    """Return the result of one case, drawn by ``draw`` if given; it never raises.
+    """Return the result of one case, drawn by ``draw`` if given.
 
-    Whatever goes wrong is the ``error`` of the result. ``named`` are files that the case may read
+    Any Exception becomes the ``error`` of the result. ``named`` are files that the case may read
     wherever they are; see :func:`named`.
     """
     result = _judge(job, options, accepted, named)

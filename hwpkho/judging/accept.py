@@ -134,7 +134,7 @@ def unjudged(error: str, accepted: Acceptance, case: str, code: int) -> CaseResu
     """Return the result of a batch case that could not be judged.
 
     ``error`` says why, ``code`` is the exit code. A baseline entry with the code HP707 accepts
-    the case (exit code 0), but only where an input is at fault (exit code 3).
+    the case, which then has exit code 0; but not where ``code`` is that of a wrong option, 2.
     """
     result = CaseResult(case, code, fail_on=accepted.fail_on, error=error)
     number = baseline.match(accepted.baseline, finding(NOT_JUDGED, error), case)

@@ -24,8 +24,8 @@ _END = late(rb'^(?:--([^"\s;]{1,72})|From \S[^\n]{0,200}[0-9]{4}\r?\n)', re.MULT
 _PADDED = late(rb"=[ \t]+(?=\r{0,2}(?:\n|$))")
 #: How mails and mailboxes begin. Other texts are not searched further: it would double the time.
 _MAIL = late(rb"From \S|[A-Z][A-Za-z-]{1,40}:[ \t]")
-#: What no quoted-printable text has: any other equals sign, or a line of more than 76 characters,
-#: here 78 for those that do not count well.
+#: What no quoted-printable text has: any other equals sign, or a line of more than 76 characters;
+#: here two more are tolerated.
 _OTHERWISE = late(rb"=(?![0-9A-F]{2}|[ \t]*\r{0,2}(?:\n|$))|[^\r\n]{78}[^ \t\r\n]")
 #: What shows such text without a header: an encoded equals sign in front of 0x or of what is not a
 #: hex digit, or between blanks; two of them behind different words; or a line with a blank that is

@@ -122,7 +122,7 @@ def _pool_length(source: Source, phys: int) -> int | None:
 
 
 class AmbiguousLayoutError(InputError):
-    """Two layouts fit a table, and the user has to _ambiguous.
+    """Two layouts fit a table, and the user has to choose.
 
     Attributes:
         said: The message without the option that chooses.

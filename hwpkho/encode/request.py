@@ -31,7 +31,8 @@ MAX_SUBTREE = 16 << 20
 #: Bytes of all of them together.
 MAX_SUBTREES = 64 << 20
 
-#: A node's name with or without a unit address, as the Devicetree Specification (2.2.1) has it.
+#: A node's name with or without a unit address: the characters of the Devicetree Specification
+#: (2.2.1), which allows 31 of them; longer names are in use.
 NODE_NAME = re.compile(r"[0-9A-Za-z,._+-]{1,63}(@[0-9A-Za-z,._+-]{1,63})?")
 
 

@@ -142,7 +142,7 @@ class Runs:
     """The runs of a set of PFNs, cut where the ruling changes.
 
     A million single pages must not be a million objects: only stretches of the set under one
-    ruling are kept; their runs are made while somebody iterates.
+    ruling are kept; their runs are made on iteration.
 
     Args:
         pfns: The set.
@@ -249,7 +249,7 @@ class EfiJudged(NamedTuple):
         phys: Physical address of the table.
         layout: Its layout, a name in ``LAYOUTS``; None where no layout fits, or several do.
         consumer: The generation of the next kernel, or ``none``.
-        outcome: None: it cannot be told, or the kernel does not know the table.
+        outcome: None: unknown, or the kernel does not know the table.
         reason: The kernel's own message, or why the outcome is unknown.
         units: Bits that it sees set, or entries with a size.
         pages_lost: Pages of RAM under them; None without a memory map.
@@ -309,7 +309,7 @@ class ScratchCost(NamedTuple):
     bad: PfnSet
 
     def to_json(self) -> dict[str, object]:
-        """Return it as it stands in ``hwpkho.validate/1``."""
+        """Return it as ``hwpkho.validate/1`` has it."""
         return {
             "areas": [list(area) for area in self.areas],
             "bytes": self.size,

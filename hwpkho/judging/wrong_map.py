@@ -138,9 +138,9 @@ def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
 
 
 def like_addresses(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
-    """Yield that the numbers of a plain list look like addresses.
+    """Yield a finding if the numbers of a plain list look like addresses.
 
-    That is: the map has none of them as a PFN, and all of them as an address.
+    They do if the map has none of them as a PFN, and all of them as an address.
     """
     frames = kernel.frames
     if frames is None or not runs.rulings or any(r.verdict != "not-ram" for r in runs.rulings):
@@ -156,7 +156,7 @@ def like_addresses(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
 
 
 def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
-    """Yield that the numbers of a plain list look like addresses: each begins a page as one.
+    """Yield a finding if all numbers of a plain list would be addresses of pages.
 
     Two PFNs that do so by chance are one pair in millions; low ones may be round numbers.
     """

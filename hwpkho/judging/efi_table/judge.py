@@ -74,7 +74,7 @@ def _read(phys: int, memory: EarlyMemory, kernel: NextKernel, generation: Genera
 
 
 def _pages(reading: Reading, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the bytes that are bad, rounded outward to pages: ascending, disjoint."""
+    """Yield the bad byte ranges rounded outward to pages: end exclusive, ascending, disjoint."""
     end = 0
     for a, b in reading.bad():
         start, past = max(a // size * size, end), -(-b // size) * size

@@ -89,7 +89,7 @@ def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
 
 
 def _comparable(boot: Boot) -> Table | None:
-    """Return the best map that is the machine's, whatever its kernel's command line says."""
+    """Return the best map of the machine itself, not one that a command line has changed."""
     rows = ((names.of(t.name), t) for t in boot.maps.values())
     tables = [t for row, t in rows if not row.no_ram and row.stage != "cmdline"]
     return min(tables, key=lambda t: names.rank(t.name), default=None)

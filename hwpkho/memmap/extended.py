@@ -64,7 +64,7 @@ def compare(maps: Mapping[str, Table]) -> None:
 
 
 def lacking(maps: Iterable[Table]) -> list[Problem]:
-    """Return the problem of a SETUP_E820_EXT node without the table that it continues, if so."""
+    """Return a problem where a SETUP_E820_EXT node lacks the table that it continues."""
     by_name = {m.name: m for m in maps}
     more = by_name.get(NAME)
     alone = more is not None and not any(name in by_name for name in CONTINUED)

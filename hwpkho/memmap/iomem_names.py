@@ -18,8 +18,8 @@ _KNOWN = (
 )  # fmt: skip
 #: Shorter prefixes may be a driver's name.
 _LEAST = 2
-#: A name that is as similar to one of these, and is not known, has lost or wrong letters.
-_WEIGHTY, _ALIKE = ("System RAM", "Crash kernel"), 0.8
+#: Names that decide what is RAM: an unknown name as similar to one has lost or wrong letters.
+_DECIDING, _ALIKE = ("System RAM", "Crash kernel"), 0.8
 #: RAM that a driver adds (mm/memory_hotplug.c, add_memory_driver_managed): its name, and ``)``.
 _DRIVERS = "System RAM ("
 #: Letters at the beginning or the end that damage has left.
@@ -30,16 +30,16 @@ _ODD, _FEW = re.compile(r"[^A-Za-z0-9 ]"), 2
 
 @lru_cache(maxsize=256)
 def is_part(name: str) -> bool:
-    """Tell whether a name is empty, a prefix of one of Linux's own, or a damaged ``_WEIGHTY``."""
+    """Tell whether a name is empty, a prefix of one of Linux's own, or a damaged deciding one."""
     if not name:
         return True
     if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
         return True
     if name.startswith(_DRIVERS):
         return not name.endswith(")")
-    if name in _KNOWN or name.startswith(_WEIGHTY):
+    if name in _KNOWN or name.startswith(_DECIDING):
         return False
-    return any(_is_alike(name, known) for known in _WEIGHTY)
+    return any(_is_alike(name, known) for known in _DECIDING)
 
 
 @lru_cache(maxsize=256)

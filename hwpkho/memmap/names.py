@@ -1,7 +1,7 @@
 """The names of maps: one row each, and everything that differs between them.
 
-Every other module asks a row. What belongs to one map alone (the second list of x86's EFI, the
-overflow of the zero page) stands where it is read or used.
+Other modules ask a map's row, not its name. Only what belongs to one map alone (the second list of
+x86's EFI, the overflow of the zero page) is where that map is read or used.
 """
 
 from __future__ import annotations

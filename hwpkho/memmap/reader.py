@@ -57,7 +57,7 @@ class Reading:
 
     @property
     def boot(self) -> Boot:
-        """Return the boot that is used."""
+        """The boot that is used."""
         return self.boots[0]
 
 
@@ -77,8 +77,8 @@ def read_memmap(
         map_name: Keep only the map of this name and make it primary.
         arch: A name of ``ARCHES``, for inputs that do not record it.
 
-    Raises InputError where an input is no memory map, is damaged or ambiguous, and UsageError for a
-    boot or map that does not exist.
+    Raises InputError where an input is not a memory map, or is damaged or ambiguous, and UsageError
+    for a boot or map that does not exist.
     """
     if not paths:
         raise UsageError("no memory map given")

@@ -2,7 +2,7 @@
 
 Source: Devicetree Specification v0.4 chapter 6; dtc's dtc-lexer.l and dtc-parser.y. The C
 preprocessor's work is not done here: includes are skipped and reported, conditionals refused, and
-a value that needs a macro is only complained about where it matters.
+a value that needs a macro is reported only where it is needed.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class ValueReader:
 
     @staticmethod
     def number(text: str) -> int | None:
-        """Return the value of a literal: 0x hexadecimal, leading 0 octal, else decimal."""
+        """Return a literal's value (0x: hexadecimal, leading 0: octal), None where it has none."""
         digits = text.rstrip("uUlL")
         try:
             if digits[:2] in ("0x", "0X"):

@@ -61,7 +61,7 @@ class Esxi(TableForm):
         self._seen: dict[int, Entry] = {}
         self._again: list[Entry] = []  # what was logged twice since the list's beginning
         self._unreadable: set[int] = set()
-        #: Of tables that are whole: their numbers, those that cannot be read, how they are written.
+        #: Closed tables: their entries' numbers, unreadable ones, and how messages write a number.
         self._numbers: list[tuple[Table, list[int], set[int], Callable[[int], str]]] = []
 
     def feed(self, number: int, line: str) -> bool:

@@ -31,7 +31,7 @@ _HEX = r"[0-9A-Fa-f]"
 _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
 #: A blank at a line's end in quoted-printable (RFC 2045, 6.7).
 _QUOTED_BLANK = "=20"
-#: In front of a name; none has it in it.
+#: Between range and name; no name has it inside.
 _BETWEEN = " : "
 _CLOSING = re.compile(_TAG)
 #: What may stand before a line that was quoted in a mail, listed or logged.
@@ -116,7 +116,7 @@ class Iomem(TableForm):
             return False
         for line, (indent, low, high, name) in enumerate(rows, number):
             begins = self._take(line, len(indent), int(low, 16), int(high, 16), name.rstrip())
-            if begins and line == number:  # above the others stands a line of the tree
+            if begins and line == number:  # the line above any other is one of the tree
                 self._look_above()
         return True
 

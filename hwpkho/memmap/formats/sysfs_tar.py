@@ -1,7 +1,7 @@
 """/sys/firmware/memmap inside a tar archive, read in memory.
 
-The archive is hostile: names, links and devices in it mean nothing here, only the content of small
-regular files whose path ends in ``N/start`` and the like.
+The archive is hostile: links and devices in it are ignored, and only the content of small regular
+files is read whose path ends in ``N/start`` and the like.
 """
 
 from __future__ import annotations

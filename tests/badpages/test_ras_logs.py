@@ -32,6 +32,7 @@ def kinds(form: str, text: str) -> set[tuple[int, str]]:
 
 
 DAEMON = "rasdaemon: bash-77 [001] 0.000022: "
+NEWER = "rasdaemon[9]:         <...>-77    [001] .....     0.000022 "
 DATE = "2025-03-28 13:28:48 +0800"
 ROW = f"1 {DATE} "
 RECORD = """\
@@ -111,6 +112,16 @@ STATUS {status:x} MCGSTATUS f
                 "action_result=Failed"
             ),
             {(9, "poisoned")},
+        ),
+        (
+            "rasdaemon-log",
+            (
+                f"{NEWER}memory_failure_event {DATE} pfn=0x9 page_type=slab page "
+                f"action_result=Failed\n{NEWER}mc_event <CRIT> {DATE} 1 Uncorrected error: x on y "
+                f"(mc: 0 location: 0:0 address: 0x0000a440 grain: 5)\n{NEWER}mce_record {DATE} "
+                "bank=7, status= bd80000000100090, mci=Uncorrected, cpu= 0, misc= 8c, addr= b440"
+            ),
+            {(9, "poisoned"), (10, "uncorrected"), (11, "uncorrected")},
         ),
         (
             "rasdaemon-log",

@@ -8,18 +8,18 @@ from hwpkho.base.late import late
 
 _SIGN = Sign(
     (
-        b"_event: ",
-        b"_record: ",
-        b"_poison: ",
-        b"_media: ",
-        b"_dram: ",
+        b"_event",
+        b"_record",
+        b"_poison",
+        b"_media",
+        b"_dram",
         b"rasdaemon",
         b"offlining page at",
         b"ras_mc_event_",
     ),
     late(
         rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
-        rb"|cxl_(?:poison|general_media|dram)):\s+"
+        rb"|cxl_(?:poison|general_media|dram)):?\s+"
         rb"(?:<[A-Z]+> )?\d{4}-\d\d-\d\d "
         rb"|rasdaemon(?:\[\d{1,10}\])?: |offlining page at 0x[0-9a-f]+: |Calling ras_mc_event_"
     ),

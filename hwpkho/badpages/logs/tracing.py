@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
+#: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) has no colon behind an event's
+#: name, but the date.
+_DATED = rb"\s+(?:<[A-Z]+> )?[0-9]{4}-"
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 #: perf and trace-cmd print as C does: no 0x stands in front of 0.
 _PFN = re.compile(
@@ -81,17 +84,17 @@ class Traced(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        b"_event[:(]",
-        b"_record[:(]",
-        b"_poison[:(]",
-        b"_media[:(]",
-        b"_dram[:(]",
+        b"_event(?:[:(]|%b)" % _DATED,
+        b"_record(?:[:(]|%b)" % _DATED,
+        b"_poison(?:[:(]|%b)" % _DATED,
+        b"_media(?:[:(]|%b)" % _DATED,
+        b"_dram(?:[:(]|%b)" % _DATED,
         b"fflining page at",
         b"fflined(?<=is already offlined)",
     )
     start = re.compile(
         r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
-        r"|cxl_(?:poison|general_media|dram))(?::\s|\()"
+        r"|cxl_(?:poison|general_media|dram))(?::\s|\(|(?=\s+(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-))"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 

@@ -26,6 +26,8 @@ _MEMBLOCK = late(
 )
 #: The host in front of that, whose name may be hex digits.
 _HOST = late(r"(?:^|\s)[\w.-]{1,255}(?=\s+kernel:\s)")
+#: A field of a journal's entry beside its message, in any of its forms of many lines.
+_FIELD = late(r"^[\s>|]*+\"?(?!MESSAGE\b)_{0,2}[A-Z][A-Z_]+(?:=|\"\s*:)")
 #: How the journal and syslog end what they put in front of a message of the kernel.
 _SYSLOG = "kernel:"
 #: An offset in a function, as stack dumps have it: not an address of memory.
@@ -64,7 +66,12 @@ def without_stamps(line: str) -> str:
 
 
 def is_remnant(line: str) -> bool:
-    """Tell whether ``line``, next to lines of a table, still has part of an address."""
+    """Tell whether ``line``, next to lines of a table, still has part of an address.
+
+    Fields of a journal have digits of their own.
+    """
+    if _FIELD.match(line):
+        return False
     text = _HOST.sub(" ", _OFFSET.sub("", without_stamps(line)), count=1)
     if debug := _MEMBLOCK.search(text):
         text = text[: debug.start()]

@@ -499,17 +499,28 @@ def test_a_first_line_that_lost_columns_is_the_only_damaged_one(x86: bool, tmp_p
     assert {0x1000, 0x2000, 0x3000} <= {entry.start for entry in found.entries}
 
 
-JOURNAL = "Nov 28 17:20:03 h kernel: "
+#: What stands in front of a message, and between two of them.
+JOURNALS = {
+    "an empty message": ("Nov 28 17:20:03 h kernel: ", "Nov 28 17:20:03 h kernel: \n"),
+    "one with a stamp": (
+        "Nov 28 17:20:03 h kernel: [    0.000000] ",
+        "Nov 28 17:20:03 h kernel: [    0.000000] \n",
+    ),
+    "verbose": ("    MESSAGE=", f"    _BOOT_ID={'0123abcd' * 4}\n"),
+    "export": ("MESSAGE=", f"_MACHINE_ID={'0123abcd' * 4}\n"),
+    "json-pretty": ('\t"MESSAGE" : "', f'\t"_BOOT_ID" : "{"0123abcd" * 4}",\n'),
+}
 
 
 @pytest.mark.parametrize("row", [OLD_E820_ROW, ARM_ROW])
-@pytest.mark.parametrize("stamp", ["", "[    0.000000] "])
-def test_an_empty_message_of_the_journal_is_no_lost_line(
-    row: str, stamp: str, tmp_path: Path
+@pytest.mark.parametrize("how", JOURNALS)
+def test_what_a_journal_has_between_messages_is_no_lost_line(
+    row: str, how: str, tmp_path: Path
 ) -> None:
+    said, between = JOURNALS[how]
     before, after = (
-        JOURNAL + stamp + line.removeprefix("[    0.000000] ") for line in rows_of(row, 0, 0x2000)
+        said + line.removeprefix("[    0.000000] ") for line in rows_of(row, 0, 0x2000)
     )
-    memmap = read_text(tmp_path / "log", f"{before}{JOURNAL}{stamp}\n{after}")
+    memmap = read_text(tmp_path / "log", f"{before}{between}{after}")
     assert not memmap.problems
     assert not primary(memmap).gaps

@@ -153,10 +153,10 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     listed = handover.hwpoison.pfns if handover.hwpoison else None
     rests = []
     if wrong:
-        findings.insert(0, wrong_map.as_finding(wrong, machine.files(options)))
+        findings.insert(0, wrong_map.misfit_finding(wrong, machine.files(options)))
         rests.append(f"no memory map: {machine.files(options)} was set aside")
     if doubted:
-        findings.insert(0, wrong_map.decides(doubted, machine.files(options)))
+        findings.insert(0, wrong_map.map_decides(doubted, machine.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {kernel.page_size}, assumed: the input does not record it")
     efi, said = validate_table.beside(case, kernel, options)
@@ -202,7 +202,7 @@ def _finish(
             findings += [published.finding] if published.finding else []
             if decision.outcome == "crash" and pfns and wrong_map.captured(case.source):
                 why = "all PFNs of the list lie outside its memory"
-                findings.insert(0, wrong_map.decides(why, machine.files(options)))
+                findings.insert(0, wrong_map.map_decides(why, machine.files(options)))
                 basis = basis._replace(map_decides=True)
     outcome = decision.outcome
     low = replayed.unsure(runs, kernel, handover) if outcome in ("replay", None) else None
@@ -215,7 +215,7 @@ def _finish(
         findings += scratch_cost.check(handover, cost, options.limits.scratch)
     regions = kernel.memory
     if regions is not None:
-        findings += wrong_map.beyond(runs, kernel)
+        findings += wrong_map.list_beyond(runs, kernel)
         if case.pages is not None and case.pages.unit == "pfn":
             like = list(wrong_map.like_addresses(runs, kernel))
             findings += like or wrong_map.all_aligned(listed, kernel.page_size)

@@ -188,7 +188,7 @@ def places(to: str, pages: BadPages, how: Writing) -> Iterator[str]:
     bad, header = pfn_set(pages.pfns), made.plan.header
     if header is not None:
         bad = efi_write.units_of(bad, header, pages.taken_page_size)
-    found, room = bad.run_count(), rules.room(known(pages.arch))
+    found, room = bad.run_count(), rules.memblock_room(known(pages.arch))
     if found > room:
         yield (
             f"{to}: {found} separate places; kernels of generations a and b die in early boot with "

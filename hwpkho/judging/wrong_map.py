@@ -94,7 +94,7 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     return f"the map has no RAM at {', '.join(named)}"
 
 
-def as_finding(why: str, files: str) -> Finding:
+def misfit_finding(why: str, files: str) -> Finding:
     """Return the finding for ``why``, as :func:`misfit` returns it; ``files`` are the maps."""
     message = f"is this the right memory map? {why}; {files} was set aside"
     return finding(WRONG_MAP, message)
@@ -105,16 +105,16 @@ def captured(source: Source | None) -> bool:
     return source is not None and not source.to_load
 
 
-def decides(why: str, files: str) -> Finding:
+def map_decides(why: str, files: str) -> Finding:
     """Return the finding on a sound handover that is fatal only by the map.
 
-    ``why`` is what :func:`decides_alone` returns, ``files`` are the maps.
+    ``why`` is what makes it so, as :func:`decides_alone` returns it; ``files`` are the maps.
     """
     message = f"is this the right memory map? {why}, only by {files}: the handover itself is sound"
     return finding(MAP_DECIDES, message)
 
 
-def beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
+def list_beyond(runs: Runs, kernel: NextKernel) -> Iterator[Finding]:
     """Yield a finding if most PFNs of a list are above all RAM of the map."""
     frames = kernel.frames
     if frames is None:

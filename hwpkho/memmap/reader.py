@@ -291,7 +291,7 @@ def _of_log(source: Input) -> Reading:
     cut = [
         problem(
             DAMAGED,
-            f"{source.shown}: line {number} has more than {scanner.MAX_LINE} characters; the rest "
+            f"{source.shown}: line {number} has more than {scanner.MAX_LINE} bytes; the rest "
             "of it was not looked at",
             severity="warning",
         )

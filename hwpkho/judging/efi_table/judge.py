@@ -40,7 +40,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
         generation = GENERATIONS[consumer]
         reading = _read(phys, EarlyMemory(source, kernel), kernel, generation)
         if reading.outcome in ("accepted", "hang"):
-            reading = rules.after(reading, generation, kernel)
+            reading = rules.applied(reading, generation, kernel)
         arch = arches.known(kernel.arch)
         lost = kernel.cmdline is not None and not kernel.cmdline.efi_runtime
         if lost and arch is not None and arch.boot == "setup_data":

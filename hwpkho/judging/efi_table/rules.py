@@ -27,7 +27,7 @@ LEAST_RAM = 32 << 20
 _LOW = 1 << 20
 
 
-def after(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading:
+def applied(reading: Reading, generation: Generation, kernel: NextKernel) -> Reading:
     """Return how boot goes on after the kernel took the table, or hangs in a loop of its nodes.
 
     In a loop each range is reserved only once, so that only their number can end it.
@@ -45,7 +45,7 @@ def ram(kernel: NextKernel) -> list[Range]:
     return [(a * size, (b + 1) * size) for a, b in kernel.ram()]
 
 
-def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
+def withheld(reading: Reading, generation: Generation) -> Iterator[Range]:
     """Yield the byte ranges that the allocator does not get, ends exclusive.
 
     They are ascending and disjoint, and touching ones are joined.
@@ -54,7 +54,7 @@ def taken(reading: Reading, generation: Generation) -> Iterator[Range]:
     return joined(heapq.merge(reading.bad(), union(own)))
 
 
-def room(arch: arches.Arch | None) -> int:
+def memblock_room(arch: arches.Arch | None) -> int:
     """Return how many ranges memblock has room for; the least of all where ``arch`` is unknown."""
     return arch.memblock_ranges if arch else min(a.memblock_ranges for a in arches.ARCHES)
 
@@ -64,8 +64,8 @@ def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
     if not generation.early:
         return None
     arch = arches.known(kernel.arch)
-    limit = room(arch)
-    count = sum(1 for _ in taken(reading, generation))
+    limit = memblock_room(arch)
+    count = sum(1 for _ in withheld(reading, generation))
     if count <= limit:
         return None
     if arch is None:
@@ -87,7 +87,7 @@ def _low_memory(reading: Reading, generation: Generation, kernel: NextKernel) ->
     if not generation.early or arch is None or not arch.trampoline:
         return None
     low = list(intersection(ram(kernel), [(0, _LOW)]))
-    if not low or any(difference(low, taken(reading, generation))):
+    if not low or any(difference(low, withheld(reading, generation))):
         return None
     return replace(
         reading,
@@ -102,7 +102,7 @@ def _ram_left(reading: Reading, generation: Generation, kernel: NextKernel) -> R
     memory = ram(kernel)
     if not memory:
         return None
-    free = list(difference(memory, taken(reading, generation)))
+    free = list(difference(memory, withheld(reading, generation)))
     left = sum(b - a for a, b in free)
     if left < LEAST_RAM:
         total = sum(b - a for a, b in memory)
@@ -124,12 +124,12 @@ def _missing_bits(reading: Reading, generation: Generation, kernel: NextKernel) 
         return None
     arch = arches.known(kernel.arch)
     # In each run of missing bits every other one may be a range of its own.
-    most = sum(1 for _ in taken(reading, generation))
+    most = sum(1 for _ in withheld(reading, generation))
     most += (reading.hidden + len(reading.unknown)) // 2
-    worst = list(union([*taken(reading, generation), *reading.unknown]))
+    worst = list(union([*withheld(reading, generation), *reading.unknown]))
     low = list(intersection(ram(kernel), [(0, _LOW)]))
     needed = low if arch is None or arch.trampoline else []
-    if most <= room(arch) and (not needed or any(difference(needed, worst))):
+    if most <= memblock_room(arch) and (not needed or any(difference(needed, worst))):
         return None
     why = f"{reading.hidden} bits of the bitmap are not in the image; each may be one more range"
     return _undecided(reading, why)

@@ -19,7 +19,7 @@ SIZE = 16
 VM_ALLOC, VM_ALLOW_HUGE_VMAP = 1, 2
 KNOWN_FLAGS = VM_ALLOC | VM_ALLOW_HUGE_VMAP
 
-#: MAX_PAGE_ORDER of the page allocator, as kernels with KHO are configured.
+#: The largest order that encode writes: that of the page allocator with 4 KiB pages.
 MAX_ORDER = 10
 #: Width of the int in which the kernel computes ``1 << order``: larger orders wrap on arm64 and
 #: x86-64.

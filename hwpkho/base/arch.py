@@ -26,11 +26,14 @@ class PageSize(NamedTuple):
         early_pages: NR_FIX_BTMAPS (asm/fixmap.h): the most pages that early_memremap() maps.
         early_scratch: A scratch size, bytes, with which every arm64 kernel of
             docs/kernel-rig.md died: it allocates page tables and per-CPU areas from scratch.
+        max_order: MAX_PAGE_ORDER (arch/arm64/Kconfig, ARCH_FORCE_MAX_ORDER): the page allocator's
+            largest order, which is that of a huge page or above.
     """
 
     section_bits: int
     early_pages: int
     early_scratch: int
+    max_order: int = 10
 
 
 class LowMemory(NamedTuple):
@@ -138,8 +141,8 @@ ARM64 = Arch(
     prstatus=392,
     pages={
         4096: PageSize(27, 65, 2 << 20),
-        16384: PageSize(27, 17, 3 << 18),
-        65536: PageSize(29, 5, 1 << 19),
+        16384: PageSize(27, 17, 3 << 18, 11),
+        65536: PageSize(29, 5, 1 << 19, 13),
     },
     boot="device-tree",
     memory="memblock",

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.vmalloc import KNOWN_FLAGS, MAX_ORDER, SHIFT_BITS, Chunk, KhoVmalloc, slots
+from hwpkho.abi.vmalloc import KNOWN_FLAGS, SHIFT_BITS, Chunk, KhoVmalloc, slots
+from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_down, page_shift
-from hwpkho.base.arch import linear, phys_bits
 from hwpkho.codes.blob import (
     ARRAY_ABSENT,
     ARRAY_UNALIGNED,
@@ -95,9 +95,9 @@ def walk(
     order = area.entry_order
     if area.flags & ~KNOWN_FLAGS:
         report.add(FLAGS, f"vmalloc flags 0x{area.flags:x}, known are 0x{KNOWN_FLAGS:x}")
-    too_large = None
-    if area.order > MAX_ORDER:
-        message = f"vmalloc order {area.order}, the page allocator's largest is {MAX_ORDER}"
+    too_large, largest = None, arches.pages(source.arch, page_size).max_order
+    if area.order > largest:
+        message = f"vmalloc order {area.order}, the page allocator's largest is {largest}"
         # Restoring does not use the page allocator: a sound area of order 11 was seen to replay.
         replays = area.effective_order < SHIFT_BITS
         noted = report.add(ORDER, message, severity="warning" if replays else None)
@@ -135,9 +135,9 @@ def _follow(
     touched: set[int] = set()
     seen = SeenEntries()
     at, lengths = area.first, []
-    bits = phys_bits(source.arch)
+    bits = arches.phys_bits(source.arch)
     while at:
-        written, at = at, linear(at, source.arch)
+        written, at = at, arches.linear(at, source.arch)
         if at >> bits:
             message = f"chunk address 0x{at:x} is not a physical address"
             return Chain("nowhere", at), report.add(CHUNK_NOWHERE, message, at)

@@ -84,7 +84,7 @@ def test_keys_that_lost_their_order_are_shown_as_they_are() -> None:
     assert isinstance(preserved, UnlistedPreserved)
     assert all(preserved.has(*block) for block in blocks)
     assert not preserved.has(0x4000_1000, 9)
-    assert preserved.orders == list(range(11))
+    assert preserved.orders == list(range(13))
     assert [*preserved.spans(), *preserved.starts(0)] == []
     texts = [s.meaning for title, spans in described("radix-7.0", memory, walk) for s in spans]
     assert any(text.startswith("key 0x") for text in texts)

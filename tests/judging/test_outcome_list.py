@@ -142,6 +142,17 @@ def test_orders_wrap(order, expected, m, tmp_path):
     assert outcome(m, made, tmp_path) == expected
 
 
+@pytest.mark.parametrize(
+    ("size", "order", "beyond"), [(4096, 11, True), (16384, 11, False), (65536, 13, False)]
+)
+def test_the_page_allocator_s_largest_order(size, order, beyond, tmp_path):
+    m = Machine(arch="arm64", page_size=size)
+    made = m.handover(PFNS)
+    m.poke(made.blob + 30, "<H", order)
+    handover = read_inputs([str(m.save(tmp_path))], CaseOptions(size, made.root)).handovers[0]
+    assert ("HP307" in {p.code for p in handover.problems}) == beyond
+
+
 @pytest.mark.parametrize("offset", [1, 8])
 def test_a_chunk_at_an_odd_address(offset, m, tmp_path):
     extra = 0x6100_0000

@@ -182,15 +182,15 @@ def test_a_folio_that_begins_inside_a_block(pfn, made, file_of):
 
 
 def test_orders_of_a_tracker_that_cannot_be_listed(cli, tmp_path):
-    """kho-v2 with 16 KiB pages: each key is asked for."""
+    """kho-v2 with 16 KiB pages: each key is asked for. A huge page is of order 11."""
     made, pfn = Orchestrator(Machine(arch="arm64", page_size=16384)), 0x20000
-    data = made.memfd([(pfn + 0x200, 0, 9), (pfn, 512, 0), (pfn + 8, 513, 3)])
+    data = made.memfd([(pfn + 0x800, 0, 11), (pfn, 2048, 0), (pfn + 8, 2049, 3)])
     made.blocks.remove((pfn + 8 << 14, 3))
     made.handover(made.blob([made.session("vm", [(1, data)])]), kho=2)
     got = cli("decode", "--json", made.machine.save(tmp_path), "--page-size", 16384)
     (h,) = got.json["handovers"]
     assert _runs(h["luo"]["sessions"][0]["files"][0]) == [
-        (0, pfn + 0x200, 1, 9, 3), (512, pfn, 1, 0, 3), (513, pfn + 8, 1, None, 3),
+        (0, pfn + 0x800, 1, 11, 3), (2048, pfn, 1, 0, 3), (2049, pfn + 8, 1, None, 3),
     ]  # fmt: skip
     told = {p["code"]: p["message"] for p in h["problems"]}
     assert f"1 folio, the first at PFN 0x{pfn + 8:x}, where no preserved" in told["HP906"]

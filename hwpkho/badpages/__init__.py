@@ -1,1 +1,1 @@
-"""Lists of bad pages, whatever their form."""
+"""Lists of bad pages: reading and writing them in many forms, comparing and joining them."""

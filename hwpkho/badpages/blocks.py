@@ -1,9 +1,9 @@
-"""A set of pages as few patterns of an address and a mask.
+"""Covers a set of pages with few address-and-mask patterns.
 
-It begins with the aligned blocks whose sizes are powers of two. Two that have the same free bits,
-and differ in one other bit, are one: that bit is free, too. Which of several partners a block is
-joined with decides how many are left, so short lists are tried from the lowest bit up and from the
-highest down. No two are left that could be joined, unless that made more holes than are read.
+It begins with naturally aligned blocks. Two blocks with the same free bits that differ in exactly
+one other bit are joined: that bit becomes free, too. The order in which bits are tried affects how
+many blocks are left, so short lists are tried from the lowest bit up and from the highest down. It
+ends when no two blocks can be joined without exceeding ``MAX_HOLES``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
 
-#: Of so many blocks the better of two ways is taken; a longer list takes the faster.
+#: Up to so many blocks both orders are tried; for more, only the faster one.
 _FEW = 1 << 12
-#: Blocks by their free bits: the first PFN of each.
+#: Free bits → the first PFN of each block.
 _Found = dict[int, set[int]]
 
 
 def block_runs(first: int, free: int) -> Iterator[tuple[int, int]]:
-    """Yield ``(first, last)``, inclusive, of a block as :func:`blocks` has it, ascending."""
+    """Yield the runs ``(first, last)`` of PFNs, inclusive, of a block of :func:`blocks`."""
     run = (free + 1) & ~free
     holes, bits = free & -run, 0
     while True:
@@ -39,10 +39,10 @@ def block_runs(first: int, free: int) -> Iterator[tuple[int, int]]:
 
 
 def blocks(pages: PfnSet) -> dict[int, list[int]]:
-    """Return disjoint blocks that hold exactly ``pages``: free bits → the first PFN of each.
+    """Return disjoint blocks that cover exactly ``pages``: free bits → first PFNs, ascending.
 
-    A block's pages agree but for the free bits, of which every combination is among them.
-    Ascending; never more than aligned blocks. O(n log n), as n blocks differ in few bits.
+    A block contains every PFN that agrees with its first one in all bits but the free ones. There
+    are never more blocks than naturally aligned ones. O(n log n), as n blocks differ in few bits.
     """
     aligned = _aligned(pages)
     if not aligned:
@@ -58,9 +58,9 @@ def blocks(pages: PfnSet) -> dict[int, list[int]]:
 
 
 def _bit_by_bit(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
-    """Join all that differ in one bit, then in the next, until nothing can be joined."""
+    """Join blocks that differ in the first of ``bits``, then in the next, until none are left."""
     found = {free: set(column) for free, column in aligned.items()}
-    # A set is gone through faster as an array in its own order; what is stale does no harm.
+    # Iterating over an array in the set's own order is faster; stale items do no harm.
     columns = {free: array("Q", held) for free, held in found.items()}
     bits = list(bits)
     joined = True
@@ -82,7 +82,7 @@ def _bit_by_bit(aligned: dict[int, array[int]], bits: Iterable[int]) -> _Found:
                 found.setdefault(free | bit, set()).update(low)
                 columns[free | bit] = array("Q", found[free | bit])
                 joined = True
-        # From the lowest bit on nothing comes back: what differs in a bit was joined in its turn.
+        # In ascending order one pass is enough: joining never makes a lower bit joinable.
         joined = joined and bits[0] > bits[-1]
     return found
 
@@ -92,7 +92,7 @@ def _holes(free: int) -> int:
 
 
 def _aligned(pages: PfnSet) -> dict[int, array[int]]:
-    """Return the largest blocks that begin at a multiple of their size: size - 1 → first PFNs."""
+    """Split ``pages`` into the largest naturally aligned blocks: size - 1 → first PFNs."""
     single = bytes(map(eq, pages.first, pages.last))
     found = {0: array("Q", compress(pages.first, single))} if any(single) else {}
     longer = compress(pages, single.translate(bytes((1, 0)) + bytes(254)))

@@ -1,8 +1,8 @@
 """Bad pages in boot settings: GRUB's badram and cutmem, and memmap= of a kernel command line.
 
-They stand beside each other in one file, such as /etc/default/grub or grub.cfg, so all of them are
-read there. A comment sets nothing, be it a line or the end of one, nor does a variable of
-/etc/default/grub that a later line sets anew.
+One file, such as /etc/default/grub or grub.cfg, may have all of them, so all of them are read.
+Comments, whole lines or at the end of one, are skipped; so are variables of /etc/default/grub that
+a later line sets again.
 
 Source: GRUB's grub-core/mmap/mmap.c (grub_cmd_badram, grub_cmd_cutmem, parsemem);
 arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-parameters.txt.
@@ -30,32 +30,32 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: A value ends at a blank, quote or tag; a shell or GRUB leaves ``\$`` and ``\\\$`` of ``$``.
+#: A value ends at a blank, quote or tag. ``$`` may be escaped as ``\$`` or ``\\\$``.
 _MEMMAP = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
 _RESERVE_MEM = late(r"(?<![\w.-])reserve_mem=")
 _COMMAND = late(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
 _ASSIGNED = late(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = late(r"(?<![\w.-])badram=([^\s\"'`]*)")
-#: One of them stands in each line that sets anything.
+#: Matches in every line that sets anything.
 _WANTED = late(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
 _SETTINGS = ("memmap=", "badram", "cutmem")
 _HEX = late(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = late(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
-#: What a shell takes together: a quoted string, or a character behind a backslash.
+#: A shell's tokens that may contain ``#``, and the comment that it begins elsewhere.
 _SHELL = late(r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|])#.*)""")
-#: GRUB_CMDLINE_LINUX and its like; one that goes on from its own value, or ``+=``, adds.
+#: Assignment to GRUB_CMDLINE_LINUX and the like; it adds with ``+=`` or its own value in it.
 _VARIABLE = late(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
-#: Settings in a line, each of many items, perhaps, and items that are spelled otherwise than in
-#: plain_settings: a command line of Linux has 2048 characters.
+#: The most settings in a line, and the most items that plain_settings cannot read: a Linux command
+#: line has 2048 characters.
 _MOST_SETTINGS = 1 << 16
-#: So many ranges in columns take no longer than one by itself.
+#: So many ranges read as columns take as long as one read by itself.
 _IN_COLUMNS = 8
 
 
 class BootSetting(TextForm):
-    """A form that stands among boot settings; all of them are read, whichever it is."""
+    """A form that is one of the boot settings; reading any of them reads all."""
 
     name: str
 
@@ -65,9 +65,9 @@ class BootSetting(TextForm):
 
 
 def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
-    """Return the ranges that a text of boot settings excludes; ``form`` is what it was taken for.
+    """Return the ranges that boot settings exclude; ``form`` is the form that was recognised.
 
-    Raises InputError for a damaged value, and where memory is called bad but no page is named.
+    Raises InputError for a damaged value, and where settings are about bad memory but name no page.
     """
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None
@@ -89,7 +89,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
             memmaps[name] = []
         if "reserve_mem=" in line and _RESERVE_MEM.search(line):
             found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
-        # A line may have a million items; to search it for a word is fastest.
+        # A line may have a million items; `in` is much faster than an expression.
         for match in _MEMMAP.finditer(line) if "memmap=" in line else ():
             memmaps.setdefault(name, []).append((match[1].replace("\\", ""), where))
         for match in _ASSIGNED.finditer(line) if "GRUB_BADRAM=" in line else ():
@@ -100,7 +100,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
     cuts.finish()
-    loose = 0  # items that are spelled otherwise than in plain_settings
+    loose = 0  # items that plain_settings cannot read
     for value, where in chain.from_iterable(memmaps.values()):
         found.refuse_more(value.count(","))
         if columns := plain_settings.memmap(value, page_shift(found.page_size)):
@@ -110,13 +110,13 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         found.refuse_more(loose, _MOST_SETTINGS)
         for item in value.split(","):
             _memmap(found, item, where)
-    if assigned is not None and assigned[0].strip():  # the shell keeps the last
+    if assigned is not None and assigned[0].strip():  # in a shell the last assignment counts
         _badram_command(found, assigned[0].strip(), assigned[1])
     return found.finish()
 
 
 class _Cuts:
-    """The lines that are nothing but ``cutmem FROM TO``."""
+    """Collects lines that are nothing but ``cutmem FROM TO``, as columns."""
 
     def __init__(self, found: Collector) -> None:
         self._found = found
@@ -125,7 +125,7 @@ class _Cuts:
         self._numbers: list[int] = []
 
     def line(self, line: str, number: int) -> bool:
-        """Take a line, or tell that it is none of these."""
+        """Take a line; return False if it is anything else."""
         ends = plain_settings.cutmem(line)
         if ends is None:
             return False
@@ -135,7 +135,7 @@ class _Cuts:
         return True
 
     def finish(self) -> None:
-        """Name what they cut."""
+        """Name the pages that the lines cut."""
         shift = page_shift(self._found.page_size)
         columns = plain_settings.pages(self._starts, self._ends, shift)
         if columns:
@@ -147,7 +147,7 @@ class _Cuts:
 
 
 def _uncommented(line: str) -> str:
-    """Return a line without the comment at its end: ``#`` begins one where a word begins."""
+    """Return a line without the comment at its end: ``#`` begins one at the start of a word."""
     if "#" not in line:
         return line
     for match in _SHELL.finditer(line):
@@ -171,7 +171,7 @@ def _badram_command(found: Collector, argument: str, where: str) -> None:
 def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
     """Name the pages of ``ADDR,MASK[,ADDR,MASK…]``, hex with or without ``0x``.
 
-    Raises InputError where that is damaged or matches everything.
+    Raises InputError where ``value`` is damaged or a mask matches everything.
     """
     found.refuse_more(value.count(",") // 2)
     columns = plain_settings.badram(value, page_shift(found.page_size))
@@ -209,7 +209,7 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
         for first, last in matched.runs():
             found.pages(first, last, kind, where=where)
         if kind == "uncorrected" and matched.pages > 2:
-            # Two addresses that differ in one bit are merged at no cost, more only by force.
+            # Merging two addresses that differ in one bit adds no good page; a larger pattern may.
             found.lost(matched.pages - 2)
 
 
@@ -232,7 +232,7 @@ def _cutmem(found: Collector, arguments: str, where: str) -> None:
 
 
 def _parsemem(found: Collector, word: str, where: str) -> int:
-    """GRUB knows no other suffixes, and no small ones: it passes them over."""
+    """Return the value of a number as GRUB's parsemem() reads it: suffixes in capitals only."""
     match = _CUT.fullmatch(word)
     digits = match[1] if match else ""
     octal = len(digits) > 1 and digits[0] == "0" and digits[1] not in "xX"
@@ -251,7 +251,7 @@ def _parsemem(found: Collector, word: str, where: str) -> int:
 def _memmap(found: Collector, item: str, where: str) -> None:
     if not item or item == "exactmap":
         return
-    if item[0].isalpha():  # the kernel stops at what is no number, and takes the next item
+    if item[0].isalpha():  # the kernel ignores an item without a number and reads the next one
         if "$" in item:
             shown = printable(item[:_SHOWN])
             found.unusable(

@@ -1,4 +1,4 @@
-"""Collects what the reader of a list finds: pages, their kinds and places, and unusable entries."""
+"""Collects what a list's reader finds: pages with kind, time and place, and unusable entries."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 
-#: Distinct pages or runs that an input may name; no machine has as many bad ones.
+#: The most distinct pages or runs that an input may name; no machine has so many bad ones.
 MAX_MENTIONS = 1 << 21
-#: Ranges that patterns stand for, beyond those that are read in columns.
+#: The most ranges that patterns may expand to, apart from those that are read as columns.
 MAX_EXPANDED = 1 << 18
-#: An error larger than this is a damaged number: firmware reports lines, rows and pages. Bytes.
+#: The largest plausible error, bytes: firmware reports cache lines, rows and pages.
 MAX_EXTENT = 1 << 30
 _PLACE = {kind: place for place, kind in enumerate(KINDS)}
-#: Problems listed one by one; more are counted.
+#: The most problems that are listed; further ones are counted.
 MAX_PROBLEMS = 16
 
 
@@ -38,8 +38,8 @@ class Collector:
 
     Args:
         name: The input, printable.
-        form: The form that reads it, a name in ``LIST_FORMATS``.
-        asked: What the user says; its page size is that of the list.
+        form: The form as which it is read, a name in ``LIST_FORMATS``.
+        asked: The user's options; the list has their page size, else 4096.
         unit: Whether the input has PFNs or addresses.
     """
 
@@ -74,10 +74,10 @@ class Collector:
         where: str | None = None,
         number: int = -1,
     ) -> None:
-        """Name PFNs ``first`` to ``last``, inclusive, below 2^64. What was named first stays.
+        """Add PFNs ``first`` to ``last``, inclusive, below 2^64. Repeats keep the first mention.
 
         ``when`` is ISO 8601 or ``boot+SECONDS``, ``where`` a line, row or offset, both printable;
-        ``number`` stands behind ``where``, unless it is below 0.
+        ``number`` is appended to ``where`` unless it is negative. Raises InputError for too many.
         """
         if kind not in self._asked.kinds:
             self._left_out |= kind in BAD
@@ -93,7 +93,7 @@ class Collector:
         where: str,
         numbers: Iterable[int],
     ) -> None:
-        """Name single pages as :meth:`pages` does; the columns are of equal length."""
+        """Add single pages, like :meth:`pages`, from columns of equal length."""
         if kind not in self._asked.kinds:
             self._left_out |= kind in BAD
             return
@@ -108,7 +108,7 @@ class Collector:
         where: str,
         numbers: Iterable[int],
     ) -> None:
-        """Name ranges as :meth:`pages` does; the columns are of equal length."""
+        """Add ranges, like :meth:`pages`, from columns of equal length."""
         if kind not in self._asked.kinds:
             self._left_out |= kind in BAD
             return
@@ -116,7 +116,10 @@ class Collector:
         self._bound()
 
     def expand(self, ranges: int) -> None:
-        """Count ranges that a few bytes stand for: what they cost must not grow without end."""
+        """Count ranges that a pattern of a few bytes expands to.
+
+        Raises InputError for more than ``MAX_EXPANDED`` in all.
+        """
         self._expanded += ranges
         if self._expanded > MAX_EXPANDED:
             raise InputError(
@@ -125,15 +128,15 @@ class Collector:
             )
 
     def _bound(self) -> None:
-        """Raise InputError where more is named than any machine has."""
+        """Raise InputError where more pages are named than any machine has."""
         if len(self._columns) > self._look:
             self._columns = self._columns.distinct()
-            self._columns.last = self._columns.last[:]  # of single pages it is the first column
+            self._columns.last = self._columns.last[:]  # for single pages it is the same object
             self._look = 2 * MAX_MENTIONS
             self.refuse_more(len(self._columns))
 
     def refuse_more(self, entries: int, most: int = MAX_MENTIONS) -> None:
-        """Raise InputError for more entries than any machine has, before they are taken."""
+        """Raise InputError for more than ``most`` entries; to be called before reading them."""
         if entries > most:
             raise InputError(f"{self.name}: more than {most} entries, too many for any machine")
 
@@ -148,9 +151,10 @@ class Collector:
         number: int = -1,
         exact: bool = False,
     ) -> None:
-        """Name the pages of the bytes ``start`` to ``end``, inclusive: rounded outward.
+        """Add the pages of the bytes ``start`` to ``end``, inclusive, rounded outward.
 
-        ``exact``: the input means whole pages; that they are rounded is worth a note.
+        With ``exact`` the input means whole pages, so rounding gets a note. The rest is as for
+        :meth:`pages`.
         """
         first, last = start >> self._shift, end >> self._shift
         if exact and (start | (end + 1)) & (self.page_size - 1):
@@ -158,18 +162,19 @@ class Collector:
         self.pages(first, last, kind, when=when, where=where, number=number)
 
     def lost(self, good_pages: int) -> None:
-        """Count good pages that the input names among bad ones, as merged patterns do."""
+        """Count good pages that the input names as bad, because it merges patterns."""
         self._good += good_pages
 
     def unusable(self, message: str, where: str | None = None) -> None:
-        """Report an entry that says memory is bad but names no page. Without any page it is an
-        error.
+        """Report an entry that says that memory is bad but names no page.
+
+        If no entry names a page, :meth:`finish` raises it as an error.
         """
         self._unusable = self._unusable or _at(where, message)
         self.problem(ENTRY_UNUSABLE, message, where)
 
     def problem(self, code: Code, message: str, where: str | None = None) -> None:
-        """Report what a user should know; ``message`` is printable."""
+        """Report a problem; ``message`` and ``where`` are printable. Repeats are counted."""
         self._told[code.id, message] += 1
         if self._told[code.id, message] > 1:
             return
@@ -180,13 +185,13 @@ class Collector:
             self._untold += 1
 
     def note(self, text: str) -> None:
-        """Say something about the whole input, once."""
+        """Add a note about the whole input; repeats are dropped."""
         self._notes[text] = None
 
     def finish(self) -> BadPages:
         """Return the list.
 
-        Raises InputError where the input says that something is bad and names no page.
+        Raises InputError where the input says that memory is bad but names no page.
         """
         columns = self._columns.distinct()
         kinds = {KINDS[kind] for kind in set(columns.kind)}
@@ -221,7 +226,7 @@ class Collector:
 
 
 class _Columns:
-    """What is named, in the order in which it is."""
+    """The mentions so far, as columns, in the order of the input."""
 
     def __init__(self) -> None:
         self.first, self.last, self.kind = array("Q"), array("Q"), array("B")
@@ -266,7 +271,7 @@ class _Columns:
         return found
 
     def distinct(self) -> _Columns:
-        """Return what is named in ascending order, each once: as it was named first."""
+        """Return the mentions in ascending order; of equal pages and kinds only the first."""
         found = _Columns()
         order = in_order(self.first, self.last, self.kind)
         found.first = gathered(self.first, order)
@@ -298,5 +303,5 @@ def _at(where: str | None, message: str) -> str:
 
 
 def in_range(number: int) -> bool:
-    """Tell whether a number can be a PFN or an address: 64 bits."""
+    """Tell whether a number fits into 64 bits, so that it can be a PFN or an address."""
     return 0 <= number <= PFN_MAX

@@ -1,4 +1,4 @@
-"""Lists in another page size."""
+"""Converts lists to another page size."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def convert(pages: BadPages, page_size: int) -> BadPages:
-    """Return the list in frames of ``page_size`` bytes.
+    """Return the list in pages of ``page_size`` bytes.
 
-    A larger page becomes all the smaller ones in it, in order. Smaller pages become larger ones
-    only where every one of them is listed. Raises InputError where that would call good memory bad,
-    or makes the list too long.
+    A page becomes all smaller pages in it, in order. Smaller pages become a larger one only where
+    all of its smaller pages are listed. Raises InputError where the result would include good
+    memory, or is too long.
     """
     shift = page_shift(pages.taken_page_size) - page_shift(page_size)
     if not shift:
@@ -32,7 +32,7 @@ def convert(pages: BadPages, page_size: int) -> BadPages:
 
 
 def _moved(mention: Mention, shift: int) -> Mention:
-    """Return the mention in pages ``1 << shift`` times smaller, larger ones where negative."""
+    """Return the mention in pages ``1 << shift`` times smaller; larger where ``shift`` < 0."""
     first, end = mention.first, mention.last + 1
     if shift > 0:
         return mention._replace(first=first << shift, last=(end << shift) - 1)
@@ -53,7 +53,7 @@ def _split(pages: BadPages, page_size: int, shift: int) -> Listing:
 
 
 def _joined(pages: BadPages, page_size: int, shift: int) -> Listing:
-    """Return the larger pages, of which each has ``1 << shift`` listed ones."""
+    """Return the larger pages; InputError where one of their ``1 << shift`` pages is not listed."""
     there, whole = pfn_set(pages.pfns), 1 << shift
     for ends in there:
         for pfn in ends:

@@ -1,9 +1,9 @@
-"""A list written as the machine's memory map: the e820 table in which its pages are unusable.
+"""Writes a list as the machine's e820 table, in which the bad pages are unusable.
 
-A boot loader or virtual machine monitor gives that table to the next kernel. Only RAM becomes
-unusable: other memory belongs to firmware or devices, and the kernel keeps off it already; a page
-of it counts as left out unless the table calls it unusable itself. A page that is RAM in part is
-unusable as far as it is RAM.
+A boot loader or virtual machine monitor passes that table to the next kernel. Only RAM is changed
+to unusable: the kernel does not use other memory anyway. A bad page that is not RAM counts as left
+out, unless the table has it as unusable already. Of a page that is RAM in part, that part becomes
+unusable.
 
 Source: arch/x86/kernel/e820.c (e820__memory_setup_default, e820__memory_setup_extended);
 arch/x86/include/uapi/asm/setup_data.h (struct boot_e820_entry, struct setup_data).
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.badpages.registry import Carried, Writing
 
-#: E820_MAX_ENTRIES_ZEROPAGE (asm/bootparam.h): what a boot loader has room for in the zero page.
+#: E820_MAX_ENTRIES_ZEROPAGE (asm/bootparam.h): the entries for which the zero page has room.
 MAX_ENTRIES = 128
 _INSTEAD = "{arch} kernels have no e820 table"
 
 
 class _Table(NamedTuple):
-    """The machine's table, and where pages of it can be made unusable.
+    """The machine's table.
 
     Attributes:
-        slots: Sorted, without overlaps.
+        slots: Its entries, sorted, without overlaps.
         shift: log2 of the page size.
     """
 
@@ -46,15 +46,15 @@ class _Table(NamedTuple):
     shift: int
 
     def frames(self, type_: int) -> PfnSet:
-        """Return the frames that hold memory of a type, those in part included."""
+        """Return the PFNs that contain memory of a type, at least in part."""
         ends = [(s.start, s.start + s.size - 1) for s in self.slots if s.type == type_]
         columns = (array("Q", (e[side] >> self.shift for e in ends)) for side in (0, 1))
         return pfn_set(Listing(*columns))
 
     def runs(self, bad: PfnSet) -> list[tuple[int, int, int]]:
-        """Return ``(first byte, past the last, entries)`` of all RAM in ``bad``, ascending.
+        """Return ``(start, end, entries)`` of all RAM in ``bad``, ascending; end exclusive, bytes.
 
-        ``entries``: so many more entries a table has with it than without it.
+        ``entries`` is how many more entries the table has if that range is unusable.
         """
         found = []
         for before, slot, after in zip(
@@ -73,22 +73,22 @@ class _Table(NamedTuple):
         return found
 
     def marked(self, bad: PfnSet) -> list[e820.Slot]:
-        """Return the table in which the RAM of ``bad`` is unusable."""
+        """Return the table with the RAM of ``bad`` unusable."""
         marks = [e820.Slot(a, b - a, e820.UNUSABLE) for a, b, _ in self.runs(bad)]
         return e820.sanitize([*self.slots, *marks])
 
 
 def _unusable_at(slot: e820.Slot | None, edge: int) -> bool:
-    """Tell whether an entry beside RAM is unusable and touches it: the two become one."""
+    """Tell whether an entry is unusable and touches ``edge``: a bad page there joins it."""
     if slot is None or slot.type != e820.UNUSABLE:
         return False
     return edge in (slot.start, slot.start + slot.size)
 
 
 def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], Loss]:
-    """Return the machine's table with the pages unusable, and what that cost.
+    """Return the machine's table with the pages unusable, and the loss.
 
-    Raises UsageError where the machine has no such table, or it alone is longer than the budget.
+    Raises UsageError where the machine has no e820 table, or its own table exceeds the budget.
     """
     need_e820(pages, form, _INSTEAD)
     table = _Table(
@@ -106,12 +106,12 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
     left += (everything - ram - retired).pages()
 
     def fits(items: PfnSet) -> bool:
-        # Only a run at an edge of RAM adds fewer than two entries.
+        # A cheap lower bound: only a run at an edge of RAM adds fewer than two entries.
         if 2 * (len(items.first) - 2 * len(table.slots)) > room:
             return False
         return len(table.marked(items)) - len(table.slots) <= room
 
-    # What is only RAM may be taken along.
+    # Only good pages that are nothing but RAM may be joined.
     whole = ram - _others(table)
     items = packing.joined(bad, how.max_loss, fits, whole)
     sizes = packing.bad_in(items, bad)
@@ -120,7 +120,7 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
 
 
 def _others(table: _Table) -> PfnSet:
-    """Return the frames that hold anything but RAM, or nothing in part."""
+    """Return the PFNs that are not RAM throughout: other memory, or an entry ends inside."""
     found = PfnSet()
     for type_ in {slot.type for slot in table.slots} - {e820.RAM}:
         found |= table.frames(type_)
@@ -145,12 +145,12 @@ def _costs(table: _Table, items: PfnSet) -> list[int]:
 
 
 class Written(NamedTuple):
-    """A form that is the table as bytes.
+    """A form that is the table as bytes; see :class:`hwpkho.badpages.registry.ListWriter`.
 
     Attributes:
-        name: See :class:`hwpkho.badpages.registry.ListWriter`, as of all but the next.
-        about: Likewise.
-        build: How the table becomes bytes.
+        name: See there.
+        about: See there.
+        build: Returns the table as bytes.
     """
 
     name: str
@@ -163,7 +163,7 @@ class Written(NamedTuple):
     bare: bool = False
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write the table; the budget is in entries, by default those of the zero page."""
+        """Write the table; the budget is in entries, by default what the zero page holds."""
         slots, lost = marked(pages, how, self.name)
         out.write(self.build(slots))
         return lost

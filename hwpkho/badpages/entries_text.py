@@ -1,4 +1,4 @@
-"""The entries of a ``hwpkho.list/1`` as text: who named which pages; there may be a million."""
+"""Writes the entries of a ``hwpkho.list/1``, which say who named which pages, as JSON text."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.model import Mention
 
-#: Entries written at once: their text should stay in the processor's cache.
+#: Entries written at once: their text fits into a processor's cache.
 _PIECE = 4096
 
 
 def entries_text(mentions: Sequence[Mention]) -> Iterator[str]:
-    """Yield what ``json.dumps`` makes of them, without the brackets, some thousands at a time.
+    """Yield the text of ``json.dumps``, without the brackets, some thousand entries at a time.
 
-    There may be a million, so it is made by columns: in a fifth of the time.
+    There may be a million, so it is made from columns, in a fifth of the time.
     """
     said = columns.of(mentions)
-    short = lru_cache(maxsize=64)(_quoted)  # of kinds and sources there are few
+    short = lru_cache(maxsize=64)(_quoted)  # there are few kinds and sources
     for at in range(0, len(said), _PIECE):
         part = said[at : at + _PIECE]
         rows = zip(

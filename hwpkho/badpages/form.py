@@ -1,4 +1,4 @@
-"""What forms of list mostly have in common; see :mod:`hwpkho.badpages.registry` for each name."""
+"""Base classes of forms of list; :mod:`hwpkho.badpages.registry` explains the attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Form:
-    """A form that needs no other package, holds pages and no more, and has no options."""
+    """A form without optional dependencies or options, that carries nothing but pages."""
 
     extra: str | None = None
     carries: frozenset[Carried] = frozenset()
@@ -21,14 +21,14 @@ class Form:
 
 
 class TextForm(Form):
-    """A form that a line of its text shows.
+    """A text form that is recognised by one of its lines.
 
     Attributes:
-        sign: What such a line looks like.
+        sign: The pattern of such a line.
     """
 
     sign: Sign
 
     def sniff(self, _head: bytes, /) -> Sign | bool:
-        """Return what to look for in the lines."""
+        """Return the pattern to look for in the lines."""
         return self.sign

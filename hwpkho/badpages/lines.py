@@ -1,4 +1,4 @@
-"""Lines of texts that are read whole: short ones, such as a configuration or a screen."""
+"""Reads texts line by line, such as a configuration or a screen; logs have their own scanner."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ if TYPE_CHECKING:
 
     from hwpkho.images.files import FileBytes
 
-#: A line is cut after so many characters: a kernel command line has 2048 at most.
+#: The most characters of a line, by default: a kernel command line has at most 2048.
 MAX_LINE = 1 << 16
-#: A line of settings is read whole: a list of ours with a million entries is no longer, characters.
+#: The most characters of a line of settings: enough for a million entries written by hwpkho.
 LONGEST = 40 << 20
-#: A text is at most this long, bytes.
+#: The most bytes of a text.
 MAX_SIZE = 1 << 29
 _PIECE = 1 << 16
-#: What is longer without a line end is cut there, bytes.
+#: A line longer than this may be cut when a file is read backwards, bytes.
 _MAX_UNBROKEN = 1 << 20
 
 
 def numbered(
     file: FileBytes, wanted: re.Pattern[str], longest: int = MAX_LINE, *, screen: bool = False
 ) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text and their numbers, from 1; see :mod:`hwpkho.logs.text`.
+    """Yield lines of a text with their numbers, from 1; see :mod:`hwpkho.logs.text`.
 
-    A line is cut after ``longest`` characters; where that is :data:`LONGEST`, a longer one is an
-    InputError. Blocks in which ``wanted`` matches nowhere are
-    passed over, but for their first line: it ends what goes on in the next line. Holes of a sparse
-    file are left out. Raises InputError for a file of more than 512 MiB.
+    A line is cut off after ``longest`` characters; where that is :data:`LONGEST`, a longer one
+    raises InputError. Of blocks in which ``wanted`` does not match, only the first line is yielded,
+    because it may end a list that continues over lines. With ``screen``, rows drawn by cursor
+    movements become lines. Holes of a sparse file are skipped. Raises InputError for a file of more
+    than 512 MiB.
     """
     if file.size > MAX_SIZE:
         raise InputError(f"{file.shown}: {file.size} bytes are more than {MAX_SIZE}")
     number = 1
-    begun: list[str] = []  # a line that goes on in the next block
+    begun: list[str] = []  # parts of a line that continues in the next block
     for block in blocks(rows(pieces(file)) if screen else pieces(file)):
         text = block.decode("utf-8", "replace")
         *lines, rest = text.split("\n")
@@ -51,26 +52,26 @@ def numbered(
                 f"{file.shown}: line {number}: more than {LONGEST >> 20} MiB long, too long for a "
                 "list of bad pages"
             )
-        # The first one is taken in any case.
+        # The first line is yielded in any case.
         concerned = len(lines) > 1 and wanted.search(text) is not None
         for line_number, line in enumerate(lines if concerned else lines[:1], number):
             yield line_number, line[:longest]
         number += len(lines)
-    if last := "".join(begun):  # without a line end, and longer than a block
+    if last := "".join(begun):  # the last line has no line end and is longer than a block
         yield number, last[:longest]
 
 
 def pieces(file: FileBytes) -> Iterator[bytes]:
-    """Yield the bytes of a file without its holes."""
+    """Yield the bytes of a file in pieces, without its holes."""
     for start, end in file.data_ranges():
         for at in range(start, end, _PIECE):
             yield bytes(file.read(at, min(_PIECE, end - at)))
 
 
 def last_lines_first(file: FileBytes) -> Iterator[bytes]:
-    """Yield the lines of a file, the last one first; holes are left out.
+    """Yield the lines of a file in reverse order, several at once; holes are skipped.
 
-    A line of more than 1 MiB may be cut.
+    A line of more than 1 MiB may be cut into several.
     """
     rest = b""  # the line that begins in the piece above
     whole = False

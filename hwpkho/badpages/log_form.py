@@ -1,4 +1,4 @@
-"""A form of list that is a log: its own signs, and the one reader of all logs."""
+"""Forms of list that are logs: each has a pattern of its own, all share one reader."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # itself alone: a registry has each once
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity
 class LogForm:
-    """A form whose lines are read by :mod:`hwpkho.badpages.logs`, as those of every log.
+    """A form of log, read by :mod:`hwpkho.badpages.logs`.
 
-    The lines of several programs stand in one log, so every form reads all of them.
+    A log may have lines of several programs, so every such form reads all of them.
 
     Attributes:
-        name: See :class:`hwpkho.badpages.registry.ListFormat`, as of the next three.
-        about: Likewise.
-        sign: What shows that a log has this form.
+        name: See :class:`hwpkho.badpages.registry.ListFormat`.
+        about: See there.
+        sign: The pattern of a line that shows this form.
     """
 
     name: str
@@ -32,7 +32,7 @@ class LogForm:
     options: frozenset[str] = frozenset(("boot",))
 
     def sniff(self, _head: bytes, /) -> Sign:
-        """Return what a line of this form looks like."""
+        """Return the pattern to look for in the lines."""
         return self.sign
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:

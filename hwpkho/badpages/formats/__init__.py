@@ -1,1 +1,1 @@
-"""One module a form of list."""
+"""The forms of list: one module each."""

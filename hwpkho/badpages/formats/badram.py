@@ -1,9 +1,9 @@
 """GRUB's badram: patterns of an address and a mask, on its command line or in its configuration.
 
-Patterns match bits, they are no ranges; see :mod:`hwpkho.badpages.patterns`. A line that sets
-``GRUB_BADRAM`` replaces the one before it.
+A pattern matches address bits, not a range; see :mod:`hwpkho.badpages.patterns`. A later
+assignment to ``GRUB_BADRAM`` replaces an earlier one.
 
-Written as one command, with masks of 64 bits: GRUB treats the bits that a shorter mask lacks as
+It is written as one command with 64-bit masks, because GRUB treats the bits above a shorter mask as
 free. Source: grub-core/mmap/mmap.c (fill_mask, badram_iter).
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Writing
     from hwpkho.base.pfnset import PfnSet
 
-#: Also where a line is a comment, as GRUB_BADRAM is in /etc/default/grub: that is an empty list.
+#: It matches comments, too: /etc/default/grub with only a commented GRUB_BADRAM is an empty list.
 _SIGN = Sign(
     (b"BADRAM=", b"badram"),
     late(
@@ -48,7 +48,7 @@ class Badram(BootSetting):
     sign = _SIGN
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write one command; the budget is in pairs of address and mask, by default none."""
+        """Write one command; the budget is in pairs of address and mask, by default unlimited."""
         need_budget(how, self.name)
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
         blocks, loss = pattern_blocks.blocks(bad), Loss(0, left)
@@ -71,7 +71,7 @@ def _count(blocks: dict[int, list[int]]) -> int:
 
 
 def _fitted(bad: PfnSet, max_loss: int, room: int) -> tuple[dict[int, list[int]], Loss]:
-    """Return blocks for which there is room, and what that costs."""
+    """Return at most ``room`` blocks, and the loss."""
     items = packing.joined(bad, max_loss, lambda x: _count(pattern_blocks.blocks(x)) <= room)
     every = [(x, free) for free, held in pattern_blocks.blocks(items).items() for x in held]
     every.sort()

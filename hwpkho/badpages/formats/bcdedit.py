@@ -1,8 +1,8 @@
 """Windows: PFNs in ``badmemorylist`` of the object ``{badmemory}`` of the boot configuration.
 
-Commands and what ``bcdedit /enum`` prints are read in their order: ``/set`` replaces the list,
+Commands and the output of ``bcdedit /enum`` are read in order: ``/set`` replaces the list,
 ``/deletevalue`` empties it, an enumeration shows it. Without ``{badmemory}`` the command succeeds
-and sets nothing. Numbers are hex with ``0x``, else decimal; there are no ranges.
+but sets nothing. Numbers are hex with ``0x``, else decimal; there are no ranges.
 
 Source: bcdedit's own help and output; BcdMemDiag elements (type 0x1700000a), learn.microsoft.com.
 """
@@ -39,7 +39,7 @@ _SIGN = Sign(
     (b"badmemory", b"BadMemory", b"BADMEMORY"),
     late(rb"badmemory(?:list|access)|\{badmemory\}", re.IGNORECASE),
 )
-#: The list, its object, commands, what came of them, and lines that leave the list open.
+#: The list, its object, commands, error messages, and lines that continue a list.
 _WANTED = late(
     r"badmemory|5189b25c-|bcdedit|an error |the parameter is|[\^`][ \t\r]*$"
     r"|^[ \t]*(?:[0-9]|#|::|@?rem\b)",
@@ -61,12 +61,10 @@ _MORE = late(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[0-9]+)
 _FAILED = late(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
 _NUMBER = late(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
 
-#: Windows' pages, whatever those of the kernel are, as a power of two.
-_PAGE = 12
-
+#: A PFN and where it is.
 _Entry = tuple[int, str]
 _CALL = "bcdedit /set {badmemory} badmemorylist"
-#: Windows numbers pages of 4 KiB, whatever the kernel that the list is of had.
+#: Windows numbers pages of 4 KiB, whatever the page size of the list.
 _WINDOWS_SHIFT = 12
 
 
@@ -79,15 +77,18 @@ class Bcdedit(TextForm):
     sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the list as it is at the end, of kind ``excluded``. Raises InputError."""
+        """Return the list after the last command, of kind ``excluded``.
+
+        Raises InputError for a damaged number or an empty ``/set``.
+        """
         found = Collector(file.shown, self.name, asked)
         store = _Store(found)
         joined: list[str] = []
         start = 0
         for number, line in numbered(file, _WANTED, LONGEST):
             start = start if joined else number
-            text = line.rstrip().replace("`{", "{").replace("`}", "}")  # as PowerShell wants them
-            goes_on = text.endswith(("^", "`"))  # in the next line of a batch file, of a script
+            text = line.rstrip().replace("`{", "{").replace("`}", "}")  # PowerShell's escapes
+            goes_on = text.endswith(("^", "`"))  # continuation in cmd.exe and in PowerShell
             joined.append(text[:-1] if goes_on else text)
             if not goes_on:
                 store.line("".join(joined), f"line {start}")
@@ -95,15 +96,15 @@ class Bcdedit(TextForm):
         if joined:
             store.line("".join(joined), f"line {start}")
         for pfn, where in store.entries:
-            start = pfn << _PAGE
-            found.addresses(start, start + (1 << _PAGE) - 1, "excluded", where=where)
+            start = pfn << _WINDOWS_SHIFT
+            found.addresses(start, start + (1 << _WINDOWS_SHIFT) - 1, "excluded", where=where)
         return found.finish()
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write one call, which replaces the list; the budget is in bytes, by default none.
+        """Write one command, which replaces the list; the budget is in bytes, by default unlimited.
 
-        A PFN for each page of 4 KiB: there are no ranges, so joining neighbours would save nothing.
-        Raises InputError for more pages than any list has.
+        It has a PFN for each page of 4 KiB. There are no ranges, so joining neighbours would save
+        nothing. Raises InputError for more than ``MAX_PFNS`` pages.
         """
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size) - _WINDOWS_SHIFT
         bounded(pages, bad.pages() << shift, self.name)
@@ -115,7 +116,7 @@ class Bcdedit(TextForm):
         ]
         if how.budget is not None:
             stays = packing.kept([1] * len(words), [*map(len, words)], how.budget - len(_CALL))
-            # A larger page is left out where any part of it is.
+            # A larger page counts as left out where any of its 4 KiB pages is.
             left += sum(
                 0 in stays[at : at + (1 << shift)] for at in range(0, len(stays), 1 << shift)
             )
@@ -130,10 +131,10 @@ class Bcdedit(TextForm):
 
 
 class _Store:
-    """The boot configuration.
+    """The state of the boot configuration while commands are read.
 
     Attributes:
-        entries: The PFNs of its list, and where they stand.
+        entries: The PFNs of the list, and where in the input they are.
     """
 
     def __init__(self, found: Collector) -> None:
@@ -143,7 +144,7 @@ class _Store:
         self._open = False
 
     def line(self, line: str, where: str) -> None:
-        """Take a line."""
+        """Apply a line."""
         if _COMMENT.match(line):
             return
         if self._open and _MORE.fullmatch(line):
@@ -158,7 +159,7 @@ class _Store:
         elif match := _SHOWN_LIST.match(line.strip()):
             self.entries, self._open = self._numbers(match[1], where), True
         elif _SHOWN_OBJECT.fullmatch(line):
-            self.entries = []  # the list stands below, or there is none
+            self.entries = []  # the list is in a line below, or there is none
         elif _FAILED.match(line) and self.entries is not self._before:
             self.entries = self._before
             self._found.problem(NO_BCD_OBJECT, "the previous command failed and set nothing", where)

@@ -1,4 +1,4 @@
-"""``kmem -p`` of crash: a line for each page with its physical address and its flags by name.
+"""``kmem -p`` of crash: a line for each page, with its physical address and the flags' names.
 
 Source: crash's memory.c (dump_mem_map, translate_page_flags).
 """
@@ -37,7 +37,10 @@ class CrashKmem(TextForm):
     sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the pages with the flag, of kind ``poisoned``. Raises InputError."""
+        """Return the pages with the flag hwpoison, of kind ``poisoned``.
+
+        Raises InputError where the column PHYSICAL is missing or no line is of ``kmem -p``.
+        """
         found = Collector(file.shown, self.name, asked, "address")
         known = False
         for number, line in numbered(file, _WANTED):

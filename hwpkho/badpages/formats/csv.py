@@ -1,9 +1,9 @@
-"""A table of what is known of each run of bad pages: comma separated values with a heading.
+"""A table of the runs of bad pages, as comma separated values with a heading.
 
-Columns are those of ``entries`` in ``hwpkho.list/1``; numbers are decimal, as spreadsheets and
-pandas read them. A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a
-formula, and one that takes ``;`` for the end of a cell does so behind it: that character is written
-as an escape, ``\\x3d``, as what a terminal could act upon is everywhere.
+The columns are those of ``entries`` in ``hwpkho.list/1``; numbers are decimal, as spreadsheets and
+pandas read them. A spreadsheet reads a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a
+formula, also behind a ``;`` if that ends a cell there. So such a character is written as an escape,
+``\\x3d``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Carried, Writing
 
 
-#: The same characters in full width count as well, where the spreadsheet is Chinese or Japanese.
+#: Chinese and Japanese spreadsheets accept the full-width forms of these characters, too.
 _FORMULA = late(r"(?:^|(?<=;))(\s*)([=+@\uff0b\uff0d\uff1d\uff20-])", re.MULTILINE)
-#: Such a cell in rows that are written: it may stand in quotes.
+#: A quick test of written rows for such cells, which may be quoted.
 _LIKELY = late(r"[,;\"]\s*[=+@\uff0b\uff0d\uff1d\uff20-]")
 
 
@@ -38,7 +38,7 @@ class Csv(Form):
     bare = True
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
-        """Write a row for each run of pages of which the same is known."""
+        """Write a row for each mention."""
         import csv  # the standard library's
 
         out.write((",".join(Mention._fields) + "\n").encode())

@@ -1,7 +1,7 @@
-"""GRUB's ``cutmem FROM TO``: a range of addresses, TO exclusive, that no kernel is to see.
+"""GRUB's ``cutmem FROM TO``: a range of addresses, TO exclusive, that GRUB hides from the kernel.
 
-Source: grub-core/mmap/mmap.c (grub_cmd_cutmem, parsemem). It reads numbers by grub_strtoul(), which
-has 32 bits in a 32-bit GRUB: from 4 GiB on they are written in KiB, which every GRUB reads.
+Source: grub-core/mmap/mmap.c (grub_cmd_cutmem, parsemem). GRUB reads numbers by grub_strtoul(),
+which has 32 bits in a 32-bit GRUB. So numbers from 4 GiB on are written in KiB.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cutmem(BootSetting):
     sign = _SIGN
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write a command for each range; the budget is in commands, by default none."""
+        """Write a command for each range; the budget is in commands, by default unlimited."""
         need_budget(how, self.name)
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)
         written, loss = bad, Loss(0, left)

@@ -1,8 +1,8 @@
-"""``cxl list -r REGION --media-errors``: bad places of a region of CXL memory, as JSON.
+"""``cxl list -r REGION --media-errors``: the media errors of a region of CXL memory, as JSON.
 
-By region an offset counts from the region's ``resource``, an address of the host. By memdev it is
-an address of the device, of which no page can be told. Numbers are JSON integers, or strings with
-``-u``: hex, and sizes above 5 MB rounded (``"8.00 GiB (8.59 GB)"``).
+In the errors of a region, offsets count from the region's ``resource``, a host physical address. In
+those of a memdev they are device addresses, which show no page. Numbers are JSON integers; with
+``-u`` they are strings, hex, and sizes above 5 MB are rounded (``"8.00 GiB (8.59 GB)"``).
 
 Source: ndctl's cxl/json.c (poison_event_to_json), util/json.c (display_size),
 Documentation/cxl/cxl-list.txt.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: Documents are at most this long, bytes: a region has few errors.
+#: The most bytes of a document: a region has few errors.
 _MAX_SIZE = 64 << 20
 _GRAIN = 64
 _SIGN = Sign(
@@ -46,12 +46,12 @@ class CxlList(Form):
     about = "`cxl list -r REGION --media-errors`, with or without `-u`"
 
     def sniff(self, head: bytes, /) -> bool | Sign:
-        """Tell whether it is JSON with ``media_errors``; ``badblocks`` are ndctl's, and refused."""
+        """Tell whether it is JSON with ``media_errors``, or ndctl's ``badblocks``, to refuse it."""
         return _SIGN if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") else False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages, of kind ``uncorrected``. Raises InputError, naming region and error."""
-        from hwpkho.base import jsontext  # costs json: only where there is such a file
+        from hwpkho.base import jsontext  # slow to import, and rarely needed
 
         if file.size > _MAX_SIZE:
             raise InputError(f"{file.shown}: {file.size} bytes are more than {_MAX_SIZE}")
@@ -75,7 +75,7 @@ class CxlList(Form):
 
 
 def _objects(document: Any) -> Iterator[dict[str, Any]]:
-    """Yield all objects of a document, in their order; those of errors are part of their region."""
+    """Yield all objects of a document in order, except the errors inside them."""
     stack = [document]
     while stack:
         node = stack.pop()
@@ -131,7 +131,7 @@ def _of_error(found: Collector, error: Any, base: int, size: int | None, where: 
 
 
 def _exact(value: Any) -> int | None:
-    """Return a number of a document, None for what is none or was rounded."""
+    """Return an exact number, None for a rounded one or anything else."""
     if type(value) is int:
         return value if 0 <= value < PHYS_END else None
     if not isinstance(value, str):
@@ -142,7 +142,7 @@ def _exact(value: Any) -> int | None:
 
 
 def _upper(value: Any) -> int | None:
-    """Return a size in bytes; the largest that a rounded one may have been."""
+    """Return a size in bytes; of a rounded one, the largest that it may have been."""
     match = _ROUNDED.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return _exact(value)

@@ -1,8 +1,8 @@
-"""A memory map as a list: the ranges that it calls unusable itself.
+"""A memory map as a list: the ranges that the map has as unusable.
 
-Firmware marks memory that it has retired so: ``unusable`` in an e820 map, EfiUnusableMemory in an
-EFI map, ``Unusable memory`` in /proc/iomem. Reserved ranges are no bad pages. Written it is the
-machine's table with the pages of the list unusable: see :mod:`hwpkho.badpages.e820_table`.
+Firmware marks memory that it has retired as ``unusable`` in an e820 map, EfiUnusableMemory in an
+EFI map, ``Unusable memory`` in /proc/iomem. Reserved ranges are not bad pages. It is written as the
+machine's e820 table with the list's pages unusable, see :mod:`hwpkho.badpages.e820_table`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class MapList(Form):
     takes = frozenset(("max_loss", "budget", "table", "arch"))
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Claim nothing: the recogniser asks the forms of memory maps, see ``registry.of_map``."""
+        """Return False: the formats of memory maps recognise one, see ``registry.of_map``."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the unusable ranges, of kind ``excluded``.
 
-        Raises InputError where it is no memory map, and UsageError for an unknown boot.
+        Raises InputError where it is not a memory map, and UsageError for an unknown boot.
         """
         from hwpkho.memmap import reader
         from hwpkho.memmap.view import ownership
@@ -60,8 +60,8 @@ class MapList(Form):
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write the machine's table with the pages unusable, as a kernel prints it.
 
-        The budget is in entries, by default those of the zero page. Raises UsageError where the
-        machine has no e820 table, or its table alone is longer than the budget.
+        The budget is in entries, by default what the zero page holds. Raises UsageError where the
+        machine has no e820 table, or its own table exceeds the budget.
         """
         from hwpkho.badpages.e820_table import marked
         from hwpkho.memmap import e820, e820_names
@@ -75,7 +75,7 @@ class MapList(Form):
 
 @contextmanager
 def _named(file: FileBytes) -> Iterator[str]:
-    """Yield a name under which the file can be opened again: what came by a pipe has none."""
+    """Yield a name under which the file can be opened again, copying it if it came by a pipe."""
     if file.lies_at(file.path):
         yield file.path
         return

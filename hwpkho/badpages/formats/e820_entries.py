@@ -1,7 +1,7 @@
 """The machine's e820 table with the pages unusable, in packed entries of 20 bytes.
 
-As the zero page has them from 0x2d0 on, and QEMU's fw_cfg file ``etc/e820``. Read it is a memory
-map, see :mod:`hwpkho.badpages.formats.e820`.
+The zero page has such entries from 0x2d0 on, and QEMU's fw_cfg file ``etc/e820`` consists of them.
+When read, such a file is a memory map, see :mod:`hwpkho.badpages.formats.e820`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENTRY = struct.Struct("<QQI")
 
 
 def entries(slots: Iterable[Slot]) -> bytes:
-    """Return a table as packed entries."""
+    """Return a table as packed entries (struct boot_e820_entry)."""
     return b"".join(_ENTRY.pack(s.start, s.size, s.type) for s in slots)
 
 

@@ -1,9 +1,9 @@
-"""The EFI table of poisoned memory as a list: a header and its bitmap, or one node of a list.
+"""The EFI table of poisoned memory as a list: a header with its bitmap, or a node of a list.
 
-A unit of a bitmap that is set holds at least one bad page; which of them, it cannot tell: all are
-``excluded``. An entry of the layout ``list`` is a page that failed: ``poisoned``. Unaccepted memory
-has the same form as the layout ``bitmap-base``, so that a file is none of them by its content: it
-must be named.
+A set bit of a bitmap means at least one bad page in its unit, but not which, so all pages of the
+unit are ``excluded``. An entry of layout ``list`` is a page that failed: ``poisoned``. A table of
+unaccepted memory has the same form as layout ``bitmap-base``, so content never shows this form; the
+user must name it.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from hwpkho.images.files import FileBytes
 
 NAME = "efi-table"
-#: Runs that are named one by one; of more only the pages are kept.
+#: The most runs that are kept as mentions; of more, only the pages are kept.
 MAX_NAMED = 1 << 16
-#: The layout that is written unless the user asks for another.
+#: The layout that is written by default.
 DEFAULT = "bitmap-base"
 
 
 class Plan(NamedTuple):
-    """What a table that is written is like.
+    """The layout and geometry of a table to be written.
 
     Attributes:
         layout: A name in ``LAYOUTS``.
-        phys: Its physical address, None for a file of its own.
-        header: Of a bitmap, None for a list.
+        phys: Its physical address, None for a bare table.
+        header: The header of a bitmap, None for layout ``list``.
     """
 
     layout: str
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
     header: Header | None
 
     def units(self, pages: BadPages, loss: Loss | None) -> int:
-        """Return how many units it sets, or entries it has, for ``pages`` with that loss."""
+        """Return how many units the table of ``pages`` sets, or how many entries it has."""
         bad, _ = physical(pages)
         if self.header is None:
             return pfn_set(pages.pfns).pages() - (loss.bad_pages_left if loss else 0)
@@ -58,9 +58,9 @@ class Plan(NamedTuple):
 
 
 def plan(pages: BadPages, how: Writing) -> Plan:
-    """Return what the table of ``pages`` is to be like.
+    """Choose the layout and geometry of the table of ``pages``.
 
-    Raises UsageError for a geometry that no kernel takes, and for options that contradict it.
+    Raises UsageError for a geometry that no kernel accepts, and for options that contradict it.
     """
     bad, _ = physical(pages)
     size, layout = pages.taken_page_size, how.layout or DEFAULT
@@ -90,7 +90,7 @@ class EfiTable:
     bare = False
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Claim nothing: content never shows this form."""
+        """Return False: content never shows this form."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
@@ -98,11 +98,11 @@ class EfiTable:
         return of_table(reader.read_file(file, asked.layout), asked.page_size)
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write the table; with an address, an ELF core that holds it and an entry that names it.
+        """Write the bare table; or, at an address, an ELF core of it and its configuration entry.
 
-        There the firmware's pool tail stands behind a bitmap, which proves its length to decode.
-        Of the layout ``list`` without an address it is one node: nodes name each other by address.
-        Raises UsageError for a geometry that no kernel takes.
+        In a core, a bitmap is followed by the firmware's pool tail, which proves its length to
+        decode. Layout ``list`` without an address is a single node, as nodes point to each other by
+        address. Raises UsageError for a geometry that no kernel accepts.
         """
         (bad, past), size = physical(pages), pages.taken_page_size
         planned = plan(pages, how)
@@ -133,7 +133,7 @@ class EfiTable:
 
 
 def of_table(table: PoisonTable, page_size: int | None, arch: str | None = None) -> BadPages:
-    """Return the list of a table that was read, in pages of ``page_size`` bytes; None: 4096."""
+    """Return a table as a list in pages of ``page_size`` bytes, 4096 if None."""
     where = table.source if table.phys is None else f"{table.source}: table 0x{table.phys:x}"
     size = page_size or DEFAULT_PAGE_SIZE
     pfns = table.pages(size)

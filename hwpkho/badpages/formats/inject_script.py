@@ -1,6 +1,6 @@
 """A script that poisons each page by the kernel's injector, for tests (CONFIG_HWPOISON_INJECT).
 
-Source: mm/hwpoison-inject.c (hwpoison_inject): a PFN.
+Source: mm/hwpoison-inject.c (hwpoison_inject), which takes a PFN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists as JSON: ``hwpkho.list/1``, and the other hwpkho documents that hold PFNs."""
+"""Lists as JSON: ``hwpkho.list/1``, and hwpkho's other documents that contain PFNs."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 SCHEMA = "hwpkho.list/1"
 
 _PFN_END = 1 << 64
-#: A document is at most this long, bytes.
+#: The most bytes of a document.
 _MAX_SIZE = 1 << 29
 _BLOCK = 1 << 20
 
 
 class _NoListError(Exception):
-    """A document says of no list that it counts, and why."""
+    """A document has no list that can be used; the message says why."""
 
 
 def parse(data: bytes | memoryview, source: str) -> BadPages:
-    """Read a document.
+    """Read a document; ``source`` is its name for messages.
 
-    Raises InputError, naming the field, for what is not a PFN, and for more than
-    :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
+    Raises InputError for anything but a hwpkho document with PFNs, naming the item that is wrong,
+    and for more than :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
-    from hwpkho.base import jsontext  # costs json: only where there is such a file
+    from hwpkho.base import jsontext  # slow to import, and rarely needed
 
     document = jsontext.load(data, source)
     schema = document.get("schema") if isinstance(document, dict) else None
@@ -73,7 +73,7 @@ def parse(data: bytes | memoryview, source: str) -> BadPages:
 
 
 def _mentions(entries: Any, source: str) -> Iterator[Mention]:
-    """Yield who named which pages: ``entries`` of a ``hwpkho.list/1``."""
+    """Yield the mentions of a ``hwpkho.list/1``, from its ``entries``."""
     if not isinstance(entries, list):
         raise InputError(f"{source}: the entries are not a list")
     for index, entry in enumerate(entries):
@@ -92,7 +92,7 @@ def _mentions(entries: Any, source: str) -> Iterator[Mention]:
 
 
 def _check_named(mentions: Iterable[Mention], pfns: Listing, source: str) -> None:
-    """Raise InputError where an entry says that pages are bad which the list lacks."""
+    """Raise InputError where an entry calls pages bad that are not in ``pfns``."""
     listed = None
     for m in mentions:
         if m.kind in BAD:
@@ -127,7 +127,7 @@ def _from_items(items: Any, source: str) -> Listing:
 
 
 def _all_pairs(items: list[Any]) -> Listing | None:
-    """Return PFNs and ``[first, last]`` as they stand there; None where an item is neither."""
+    """Return items that are all PFNs or ``[first, last]``; None where one is neither."""
     types = set(map(type, items))
     try:
         if types <= {int}:
@@ -139,7 +139,7 @@ def _all_pairs(items: list[Any]) -> Listing | None:
                 if set(map(type, first)) | set(map(type, last)) == {int}:
                     return Listing(array("Q", first), array("Q", last))
     except (ValueError, OverflowError):
-        pass  # looked at one by one, to name the item
+        pass  # the caller checks them one by one, to name the item
     return None
 
 
@@ -148,7 +148,7 @@ def _of_list(document: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """The list of the handover that counts."""
+    """Return the list of the handover that the next kernel reads."""
     handovers = document["handovers"]
     if not any(h["hwpoison"] for h in handovers):
         raise _NoListError("no handover with a hwpoison subtree")
@@ -162,11 +162,11 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 
 def _of_validate(document: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Its arch may be the default, so it counts as unknown."""
+    """Return the validated list; its arch may be a default, so it counts as unknown."""
     return [[r["first"], r["last"]] for r in document["runs"]], document.get("page_size"), None
 
 
-#: Schema → how to get (items, page size, architecture) out of the document.
+#: Schema → function that returns (items, page size, architecture) of a document.
 _DOCUMENTS = {
     SCHEMA: _of_list,
     "hwpkho.decode/1": _of_decode,
@@ -174,7 +174,7 @@ _DOCUMENTS = {
     "hwpkho.merge/1": _of_list,
 }
 
-#: How a document that holds PFNs begins, whatever stands before its schema.
+#: The schema of a document that contains PFNs.
 _OURS = late(rb'"schema"\s*:\s*"(?:' + "|".join(map(re.escape, _DOCUMENTS)).encode() + rb')"')
 
 
@@ -193,18 +193,18 @@ class Json:
     bare = False
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
-        """Tell whether it is an object; one of ours says so, if not in ``head``, then later."""
+        """Tell whether it is a JSON object with one of these schemas, in ``head`` or later."""
         if head.removeprefix(BOM).lstrip()[:1] != b"{":
             return False
         return True if _OURS.search(head) else _OURS
 
     def read(self, file: FileBytes, _asked: Asked, /) -> BadPages:
-        """See :func:`parse`. Raises InputError for a file of more than 512 MiB as well."""
+        """See :func:`parse`. Also raises InputError for more than 512 MiB, or a NUL byte."""
         if file.size > _MAX_SIZE:
             raise InputError(
                 f"{file.shown}: a list of {file.size} bytes is longer than {_MAX_SIZE}"
             )
-        for at in range(0, file.size, _BLOCK):  # the hole of a sparse file is not read
+        for at in range(0, file.size, _BLOCK):  # do not load the hole of a sparse file
             nul = bytes(file.read(at, min(_BLOCK, file.size - at))).find(b"\0")
             if nul >= 0:
                 raise InputError(
@@ -213,7 +213,7 @@ class Json:
         return parse(file.read(0, file.size), file.shown)
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
-        """Write a ``hwpkho.list/1``: ranges stay ranges, nothing is lost."""
+        """Write a ``hwpkho.list/1``; nothing is lost, and ranges are not expanded."""
         out.writelines(part.encode("ascii") for part in build(pages))
 
 
@@ -222,9 +222,10 @@ def build(
     written: str | None = None,
     dimms: Sequence[dict[str, object]] | None = None,
 ) -> Iterator[str]:
-    """Yield the ``hwpkho.list/1`` of a list in parts; ``written`` is the list in another form.
+    """Yield the ``hwpkho.list/1`` of a list in parts.
 
-    ``dimms`` says where the pages are, None where nobody asked.
+    ``written`` is the text of the list in another form, None without one; ``dimms`` says on which
+    DIMMs the pages are, None where that was not asked for.
     """
     import json
 

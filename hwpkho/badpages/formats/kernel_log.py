@@ -6,7 +6,7 @@ from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.late import late
 
-#: What is said of bad pages, and what tells a kernel log that says nothing of them.
+#: Messages about bad pages, and what shows a kernel log without any such message.
 _SIGN = Sign(
     (
         b"Memory failure",

@@ -1,7 +1,7 @@
-"""``/proc/kpageflags``, or a copy: a word of 64 bits for each PFN, the host's byte order.
+"""``/proc/kpageflags``, or a copy: a word of 64 bits for each PFN, in the host's byte order.
 
-Holes of a sparse copy are memory that is not there. Nothing in it tells what it is: it must be
-named.
+Holes of a sparse copy stand for absent memory. Content does not show this form; the user must name
+it.
 
 Source: include/uapi/linux/kernel-page-flags.h (KPF_HWPOISON); fs/proc/page.c (kpageflags_read).
 """
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: In so many blocks with the flag the other bits are looked at, too.
+#: In how many blocks with the flag the other bits are checked.
 _LOOKED_AT = 16
-#: What is read at once, bytes: 1 MiB stays in a processor's cache.
+#: Bytes read at once; they fit into a processor's cache.
 _BLOCK = 1 << 20
 
 
@@ -37,11 +37,11 @@ class Kpageflags(Form):
     about = "`/proc/kpageflags` itself (as root) or a copy of it, sparse or not"
 
     def sniff(self, _head: bytes, /) -> bool:
-        """Claim nothing: content never shows this form."""
+        """Return False: content never shows this form."""
         return False
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the pages with the flag, of kind ``poisoned``.
+        """Return the pages with KPF_HWPOISON, of kind ``poisoned``.
 
         Raises InputError where the file ends within a word.
         """
@@ -57,7 +57,7 @@ class Kpageflags(Form):
 
 
 def _runs(found: Collector, file: FileBytes) -> Iterator[tuple[int, int]]:
-    """Yield PFNs ``(first, end)`` with the flag, ascending; a run may go on in the next."""
+    """Yield ``(first, end)``, end exclusive, of PFNs with the flag, ascending; runs may touch."""
     looked_at = 0
     for start, end in file.data_ranges():
         for at in range(start - start % WORD, end, _BLOCK):

@@ -1,4 +1,4 @@
-"""mcelog: what it decodes, what it takes offline, and ``mcelog --client``."""
+"""mcelog: decoded machine checks, its daemon's log, and ``mcelog --client``."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""``memmap=nn$ss`` on a kernel command line: memory that the kernel is kept from using.
+"""``memmap=nn$ss`` on a kernel command line: memory that the kernel must not use.
 
-Read from a command line, ``/proc/cmdline``, a boot loader's configuration with its escapes, or the
-screen of memtest86+. The command line in a kernel log is not read: that file is a kernel log.
-``@`` (RAM), ``#`` (ACPI), ``%`` (other type) and sizes alone name no bad memory. ``!`` makes
-persistent memory, which people take for a reservation: it is reported.
+It is read from a command line, ``/proc/cmdline``, a boot loader's configuration with its escapes,
+or the screen of memtest86+; but not from the command line in a kernel log, which is read as a
+kernel log. ``@`` (RAM), ``#`` (ACPI), ``%`` (other type) and a size alone name no bad memory. ``!``
+makes persistent memory; people mistake it for a reservation, so it is reported.
 
-Written as one parameter. Source: arch/x86/kernel/e820.c (parse_memmap_opt, parse_memmap_one).
+It is written as one parameter. Source: arch/x86/kernel/e820.c (parse_memmap_opt, parse_memmap_one).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SIGN = Sign(
         re.MULTILINE,
     ),
 )
-#: A command line that names no bad memory; only where it is all there is, as in /proc/cmdline.
+#: A command line, even without bad memory, where it is the whole input, as /proc/cmdline is.
 _COMMAND_LINE = Sign(
     (b"memmap=", b"reserve_mem=", b"BOOT_IMAGE=", b"root=", b"console=", b"panic="),
     late(
@@ -46,7 +46,7 @@ _COMMAND_LINE = Sign(
     ),
 )
 _NAME = b"memmap="
-#: No item is shorter, its comma included.
+#: Bytes of the shortest item with its comma.
 _SHORTEST = len("4K$0x0,")
 
 
@@ -59,7 +59,7 @@ class Memmap(BootSetting):
     sign = _SIGN
 
     def sniff(self, head: bytes, /) -> Sign:
-        """Tell whether a line has ``memmap=`` with a size, or all is a command line without it."""
+        """Return what to look for: a setting; in an input of one line, any command line."""
         return _SIGN if b"\n" in head.strip() else _COMMAND_LINE
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
@@ -68,10 +68,10 @@ class Memmap(BootSetting):
 
 
 def write(pages: BadPages, out: BinaryIO, how: Writing, form: str, dollar: str) -> Loss | None:
-    """Write one parameter, in which ``dollar`` stands for ``$``.
+    """Write one parameter, with ``dollar`` in place of ``$``; return the loss.
 
-    The budget is in bytes as the kernel reads them, by default what fits into its command line.
-    Raises UsageError where the kernel does not know the parameter.
+    The budget is in bytes as the kernel sees them, by default the length of its command line.
+    Raises UsageError where the architecture's kernels have no ``memmap=``.
     """
     need_e820(pages, form, "kernels for {arch} have no memmap=")
     (bad, left), shift = physical(pages), page_shift(pages.taken_page_size)

@@ -1,7 +1,7 @@
-r"""``memmap=nn\\\$ss``: the parameter as it stands inside the quotes of /etc/default/grub.
+r"""``memmap=nn\\\$ss``: the parameter as written inside the double quotes of /etc/default/grub.
 
-The shell that reads that file makes ``\$`` of it for grub.cfg, and GRUB's own shell ``$``. It is
-read as ``memmap``, which knows the escapes.
+The shell that reads that file turns ``\\\$`` into ``\$`` for grub.cfg, and GRUB turns that into
+``$``. It is read as form ``memmap``, which handles the escapes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MemmapGrub(Form):
     takes = memmap.Memmap.takes
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        r"""See :func:`.memmap.write`. The escapes do not count: the kernel sees ``$``."""
+        r"""See :func:`.memmap.write`. The escapes do not count in the budget."""
         return memmap.write(pages, out, how, self.name, r"\\\$")
 
 

@@ -1,13 +1,13 @@
 """What memtest86+ shows: single errors, BadRAM patterns, memmap regions and bad pages.
 
-Of the walking-ones test (0) and the block move (7) the address is not exact: their errors name no
-page. The lowest and the highest address are limits, and errors that are only counted name none.
-Patterns and regions that were merged hold good memory, too. Lines of PassMark's MemTest86 are read
-here as well; there the block move is test 6.
+The walking-ones test (0) and the block move (7) report no exact address, so their errors name no
+page. Neither do the lowest and highest error address, which are only limits, nor counts of errors.
+Merged patterns and regions contain good memory, too. Lines of PassMark's MemTest86 are read as
+well; there the block move is test 6.
 
 Source: memtest86+'s app/error.c (common_err), app/badram.c (badram_display) and app/reports.c
-(serial_log_error), system/serial.c (tty_send_region: rows are drawn at their places, without line
-ends), README.md. Of MemTest86 there is no source: logs and reports that people show, and
+(serial_log_error), system/serial.c (tty_send_region: rows are drawn by cursor movements, without
+line ends), README.md. MemTest86 is closed source: logs and reports that users published, and
 memtest86.com, tech_individual-test-descr.html.
 """
 
@@ -33,14 +33,16 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
+#: Tests that report no exact address.
 _INEXACT, _INEXACT_PASSMARK = frozenset((0, 7)), frozenset((0, 6))
+#: log2 of its page size.
 _PAGE = 12
-#: It makes no more patterns than that without merging some.
+#: The most patterns that it keeps before it merges some.
 _PATTERNS = 20
 _MAX_VALUE = 1 << 16
 
 _SIZE = r"\(?[0-9][0-9.]{0,9} ?[KMGTP]i?B\)"
-#: An error as people copy it, or as the table shows it: CPU, pass, test, address, what was found.
+#: An error as users type it, and as the table shows it: CPU, pass, test, address, details.
 _SINGLE = (
     rf"(?P<at>(?:0[xX])?[0-9a-fA-F]{{6,16}}) {{0,4}}{_SIZE},? {{1,8}}"
     r"[Tt]est[ #]{1,4}(?P<by>[0-9]{1,2})"
@@ -52,12 +54,12 @@ _TABLE = (
 #: Versions up to 5: test, pass, address, megabytes.
 _OLD = r"[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
 _ERROR = late(f"{_SINGLE}|^{_TABLE}|^{_OLD}")
-#: The same without a number where the address stands.
+#: The same with something else in place of the address.
 _DAMAGED = late(
     rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
     rf"|\S{{6,20}} {{0,4}}{_SIZE},? {{1,8}}[Tt]est[ #]{{1,4}}[0-9]"
 )
-#: The serial log of memtest86+ 9: it has the first error of each test.
+#: The serial log of memtest86+ 9, which has only the first error of each test.
 _LOGGED = late(
     r"\bMTLOG ts=[0-9.]{1,20} ev=error type=(?P<type>\w{1,20}) test=(?P<test>[0-9]{1,2}) .{0,40}?"
     r"\baddr=0x(?P<address>[0-9a-f]{1,16}) "
@@ -72,7 +74,7 @@ _PASSMARK = late(
 _PASSMARK_SIGN = r"\[(?:MEM ERROR - \w{1,20}|(?:Data|ECC) Error)\] Test: "
 _PASSMARK_DAMAGED = late(_PASSMARK_SIGN)
 _LIMIT = late(r"(?:Lowest|Highest) Error Address[ :|]*(?:0[xX])?0*[1-9a-fA-F]")
-#: In a report the number is on the next line.
+#: In a report the number is in the next line.
 _LIMIT_BEGUN = late(r"(?:Lowest|Highest) Error Address[ :|]*$")
 _LIMIT_NUMBER = late(r"[ |]*0[xX]0*[1-9a-fA-F]")
 _COUNTED = late(
@@ -84,19 +86,19 @@ _MEMMAP = late(r"(?<![\w.-])memmap=(.*)")
 _PAGES = late(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
 _NUMBER = late(r"0[xX]([0-9a-fA-F]{1,16})")
 
-#: A screen has one list, a serial console one more with each new error; a machine is given up
-#: before it has shown so many.
+#: The most lists. A screen has one; a serial console gets a new one with each new error, but nobody
+#: lets a machine run until it has so many.
 MAX_LISTS = 1 << 15
-#: Lists that go on in the next line, if a comma ends the line.
+#: Lists that continue in the next line if a comma ends the line.
 _LISTED = late(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
-#: What is read here, and lines that go on in the next one.
+#: Lines that are read, and lines that continue in the next one.
 _WANTED = late(
     r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address|Err(?:ors)?:|Status:"
     r"|MTLOG |cumulative error count: |\] Test: |Final Result:"
     r"|,[ |]*$",
     re.MULTILINE,
 )
-#: Where a row begins in what a file holds: rows that are drawn do behind CR.
+#: Where a row begins: a row drawn by cursor movements begins behind CR.
 _ROW = r"(?:^|\r)"
 _LISTS = (
     r"(?:BadRAM Patterns|Linux memmap|Bad pages) \(excludes test",
@@ -139,7 +141,10 @@ class Memtest86Plus(TextForm):
     sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the pages, of kind ``uncorrected``. Raises InputError for a damaged list."""
+        """Return the pages, of kind ``uncorrected``, or ``corrected`` for ECC errors.
+
+        Raises InputError for a damaged list.
+        """
         found = Collector(file.shown, self.name, asked, "address")
         screen = _Screen(found)
         for number, line in _joined(numbered(file, _WANTED, screen=True)):
@@ -150,7 +155,7 @@ class Memtest86Plus(TextForm):
 
 
 def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Yield lines with those directly below them that follow a comma at their end."""
+    """Yield numbered lines; a list that ends in a comma is joined with the line below."""
     parts: list[str] = []  # of the list that is open
     start = last = size = 0
     for number, line in lines:
@@ -173,11 +178,11 @@ def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 
 class _Screen:
-    """What has been read.
+    """Reads the lines of a screen or log into a collector.
 
     Attributes:
-        counted: Where errors are counted.
-        about_errors: Whether a line was about single errors or a list of them.
+        counted: The first place where errors are only counted, None for none.
+        about_errors: Whether any line was about single errors or a list of them.
     """
 
     def __init__(self, found: Collector) -> None:
@@ -188,7 +193,7 @@ class _Screen:
         self._limit = False
 
     def line(self, line: str, where: str) -> None:
-        """Take a line."""
+        """Read a line."""
         found = self._found
         limit, self._limit = self._limit, _LIMIT_BEGUN.search(line) is not None
         if "] Test: " in line and _PASSMARK_DAMAGED.search(line):
@@ -225,7 +230,7 @@ class _Screen:
             raise self._damaged(f"more than {MAX_LISTS} lists; a screen has one", where)
 
     def _passmark(self, line: str, where: str) -> None:
-        """A line may have several: so they are pasted."""
+        """Read all errors of a line: people paste several into one."""
         named = list(_PASSMARK.finditer(line))
         if len(named) < len(_PASSMARK_DAMAGED.findall(line)):
             self._found.unusable("the address of an error is damaged", where)
@@ -263,7 +268,7 @@ class _Screen:
             self._found.addresses(address, address, kind, where=where)
 
     def _regions(self, value: str, where: str) -> None:
-        """``SIZE$ADDRESS`` in bytes; the manual has only the first ``$``."""
+        """Read ``SIZE$ADDRESS`` in bytes; in the manual only the first item has its ``$``."""
         numbers = [self._number(word, where) for word in re.split(r"[,$]", value)]
         if len(numbers) % 2:
             raise self._damaged("the last size has no address", where)
@@ -274,7 +279,7 @@ class _Screen:
         self._merged(len(numbers) // 2)
 
     def _pages(self, value: str, where: str) -> None:
-        """Numbers of 4 KiB pages, and ranges of them with ``..``."""
+        """Read PFNs of 4 KiB pages, and ranges of them with ``..``, ends inclusive."""
         words = value.split(",")
         for word in words:
             first, dots, last = word.partition("..")
@@ -304,7 +309,7 @@ class _Screen:
 
 
 def _value(text: str) -> str:
-    """Return a value without the frame of a screen, blanks and a comma behind it."""
+    """Return a value without backslashes, and without a frame, blanks and commas at its end."""
     return text.rstrip(" |,").replace("\\", "")
 
 

@@ -1,7 +1,7 @@
-"""A script that takes each page out of use at once, as memory_failure() does for a real error.
+"""A script that makes the running kernel call memory_failure() for each page, as for a real error.
 
-Source: drivers/base/memory.c (hard_offline_page_store): a byte address, of which the kernel takes
-the page. What uses the page is killed; the page counts as poisoned.
+Source: drivers/base/memory.c (hard_offline_page_store), which takes a physical address in bytes.
+The kernel kills the processes that use the page and marks it as poisoned.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""``page-types -b hwpoison -l``: flags of pages by the kernel's own tool.
+"""``page-types -b hwpoison -l``: page flags as the kernel's own tool prints them.
 
-A line is a first PFN, a COUNT (both hex without ``0x``) and a letter for each flag; ``-L`` has no
-count, ``-p``, ``-f`` and others put columns in front, which the heading names. Only lines with the
-letter of hwpoison count. The summary names no page.
+A line has a first PFN, a count (both hex without ``0x``) and a letter for each flag. With ``-L``
+there is no count; ``-p``, ``-f`` and others put columns in front, which the heading names. Only
+lines with the letter for hwpoison count. The summary names no page.
 
 Source: tools/mm/page-types.c (show_page_range, show_page, show_summary).
 """
@@ -37,13 +37,13 @@ _SIGN = Sign(
     ),
 )
 _FLAGS = late(r"(?=.*_)[A-Za-z0-9_]{20,64}")
-#: Headings, lines of the summary, those with the letter of hwpoison, and those without any flags.
+#: Headings, lines of the summary, lines with the letter for hwpoison, and lines without flags.
 _WANTED = late(
     r"offset|page-count|^[ \t]*0x[0-9a-fA-F]+[ \t]+[0-9]|_[A-Za-z0-9_]*X|X[A-Za-z0-9_]*_"
     r"|^[ \t]*@?[0-9a-fA-F]{1,16}(?:[ \t]+@?[0-9a-fA-F]{1,16}){0,2}[ \t\r]*$",
     re.MULTILINE,
 )
-#: A copy is cut in a few lines.
+#: The most lines that may be cut off.
 _MAX_CUT = 1 << 12
 _COLUMN = late(r"@?[0-9a-fA-F]{1,16}")
 _SUMMARY = late(r"\s*0x([0-9a-fA-F]{1,16})\s+([0-9]{1,18})\s+[0-9]+\s+\S")
@@ -58,7 +58,10 @@ class PageTypes(TextForm):
     sign = _SIGN
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """Return the pages, of kind ``poisoned``. Raises InputError for a mere summary."""
+        """Return the pages, of kind ``poisoned``.
+
+        Raises InputError where there is only a summary, or no line of page-types.
+        """
         found = Collector(file.shown, self.name, asked)
         columns: list[str] | None = None
         listed = summed = cut = 0
@@ -89,7 +92,7 @@ class PageTypes(TextForm):
 
 
 def _any_flags(file: FileBytes) -> bool:
-    """Tell whether lines of pages without the flag come first."""
+    """Tell whether the file begins with lines of page-types, though without hwpoison."""
     head = bytes(file.read(0, min(HEAD, file.size))).decode("utf-8", "replace")
     return any(_FLAGS.fullmatch(line.split()[-1]) for line in head.splitlines() if line.strip())
 
@@ -99,7 +102,7 @@ def _cut(words: list[str]) -> bool:
 
 
 def _of_line(found: Collector, words: list[str], columns: list[str] | None, where: str) -> int:
-    """Name the pages of a line; return how many."""
+    """Add the pages of a line to ``found``; return how many."""
     if columns is None and len(words) in (2, 3):
         columns = ["offset", "len", "flags"] if len(words) == 3 else ["offset", "flags"]
     if columns is None or len(columns) != len(words) or not all(map(_COLUMN.fullmatch, words[:-1])):

@@ -1,14 +1,14 @@
-"""rasdaemon's database, ``ras-mc_event.db``: what the kernel's RAS events said, a row each.
+"""rasdaemon's database, ``ras-mc_event.db``: a row for each RAS event of the kernel.
 
-Of ``memory_failure_event`` the PFN counts, whatever the result; the type of page is wrong on new
-kernels, so it is not used. Of ``mc_event`` (EDAC), ``mce_record`` and ``extlog_event`` the address
-of an error that was not corrected, unless a machine check's code is not about memory; of
-``cxl_poison_event`` the address of the host, until a Clear, of ``cxl_general_media_event`` and
-``cxl_dram_event`` that of an uncorrectable error of the memory itself.
+Bad pages are the PFNs of ``memory_failure_event``, whatever the result (the page type is wrong on
+new kernels and not used); the addresses of uncorrected errors in ``mc_event`` (EDAC),
+``mce_record`` and ``extlog_event``, unless a machine check's code is not about memory; the host
+addresses of ``cxl_poison_event``, until a Clear; and those of uncorrectable errors of the memory
+itself in ``cxl_general_media_event`` and ``cxl_dram_event``.
 
 Source: rasdaemon's ras-record.c (tables), ras-mc-handler.c (grain_bits), ras-extlog-handler.c
-(err_severity), ras-cxl-handler.c;
-the registers of a machine check: :mod:`hwpkho.badpages.logs.mce_status`.
+(err_severity), ras-cxl-handler.c. For the registers of a machine check see
+:mod:`hwpkho.badpages.logs.mce_status`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TABLES = (
     "memory_failure_event", "mc_event", "mce_record", "extlog_event", "cxl_poison_event",
     "cxl_general_media_event", "cxl_dram_event",
 )  # fmt: skip
-#: Tables of rasdaemon that hold no memory errors; one of any shows whose database it is.
+#: rasdaemon's tables without memory errors; any table shows that it is rasdaemon's database.
 _OTHERS = (
     "aer_event", "arm_event", "non_standard_event", "devlink_event", "disk_errors",
     "cxl_overflow_event", "cxl_generic_event", "cxl_memory_module_event", "cxl_aer_ue_event",
@@ -47,12 +47,12 @@ _OTHERS = (
 
 _PFN = late(r"0[xX][0-9a-fA-F]{1,16}")
 _TIME = late(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?: [+-][0-9]{4})?")
-#: Those of many rows, as rasdaemon writes them.
+#: Those of many rows, joined by commas, as rasdaemon writes them.
 _PFNS = late(r"0x[0-9a-f]{1,16}(?:,0x[0-9a-f]{1,16})*")
 _WHOLE_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 _TIMES = late(rf"{_WHOLE_TIME}(?:,{_WHOLE_TIME})*")
 _U64 = (1 << 64) - 1
-#: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2: a bit of the descriptor.
+#: Bit of the descriptor: CXL 3.1, 8.2.9.2.1.1 and 8.2.9.2.1.2.
 _UNCORRECTABLE = 1
 _UMC = late(r"unified memory|\bumc\b", re.IGNORECASE)
 
@@ -64,7 +64,7 @@ class RasdaemonDb(Form):
     about = "rasdaemon's database, `/var/lib/rasdaemon/ras-mc_event.db`"
 
     def sniff(self, head: bytes, /) -> bool:
-        """Tell whether it is a database of SQLite."""
+        """Tell whether it is an SQLite database."""
         return head.startswith(_MAGIC)
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
@@ -72,7 +72,7 @@ class RasdaemonDb(Form):
 
         Raises InputError where the database cannot be read, or is not rasdaemon's.
         """
-        from hwpkho.badpages import sqlite  # costs sqlite3: only where there is a database
+        from hwpkho.badpages import sqlite  # slow to import, and rarely needed
 
         found = Collector(file.shown, self.name, asked, "address")
         with sqlite.opened(file, (*_TABLES, *_OTHERS)) as database, garbage.uncollected():
@@ -103,9 +103,9 @@ def _memory_failures(found: Collector, database: Database) -> None:
 def _plain(
     block: Sequence[tuple[object, ...]],
 ) -> tuple[list[int], list[str], str, Sequence[int]] | None:
-    """Return rows as rasdaemon writes them: PFNs, times, and where they stand.
+    """Return columns of rows as rasdaemon writes them: PFNs, times, label and row numbers.
 
-    None where one is otherwise. There may be a million: they are checked and taken together.
+    None where any row is not. There may be a million, so they are checked all at once.
     """
     rows, times, pfns = zip(*block, strict=True)
     if set(map(type, rows)) != {int} or set(map(type, times + pfns)) != {str}:
@@ -125,7 +125,7 @@ def _controller_errors(found: Collector, database: Database) -> None:
         "Fatal": "uncorrected",
         "Corrected": "corrected",
     }
-    # Nearly all events are corrected ones: they are left out where nobody asks for them.
+    # Nearly all events are corrected ones, so skip these in SQL unless they are wanted.
     all_of_them = found.wants("corrected") or "err_type" not in database.tables["mc_event"]
     where = "1" if all_of_them else "err_type IS NOT 'Corrected'"
     for row, time, type_, value, grain in database.rows("mc_event", columns, where):
@@ -138,7 +138,7 @@ def _controller_errors(found: Collector, database: Database) -> None:
                 where = _row("mc_event", row)
                 found.unusable("an uncorrected error without an address", where)
             continue
-        # What rasdaemon calls grain is the tracepoint's grain_bits.
+        # rasdaemon's grain is the tracepoint's grain_bits.
         bits = grain if isinstance(grain, int) and 0 < grain < 64 else 0
         _around(found, address, bits, kind, _when(time), "mc_event", row)
 
@@ -160,7 +160,7 @@ def _machine_checks(found: Collector, database: Database) -> None:
 
 
 def _extlog(found: Collector, database: Database) -> None:
-    """Errors that firmware reports by eMCA; they are all of memory."""
+    """Read errors that firmware reports by eMCA, all of them memory errors."""
     kinds: dict[object, Kind] = {0: "uncorrected", 1: "uncorrected", 2: "corrected"}
     columns = ("id", "timestamp", "severity", "address")
     for row, time, severity, value in database.rows("extlog_event", columns):
@@ -182,7 +182,7 @@ def _around(
     table: str,
     row: object,
 ) -> None:
-    """Name the pages of an address of which the low ``bits`` say nothing."""
+    """Add the pages around an address whose low ``bits`` bits are undefined."""
     if 1 << bits <= MAX_EXTENT:
         start, end = address & -(1 << bits), address | (1 << bits) - 1
         where, number = _place(table, row)
@@ -214,8 +214,8 @@ def _poison(found: Collector, database: Database) -> None:
 def _left(
     events: Sequence[tuple[int, int, bool, str | None, str]],
 ) -> Iterator[tuple[int, int, str | None, str]]:
-    """Yield what of the poison no later event clears, the latest first."""
-    firsts: list[int] = []  # what later events clear: disjoint, ascending, ends inclusive
+    """Yield the poison that no later event clears, latest event first; addresses inclusive."""
+    firsts: list[int] = []  # ranges that later events clear: disjoint, ascending, inclusive
     lasts: list[int] = []
     for start, end, clears, when, where in reversed(events):
         low, high = bisect_left(lasts, start), bisect_right(firsts, end)
@@ -242,7 +242,7 @@ def _dram(found: Collector, database: Database) -> None:
 
 
 def _media(found: Collector, database: Database, table: str, others: tuple[int, ...]) -> None:
-    """Errors that a CXL device reports; ``others`` are types that are about no memory."""
+    """Read errors that a CXL device reports; ``others`` are types that are not about memory."""
     columns = ("id", "timestamp", "descriptor", "type", "hpa")
     for row, time, descriptor, type_, hpa in database.rows(table, columns):
         if type_ in others:
@@ -257,7 +257,7 @@ def _media(found: Collector, database: Database, table: str, others: tuple[int, 
 
 
 def _place(table: str, row: object) -> tuple[str, int]:
-    """Return where a row stands and its number, -1 for none, as the collector takes them."""
+    """Return ``where`` and ``number`` of a row for :meth:`Collector.pages`."""
     if isinstance(row, int) and row >= 0:
         return f"{table} row ", row
     return _row(table, row), -1
@@ -268,7 +268,7 @@ def _row(table: str, row: object) -> str:
 
 
 def _number(value: object, *, hexadecimal: bool = False) -> int | None:
-    """Return an unsigned number of 64 bits; SQLite keeps it signed. None for anything else."""
+    """Return an unsigned 64-bit number, which SQLite stores signed; None for anything else."""
     if isinstance(value, int):
         return value & _U64
     if hexadecimal and isinstance(value, str) and _PFN.fullmatch(value):
@@ -277,7 +277,7 @@ def _number(value: object, *, hexadecimal: bool = False) -> int | None:
 
 
 def _when(value: object) -> str | None:
-    """Return ``2025-03-28 13:28:48 +0800`` as ISO 8601 has it."""
+    """Return a time such as ``2025-03-28 13:28:48 +0800`` as ISO 8601, None for anything else."""
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     zone = f"{value[20:23]}:{value[23:]}" if len(value) > 19 else ""

@@ -1,4 +1,4 @@
-"""What rasdaemon prints, on a terminal or in the journal."""
+"""rasdaemon's messages, on a terminal or in the journal."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The machine's e820 table with the pages unusable, as a node of setup_data.
 
-A boot loader appends it to the list in the zero page; the kernel adds its entries to those of the
-zero page, and where they overlap the higher type counts: unusable above RAM. Read it is a memory
-map, see :mod:`hwpkho.badpages.formats.e820`.
+A boot loader appends it to the setup_data list of the zero page. The kernel adds its entries to
+those of the zero page; where they overlap, the higher type wins, as unusable does over RAM. When
+read, such a file is a memory map, see :mod:`hwpkho.badpages.formats.e820`.
 
 Source: arch/x86/include/uapi/asm/setup_data.h; e820__memory_setup_extended().
 """
@@ -25,7 +25,7 @@ _SETUP_E820_EXT = 1
 
 
 def node(slots: Iterable[Slot]) -> bytes:
-    """Return a table as the last node of a list: next is 0, then type and bytes of entries."""
+    """Return a table as the last node of a list: next 0, type, length in bytes, entries."""
     data = entries(slots)
     return _NODE.pack(0, _SETUP_E820_EXT, len(data)) + data
 

@@ -1,7 +1,7 @@
 """Lists of PFNs as plain text.
 
-PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks; ``#`` starts a comment;
-``0x…`` is hex, other digits are decimal, or hex where the user says so.
+PFNs or inclusive ranges ``A-B``, separated by line ends, commas or blanks. ``#`` starts a comment.
+``0x…`` is hex; other numbers are decimal, or hex if the user says so.
 """
 
 from __future__ import annotations
@@ -32,42 +32,42 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
-#: What Windows' editors write in front of a text.
+#: UTF-8's byte order mark, which Windows' editors write.
 BOM = b"\xef\xbb\xbf"
 _COMMENT = late("#[^\n]*")
-#: Bytes of a text that are read at once.
+#: Bytes of a text read at once.
 _BLOCK = 1 << 20
 _SEPARATORS = (b",", b" ", b"\t", b"\r")
 #: 2^64 - 1 has 20 digits.
 _MAX_DIGITS = 20
-#: A list is at most this long, bytes.
+#: The most bytes of a list.
 _MAX_SIZE = 1 << 29
-#: In UTF-16, which is read whole.
+#: The most bytes of a list in UTF-16, which is read at once.
 _MAX_UTF16 = 1 << 26
-#: What a list is made of, numbers of either base; so much of it is looked at, bytes.
+#: What a list consists of, with numbers of either base; and how many bytes are checked.
 _LIST = late(
     rb"(?:[\s,]+|#[^\n]*+"
     rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
 )
 _LOOKED_AT = 1 << 14
-#: A disk's bad blocks: first sector and count (block/badblocks.c), which read as two PFNs; regions
-#: of an NVDIMM and members of an md array have such files, too.
+#: A disk's bad blocks: first sector and count (block/badblocks.c), which look like two PFNs.
+#: Regions of an NVDIMM and members of an md array have such files, too.
 _BLOCK_DEVICE = late(r"(?:^|/)sys/(?:.*/)?(?:unacknowledged_)?bad_?blocks$")
-#: A word that is cut where looking ends.
+#: A word that is cut off where the checked bytes end.
 _CUT = late(rb"[^\s,#]*")
 
 
 class Text(Protocol):
-    """Bytes that are there in parts: ``bytes``, or a view of a file that is read as one goes on."""
+    """A sequence of bytes that is read in slices: ``bytes``, or a :class:`FileText`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, part: slice, /) -> bytes | memoryview: ...
 
 
 def parse(data: Text, source: str, base: int = 10) -> BadPages:
-    """Read a list; ``base`` is that of numbers without ``0x`` (10 or 16).
+    """Read a list; ``base`` (10 or 16) is that of numbers without ``0x``, ``source`` its name.
 
-    Raises InputError, naming the line or the field, for what is not a PFN, and for more than
+    Raises InputError, naming the line, for what is not a PFN, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
     first, last = array("Q"), array("Q")
@@ -89,7 +89,7 @@ def parse(data: Text, source: str, base: int = 10) -> BadPages:
 
 
 def _blocks(data: Text, source: str) -> Iterator[str]:
-    """Yield the text in blocks that cut no word and no comment."""
+    """Yield the text in blocks that do not end within a word or a comment."""
     at, number = len(BOM) if data[: len(BOM)] == BOM else 0, 1
     while at < len(data):
         block = bytes(data[at : at + _BLOCK])
@@ -113,7 +113,7 @@ def _blocks(data: Text, source: str) -> Iterator[str]:
 
 
 def _line_end(data: Text, at: int) -> int:
-    """Return the place of the next line feed, or the end of the data."""
+    """Return the offset of the next line feed from ``at`` on, or the end of the data."""
     while at < len(data):
         block = bytes(data[at : at + _BLOCK])
         end = block.find(b"\n")
@@ -130,14 +130,14 @@ def _words(text: str) -> list[str]:
 
 
 def _numbers(words: list[str], base: int) -> array[int] | None:
-    """Return what hwpkho prints, ``0x…`` alone, or numbers of ``base`` alone; else None.
+    """Return the numbers where all words are ``0x…``, or none is and all are of ``base``.
 
-    Words of ``base`` 16 may have their ``0x`` or not.
+    None for anything else, ranges included. With ``base`` 16, ``0x`` may be mixed.
     """
     if not words or max(map(len, words)) > _MAX_DIGITS:
         return None
     text = "".join(words)
-    # No sign, no underscore, no range; in bytes that is found out ten times as fast.
+    # Rules out signs, underscores and ranges; isalnum() of bytes is ten times as fast.
     if not text.isascii() or not text.encode("ascii").isalnum():
         return None
     hexes = text.count("x") + text.count("X")
@@ -147,12 +147,12 @@ def _numbers(words: list[str], base: int) -> array[int] | None:
         if not hexes:
             return array("Q", map(int, words))
     except (ValueError, OverflowError):
-        pass  # read again, to name the line
+        pass  # the caller reads it again, to name the line
     return None
 
 
 class _Words(dict[str, tuple[int, int]]):
-    """Words and the ranges that they are; ValueError for what is none."""
+    """A cache: word → the range that it is, ends inclusive; ValueError for anything else."""
 
     def __init__(self, base: int) -> None:
         super().__init__()
@@ -169,11 +169,11 @@ class _Words(dict[str, tuple[int, int]]):
 
 
 def _ranges(words: list[str], base: int) -> Listing | None:
-    """Return numbers and ranges of any form; None where a word is neither."""
+    """Return the numbers and ranges that ``words`` are; None where a word is neither."""
     parts = [word.partition("-") for word in words]
     lows = _numbers([low for low, _, _ in parts], base)
     highs = _numbers([high if dash else low for low, dash, high in parts], base)
-    if lows is None or highs is None:  # of several forms, or none
+    if lows is None or highs is None:  # hex and decimal mixed, or something else
         known = _Words(base)
         try:
             pairs = [known[word] for word in words]
@@ -186,7 +186,7 @@ def _ranges(words: list[str], base: int) -> Listing | None:
 
 
 def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:
-    """Return the error about the first word that is not a PFN; ``number`` is the first line's."""
+    """Return the error about the first word that is not a PFN, in lines from ``number`` on."""
     for line_number, line in enumerate(text.split("\n"), number):
         for word in _words(line):
             where = f"{source}: line {line_number}"
@@ -202,7 +202,7 @@ def _no_pfn(text: str, base: int, number: int, source: str) -> InputError:
 
 
 def _too_long(text: str, base: int, number: int, count: int) -> str:
-    """Return which word exceeds the bound, ``count`` PFNs after what stood before ``text``."""
+    """Return which word exceeds ``MAX_PFNS``; ``count`` PFNs came before ``text``."""
     known = _Words(base)
     for line_number, line in enumerate(text.split("\n"), number):
         for word in _words(line):
@@ -214,7 +214,7 @@ def _too_long(text: str, base: int, number: int, count: int) -> str:
 
 
 def _value(word: str, base: int) -> int:
-    """Return the number that ``word`` is. Raises ValueError for none."""
+    """Return ``word`` as a number; ValueError where it is not one."""
     number = unsigned(word, base)
     if number is None:
         raise ValueError(word)
@@ -222,7 +222,7 @@ def _value(word: str, base: int) -> int:
 
 
 def _number(word: str, base: int, where: str, whole: str) -> int:
-    """Return the number that ``word``, a part of ``whole``, is. Raises InputError for none."""
+    """Return ``word``, a part of ``whole``, as a number; InputError where it is not one."""
     try:
         return _value(word, base)
     except ValueError as error:
@@ -240,7 +240,7 @@ def _number(word: str, base: int, where: str, whole: str) -> int:
         ) from error
 
 
-#: A list without pages: a file of zero bytes would be nothing at all.
+#: A list without pages: a file of 0 bytes is refused as an input.
 EMPTY = b"# no PFNs\n"
 
 
@@ -257,7 +257,7 @@ class PlainText:
     bare = True
 
     def sniff(self, head: bytes, /) -> bool:
-        """Tell whether nothing but numbers, ranges and comments stands at the beginning."""
+        """Tell whether the first 16 KiB are nothing but numbers, ranges and comments."""
         encoding = utf16_of(head) if b"\0" in head else None
         if encoding is not None:
             head = _decoded(head, encoding)
@@ -271,7 +271,7 @@ class PlainText:
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """See :func:`parse`.
 
-        Raises InputError for a file of more than 512 MiB, or a disk's bad blocks, as well.
+        Also raises InputError for a file of more than 512 MiB, and for a disk's bad blocks.
         """
         if file.size > _MAX_SIZE:
             raise InputError(
@@ -295,9 +295,9 @@ class PlainText:
         return parse(FileText(file), file.shown, asked.base)
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> None:
-        """Write one PFN a line. No page is lost, nor is their order.
+        """Write one PFN a line, in the list's order; nothing is lost.
 
-        Raises InputError for more pages than any list has.
+        Raises InputError for more than ``MAX_PFNS`` pages.
         """
         bounded(pages, pages.pfns.count, self.name)
         out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
@@ -306,19 +306,19 @@ class PlainText:
 
 
 def _decoded(data: bytes | memoryview, encoding: str) -> bytes:
-    """Return UTF-16 as UTF-8, without its mark; a character that is cut becomes U+FFFD or none."""
+    """Return UTF-16 as UTF-8 without BOM; an invalid character becomes U+FFFD or is dropped."""
     text = codecs.getincrementaldecoder(encoding)("replace").decode(bytes(data))
     return text.removeprefix("\ufeff").encode("utf-8", "replace")
 
 
 def build(pfns: Iterable[int]) -> str:
-    """Return one ``0x…`` a line, as :func:`parse` reads it back."""
+    """Return ``0x…``, one a line, as :func:`parse` reads them back."""
     text = "\n".join(map(hex, pfns))
     return text + "\n" if text else ""
 
 
 def build_runs(runs: Iterable[tuple[int, int, str]]) -> str:
-    """Return ``(first, last, comment)`` runs, one a line, as :func:`parse` reads them back."""
+    """Return the runs ``(first, last, comment)``, last inclusive, one a line, for :func:`parse`."""
     return "".join(
         f"0x{first:x}  # {comment}\n" if first == last else f"0x{first:x}-0x{last:x}  # {comment}\n"
         for first, last, comment in runs

@@ -1,4 +1,4 @@
-"""Events of the kernel's tracing: trace_pipe, ``trace-cmd report``, ``perf script``."""
+"""The kernel's trace events: trace_pipe, ``trace-cmd report``, ``perf script``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.late import late
 
-#: Those of ``ras``, ``mce`` and ``cxl``, whether they name a page or not.
+#: The events of ``ras``, ``mce`` and ``cxl``, whether they name a page or not.
 _EVENTS = (
     rb"(?:(?:memory_failure|mc|aer|arm|non_standard|extlog_mem)_event|mce_record"
     rb"|cxl_(?:poison|general_media|dram|memory_module|generic_event|overflow|aer_\w{1,30}))"

@@ -1,1 +1,1 @@
-"""Bad pages in logs: readers of messages, and one order of time for all of them."""
+"""Bad pages in logs: readers of messages, and one timeline for all of them."""

@@ -1,4 +1,4 @@
-"""What readers of a log's messages have in common: several on a line, one broken over lines."""
+"""The base class of message readers: handles several messages on a line, and broken lines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from hwpkho.logs.scanner import LineReader
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.timeline import Timeline
 
-#: A message is looked at up to so many characters, joined lines included.
+#: The most characters of a message that are read, joined lines included.
 _MAX_TEXT = 1500
-#: A mail program breaks a message into at most so many lines more.
+#: The most lines that are joined to a message: mail programs break lines.
 _MAX_MORE = 6
 
 #: What a mail program puts in front of quoted lines.
 _QUOTED = re.compile(r"^[\s>|]*")
-#: What a line of its own begins with: a stamp, a level, a date, a header of pstore, a mark.
+#: The beginning of a line that does not continue the one before: a time stamp, a level, a date, a
+#: header of pstore, a mark between boots.
 _FRESH = re.compile(
     r"^(?:<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]+(?: <[ 0-9.]{1,24}\*?>| {16})?\]"
     r"|[0-9]{10}\.[0-9]{6} |\[(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
@@ -27,7 +28,7 @@ _FRESH = re.compile(
     r"|\w{1,20}#[0-9]+ Part[0-9]|-- "
     r'|\{[0-9]+\}\[|\{"|[A-Z_]+=|[IWEF][0-9]{4} [0-9][0-9]:)'
 )
-#: A message of journal's export format or verbose form, or of its JSON with a line for each field.
+#: The message of an entry in the journal's export or verbose format, or its JSON with many lines.
 _FIELD = re.compile(r'[ \t>|]{0,16}MESSAGE=|[ \t]{1,8}"MESSAGE"')
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")
@@ -38,9 +39,9 @@ class Message(NamedTuple):
 
     Attributes:
         place: Where it begins.
-        begun: What matches :attr:`MessageReader.start`.
-        text: What follows.
-        whole: Whether nothing more will follow.
+        begun: The match of :attr:`MessageReader.start`.
+        text: The text behind that match.
+        whole: Whether ``text`` is all of it, and no line may be joined any more.
     """
 
     place: Place
@@ -56,12 +57,12 @@ class _Held(NamedTuple):
 
 
 class MessageReader(LineReader):
-    """Finds the beginnings of its messages in lines, and takes each with the text behind it.
+    """Finds messages in lines and passes each to :meth:`take`.
 
     Attributes:
-        start: What a message begins with.
-        signs: One of these stands in each beginning; empty where that is no faster than to search
-            for ``start``, which it is with many alternatives.
+        start: Matches the beginning of a message.
+        signs: Words of which every beginning contains one. They make the search faster where
+            ``start`` has many alternatives; empty otherwise.
     """
 
     start: re.Pattern[str]
@@ -75,9 +76,9 @@ class MessageReader(LineReader):
 
     @abstractmethod
     def take(self, message: Message) -> bool:
-        """Take a message, and return whether it is complete.
+        """Read a message; return False if it may continue in the next line.
 
-        Where it is not, it comes once more with the next line, or as ``whole``.
+        It is then passed again, with the next line joined or as ``whole``.
         """
 
     def feed(self, number: int, line: str) -> bool:
@@ -92,7 +93,7 @@ class MessageReader(LineReader):
         return self._go_on(held, _joined(held.text, rest))
 
     def _look(self, number: int, line: str) -> bool:
-        """Look for messages in a line."""
+        """Read the messages that begin in a line."""
         begun = self._begun(line)
         if not begun:
             return False
@@ -102,7 +103,7 @@ class MessageReader(LineReader):
         return self._take(begun, places, line, 0)
 
     def _go_on(self, held: _Held, text: str) -> bool:
-        """Look at a message with one more line."""
+        """Read a held message again, with one more line joined."""
         begun = self._begun(text)
         return self._take(begun, [held.place] * len(begun), text, held.more + 1)
 
@@ -116,7 +117,7 @@ class MessageReader(LineReader):
         return list(self.start.finditer(text))
 
     def _take(self, begun: list[re.Match[str]], places: list[Place], text: str, more: int) -> bool:
-        """Take messages; ``more`` lines were joined to the first of ``text``."""
+        """Read messages; ``more`` lines were joined to the first line of ``text``."""
         ends = [match.start() for match in begun[1:]] + [len(text)]
         for match, here, end in zip(begun, places, ends, strict=True):
             if not more:
@@ -139,14 +140,14 @@ class MessageReader(LineReader):
         return self._taken
 
     def flush(self) -> None:
-        """Take what is left at the end of a boot."""
+        """Read the message that is still held, at the end of a boot or of the log."""
         held, self._held = self._held, None
         if held is not None:
             self._whole(held)
 
 
 def _joined(text: str, rest: str) -> str:
-    """Return two lines as one; a number that a terminal broke has no blank within."""
+    """Join two lines, with a blank unless a number was broken between them."""
     rest = rest.rstrip()
     if _OPEN_NUMBER.search(text) and _REST_OF_NUMBER.match(rest):
         return text + rest

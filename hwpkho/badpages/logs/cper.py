@@ -1,7 +1,7 @@
 """``{1}[Hardware Error]: …``: errors that firmware reports by APEI, as the kernel prints them.
 
-Lines of one event share a number in braces; numbers begin anew at every boot. An event has a
-severity, each of its sections another one. Only memory sections have ``physical_address``.
+The lines of an event share a number in braces; numbers restart at every boot. An event has a
+severity, and each of its sections has its own. Only memory sections have ``physical_address``.
 
 Source: drivers/firmware/efi/cper.c (cper_estatus_print, cper_estatus_print_section,
 cper_print_mem); drivers/acpi/apei/ghes.c (__ghes_print_estatus); up to 3.x drivers/acpi/apei/cper.c
@@ -33,7 +33,7 @@ _BODY = re.compile(
 _NUMBER = re.compile(r"\{([0-9]{1,10})\}$")
 _MEMORY = re.compile(r"memory error")
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
-#: Events whose lines may be interleaved; more are none of a machine.
+#: The most events whose lines may be interleaved.
 _MAX_OPEN = 64
 
 Severity = Literal["uncorrected", "corrected", "harmless"]
@@ -60,7 +60,7 @@ class _Event:
     place: Place
     severity: Severity | None = None
     section: _Section | None = None
-    shown: bool = False  # whether a section says what it is about
+    shown: bool = False  # whether any section says what the error is about
 
 
 class Cper(MessageReader):
@@ -110,7 +110,7 @@ class Cper(MessageReader):
             (said["type"] and section.type is not None)
             or (said["address"] is not None and section.address is not None)
         ):
-            # A section without the line that begins it: of what severity nothing tells.
+            # The line that begins the next section is missing, so its severity is unknown.
             self._end_section(event)
             section = None
         if section is None:
@@ -142,7 +142,7 @@ class Cper(MessageReader):
             return
         digits = section.address
         if not _HEX.fullmatch(digits) or (digits.startswith("0") and len(digits) < 16):
-            # The kernel prints 16 digits.
+            # The kernel prints 16 digits, so fewer with a leading 0 are cut off.
             self.log.unusable(section.place, "CPER: physical_address is damaged or cut off")
             return
         mask = section.mask or 0
@@ -158,7 +158,7 @@ class Cper(MessageReader):
             self.log.unusable(event.place, "CPER: an uncorrected error without a section")
 
     def flush(self) -> None:
-        """See :meth:`MessageReader.flush`: numbers of events begin anew."""
+        """See :meth:`MessageReader.flush`; also end all events, as their numbers restart."""
         super().flush()
         for event in self._open.values():
             self._end(event)

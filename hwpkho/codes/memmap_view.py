@@ -19,7 +19,7 @@ MAP_PARTIAL = Code(
     "HP551", "map-partial", "warning", "source",
     "The map describes only a part of the machine's memory.",
     "Nothing: the kernel had the whole map.",
-    "Give the machine's whole map; frames outside this one count as no RAM.",
+    "Give the machine's whole map; frames outside this one count as not RAM.",
 )
 MAPS_DISAGREE = Code(
     "HP552", "maps-disagree", "warning", "source",

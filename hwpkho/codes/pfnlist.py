@@ -175,7 +175,7 @@ SOURCES_DISAGREE = Code(
     "sources-disagree",
     "warning",
     "policy",
-    "One source calls memory bad of which another reports corrected errors only, so that it works.",
+    "One source calls memory bad; another reports only corrected errors of it, so that it works.",
     "Nothing: this is about the inputs.",
     "Look at the times: corrected errors often come before an uncorrected one. If the source that "
     "calls the memory bad is the older one, ask whether the DIMM was replaced.",

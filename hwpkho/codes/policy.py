@@ -69,7 +69,8 @@ NOT_JUDGED = Code(
     "policy",
     "A case of a batch could not be judged: its inputs are unreadable or contradict each other.",
     "What it will do is not known.",
-    "See the error. A case that stays so can be accepted: code HP707 of a baseline, with its name.",
+    "See the error. A baseline entry with code HP707 and the case's name accepts a case that stays "
+    "like this.",
 )
 
 CODES = (MAX_PAGES, MAX_FRACTION, MAX_PER_GIB, SKIPPED, BASELINE_STALE, MAX_SCRATCH, NOT_JUDGED)

@@ -71,7 +71,7 @@ FOLIO_ODD = Code(
     "source",
     "The folios of a preserved file do not fit it: one is larger or smaller in the tracker than "
     "its place in the file, begins where another one is, or the file is longer than all of them. "
-    "Or so many are no folio at their place that the rest of the array is not read.",
+    "Or so many entries are not a folio that the rest of the array is not read.",
     "It restores the folio as the tracker says. Where another one is, retrieving the file fails; "
     "where none is, the file has zeros.",
     "A producer's bug: report it.",
@@ -174,8 +174,8 @@ ORDER_UNKNOWN = Code(
     "preserved-order-unknown",
     "error",
     "source",
-    "These PFNs are memory of a preserved file, in a folio whose order nothing shows: the tracker "
-    "does not mark it, or the input lacks the part that would.",
+    "These PFNs are memory of a preserved file, in a folio of unknown order: the tracker does not "
+    "mark it, or the input lacks the part that would.",
     "A page that is a folio of its own stays fenced off. In a larger folio it is handed back to "
     "the owner, and to the allocator when the file is closed.",
     "Give an image with the whole tracker, or do not carry this file over.",

@@ -182,7 +182,7 @@ POSTED_FORM = Code(
     "source",
     "The root FDT names the versions of its parts, too, as patches on the list do.",
     'Linux 7.3 compares the whole string with "kho-v4" and refuses any other. A kernel with those '
-    "patches refuses a handover without.",
+    "patches refuses a handover that lacks these versions.",
     "State what the next kernel speaks: --consumer-kho 'kho-v4;radix-v1;vmalloc-v1'.",
 )
 

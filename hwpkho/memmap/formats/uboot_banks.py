@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _HEX = r"[0-9A-Fa-f]"
 _BANK = late(rf"\bDRAM bank\s*=\s*0x(?P<index>{_HEX}{{1,16}})\s*$")
-_FIELD = late(r"->\s(?P<what>start|size)\s*=\s*(?P<value>\S*)")
+_FIELD = late(r"->\s(?P<what>start|size)\s*=\s*(?P<value>.*)")
 _HEX_NUMBER = late(rf"0x({_HEX}{{1,16}})")
 _COUNT = late(
     rf"^[>|\s]*(?P<what>memory|reserved)\.(?:cnt|count)\s*=\s*(?P<count>(?:0x)?{_HEX}{{1,8}})"
@@ -164,7 +164,7 @@ class Banks:
         self._index = index
 
     def _field(self, number: int, match: re.Match[str]) -> None:
-        what, value = match["what"], match["value"]
+        what, value = match["what"], match["value"].rstrip()
         last = self._banks[-1] if self._banks else None
         if last is None or getattr(last, what) is not None:
             if last is not None and getattr(last, what) == value and what == "size":

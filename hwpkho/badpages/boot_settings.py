@@ -263,10 +263,12 @@ def _memmap(found: Collector, item: str, where: str) -> None:
         size, rest = memparse(item, "memmap=")
         sign = rest[:1]
         if sign not in ("$", "!"):
-            if "$" in rest:  # the kernel stops at what is none of its signs
+            # The kernel stops at what is none of its signs. Where there is no $, a shell or GRUB
+            # took $0 for a variable.
+            if "$" in rest or sign not in ("", "@", "#", "%"):
+                how = "something between size and $" if "$" in rest else "no $ behind its size"
                 shown = printable(item[:_SHOWN])
-                message = f"memmap={shown} has something between size and $: it reserves nothing"
-                found.unusable(message, where)
+                found.unusable(f"memmap={shown} has {how}: it reserves nothing", where)
             return
         start, rest = memparse(rest[1:], "memmap=")
     except UsageError as error:

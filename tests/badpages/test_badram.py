@@ -64,6 +64,8 @@ def test_settings(text, listed, tmp_path, cli) -> None:
         ("cutmem 0x5000", "two arguments"),
         ("cutmem 0x5000 16777217T", "is not an address"),
         ("cutmem 099 200", "'099' is not an address"),
+        ("ro memmap=4Kx9000", "memmap=4Kx9000 has no $ behind its size"),
+        ("ro memmap=4K/bin/bashx9000", "has no $ behind its size"),
     ],
 )
 def test_what_is_refused(text, says, tmp_path, cli) -> None:

@@ -2,7 +2,7 @@
 
 A log is what a machine wrote, then what terminals, loggers, mail programs and editors made of it:
 UTF-16 from the EFI shell or PowerShell, CR CR LF and cursor movements from a serial console, NULs
-from a crash, NO-BREAK SPACEs from a web page.
+from a crash, NO-BREAK SPACEs from a web page, a string with escaped line ends from a cloud.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ _CHARACTERS = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"quot": b'"', b"#45": b"
 #: journalctl -o json writes a message as bytes where a character of it cannot be printed.
 _MESSAGE_BYTES = late(rb'"MESSAGE"\s*:\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){0,65535})\s*\]')
 _CR_LF = late(rb"\r+\n")
+#: A whole log as a string of JSON (``aws ec2 get-console-output``, Ansible) or of Python: one line,
+#: in which its line ends are escaped. No message has so many.
+_LONG_LINE = late(rb"[^\n]{1024,}")
+_ESCAPED_END = late(rb"(?:\\r){0,2}\\n")
+_MANY_ENDS = 8
 
 
 def utf16_of(head: bytes) -> str | None:
@@ -143,11 +148,14 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def clean(block: bytes) -> bytes:
     """Return ``block`` without NULs, escape sequences and CRs at line ends; blanks made plain.
 
-    Tags of a web page become line ends or vanish, its character entities become characters.
+    Tags of a web page become line ends or vanish, its character entities become characters; escaped
+    line ends of a log that is one string become line ends.
     A lone CR stays: what follows it on a terminal overwrites what was before.
     """
     if b"\0" in block:
         block = block.replace(b"\0", b"")
+    if b"\\n" in block:
+        block = _LONG_LINE.sub(_unescaped, block)
     if b'"MESSAGE"' in block:
         block = _MESSAGE_BYTES.sub(_message, block)
     if b"\x1b" in block:
@@ -162,6 +170,12 @@ def clean(block: bytes) -> bytes:
         block = _WEB_TAG.sub(b"", _WEB_LINE.sub(b"\n", block))
         block = _WEB_CHARACTER.sub(lambda m: _CHARACTERS.get(m[0][1:-1].lower(), b" "), block)
     return block if block.isascii() else _plain(block)
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    """Return a line with the line ends that are escaped in it, where it has many."""
+    text = match[0]
+    return _ESCAPED_END.sub(b"\n", text) if text.count(b"\\n") >= _MANY_ENDS else text
 
 
 def _message(match: re.Match[bytes]) -> bytes:

@@ -58,6 +58,11 @@ WRAPPINGS = {
     "json": lambda t: "".join(
         json.dumps({"_TRANSPORT": "kernel", "MESSAGE": x}) + "\n" for x in t.splitlines()
     ),
+    "string": lambda t: json.dumps(
+        {
+            "Output": "[    9.000000] usb 1-1: new device\r\n" * 200 + t.replace("\n", "\r\n"),
+        }
+    ),
     "one-line": lambda t: " ".join(t.splitlines()) + "\n",
     "utf-16": lambda t: t.encode("utf-16"),
     "nuls before": lambda t: bytes(100_000) + t.encode(),

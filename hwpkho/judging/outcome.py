@@ -260,9 +260,10 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
             message = f"chunk 0x{phys:x} is outside RAM"
             return Decision("crash", finding(CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
-        marked = h.walk is None or h.walk.preserved.block_around(chain.at) is not None
+        if h.walk is None or h.walk.absent or h.walk.preserved.block_around(chain.at):
+            return Decision(None)
         # By then a page that is not preserved holds arbitrary bytes.
-        return Decision(None) if marked else Decision("dropped", problem=w.problem)
+        return Decision("dropped", problem=w.problem)
     if not chain.restorable:
         return Decision("dropped", problem=w.problem)
     if v.effective_order >= SHIFT_BITS:

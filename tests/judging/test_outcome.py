@@ -108,11 +108,13 @@ def test_a_piece_of_memory_does_not_show_where_memory_ends(what, captured, tmp_p
     assert ("HP205" in codes, "HP206" in codes) == (what == "whole", what != "whole")
 
 
-def test_an_image_that_lacks_a_blob_does_not_tell_the_outcome(tmp_path):
+@pytest.mark.parametrize("lacks", ["blob", "chunk and tracker"])
+def test_what_an_image_lacks_does_not_tell_the_outcome(lacks, tmp_path):
     m = Machine(arch="x86_64")
     made = m.handover(PFNS)
     m.put()  # memory goes on behind it
-    del m.memory[made.blob]
+    for phys in [made.blob] if lacks == "blob" else [made.chunks[0], made.tracker]:
+        del m.memory[phys]
     assert validate([str(m.save(tmp_path))]).outcome is None
 
 

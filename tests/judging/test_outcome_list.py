@@ -21,6 +21,7 @@ from hwpkho.handover import vmalloc as vmalloc_walker
 from hwpkho.handover.membership import Pages
 from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
 from hwpkho.inputs.case import CaseOptions, read_inputs
+from hwpkho.report.parts.headline import headline
 from tests.support import certain
 from tests.support.examples import much
 from tests.support.handovers import Machine
@@ -291,3 +292,7 @@ def test_array_pages_that_an_image_lacks(m, tmp_path):
     ram = f"{RAM}2000000000-2fffffffff : System RAM\n"
     judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
     assert (judged.outcome, judged.pfns) == ("replay", len(PFNS))
+    del m.memory[made.pages[0]]
+    judged = validated(m, made, tmp_path, areas=(SCRATCH,), iomem=ram, arch="arm64")
+    said = "error", "the list will be replayed, but this input lacks a part of it"
+    assert (judged.outcome, judged.pfns, headline(judged)) == ("replay", 0, said)

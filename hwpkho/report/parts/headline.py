@@ -121,6 +121,9 @@ def _unknown(v: Validation) -> tuple[str, str]:
 
 
 def _replay(v: Validation) -> tuple[str, str]:
+    w = v.handover.hwpoison if v.handover else None
+    if w is not None and w.pfns is None:
+        return "error", "the list will be replayed, but this input lacks a part of it"
     if not v.pfns:
         why = f"the proposed consumer mishandles an empty list ({blob.EMPTY.id})"
         return "warning", f"the list is empty; {why}"

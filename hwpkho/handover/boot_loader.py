@@ -127,13 +127,10 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
     """Yield the physical addresses of ``what`` in a present range, reading ``step`` bytes each."""
     for at in range(start, start + size, step):
         length = min(step + len(what) - 1, start + size - at)
-        try:
-            piece = source.peek(at, length)
-        except InputError:  # a damaged page: search the pages around it
+        piece = source.peek(at, length)
+        if piece is None:  # a damaged page: search the pages around it
             if step > MIN_PAGE:
                 yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
-            continue
-        if piece is None:
             continue
         data = bytes(piece)
         hit = data.find(what)

@@ -87,7 +87,7 @@ class Source(ABC):
         """Return ``size`` bytes at physical address ``phys``, or None if any of them is absent.
 
         Callers must not pass an unchecked ``size`` from the input. Raises InputError only where the
-        image itself is damaged at that place.
+        image has two contents for that place, or cannot be read there.
         """
 
     def peek(self, phys: int, size: int) -> memoryview | None:

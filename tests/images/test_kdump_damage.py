@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes
 from hwpkho.images.kdump.decompress import LZO, METHODS, RAW, SNAPPY, ZLIB, ZSTD
 from hwpkho.images.kdump.dump import open_dump, open_kdump, sniff
-from tests.support import FIXTURES
+from tests.support import FIXTURES, certain
+from tests.support.handovers import Machine
 from tests.support.kdump_writer import (
     DESC,
     END,
@@ -117,10 +119,11 @@ def test_gap_of_a_flattened_file(opened: Opener) -> None:
 def test_damaged_page(descriptor: tuple[int, int, int], says: str, opened: Opener) -> None:
     image = kdump({1: text_page(1), 2: text_page(2, start=MAGIC)}, descriptors={1: descriptor})
     source = opened(image.ljust(0x5000, b"\0") + b"\x01\xff\xfe\xff" * 2048)
-    with pytest.raises(InputError, match=r"file offset 0x5000.*is damaged") as caught:
-        source.read(0x1000, 1)
-    assert says in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert source.read(0x1000, 1) is source.read(0x1FFF, 2) is None
+    (found,) = (p for p in source.problems if p.code == "HP107")
+    assert re.search(r"file offset 0x5000.*is damaged", found.message)
+    assert says in found.message
+    assert "\n" not in found.message
     # The search goes on, and says what it passed over.
     assert list(source.find_pages(MAGIC)) == [0x2000]
     assert source.read(0x2000, 4) == MAGIC
@@ -129,8 +132,25 @@ def test_damaged_page(descriptor: tuple[int, int, int], says: str, opened: Opene
 def test_damaged_page_of_a_flattened_dump(opened: Opener) -> None:
     """The offset is not that of the file that was given."""
     source = opened(flatten(kdump({1: text_page(1)}, descriptors={1: (0x4000, 9, 0x40)})))
-    with pytest.raises(InputError, match=r"offset \(after makedumpfile -R\) 0x4000 \(9 bytes"):
-        source.read(0x1000, 1)
+    assert source.read(0x1000, 1) is None
+    assert r"offset (after makedumpfile -R) 0x4000 (9 bytes" in source.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("what", "codes"), [("array", ["HP315", "HP107"]), ("subtree", ["HP206", "HP107"])]
+)
+def test_a_damaged_page_hides_nothing_else(what: str, codes: list[str], tmp_path: Path, cli):
+    m = Machine()
+    made = m.handover([0x50010], subtrees=[("other", b"x")])
+    at = made.pages[0] if what == "array" else certain(made.subtrees[1].phys)
+    pages = {phys >> 12: data for phys, data in m.memory.items()}
+    path = tmp_path / "x"
+    path.write_bytes(kdump(pages, descriptors={at >> 12: (4096, 100, ZLIB)}))
+    got = cli("decode", "--json", path)
+    (h,) = got.json["handovers"]
+    assert [p["code"] for p in h["problems"] if p["severity"] != "note"] == codes
+    assert h["hwpoison"]["pfns"] == (None if what == "array" else [0x50010])
+    assert got.code == (what == "array")
 
 
 def test_search_says_what_it_passed_over(opened: Opener) -> None:
@@ -149,8 +169,8 @@ def test_page_of_another_length(method: int, delta: int, opened: Opener) -> None
     image = kdump({1: text_page(1)})
     at = len(image)
     source = opened(kdump({1: text_page(1)}, descriptors={1: (at, len(data), flags)}, tail=data))
-    with pytest.raises(InputError, match="is damaged"):
-        source.read(0x1000, 8)
+    assert source.read(0x1000, 8) is None
+    assert "is damaged" in source.problems[0].message
 
 
 @pytest.mark.parametrize(

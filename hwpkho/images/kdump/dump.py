@@ -65,7 +65,7 @@ def open_dump(file: FileBytes) -> Source:
 class KdumpSource(Source):
     """A kdump-compressed image; pages are decompressed when they are read.
 
-    ``problems`` may grow while the image is read: a missing page is noticed only then.
+    ``problems`` may grow while the image is read: a missing or damaged page is noticed only then.
     """
 
     def __init__(self, file: FileBytes) -> None:
@@ -83,7 +83,7 @@ class KdumpSource(Source):
         self.problems, self.partial = self._pages.problems, bool(self._pages.problems)
         self._block_size = header.block_size
         self._shift = page_shift(header.block_size)
-        self._cache: OrderedDict[int, memoryview] = OrderedDict()
+        self._cache: OrderedDict[int, memoryview | None] = OrderedDict()
 
     def close(self) -> None:
         """Close the file."""
@@ -107,14 +107,10 @@ class KdumpSource(Source):
         return memoryview(parts).toreadonly()
 
     def _page(self, pfn: int) -> memoryview | None:
-        page = self._cache.get(pfn)
-        if page is not None:
+        if pfn in self._cache:
             self._cache.move_to_end(pfn)
-            return page
-        page = self._pages.read(pfn)
-        if page is None:
-            return None
-        self._cache[pfn] = page
+            return self._cache[pfn]
+        page = self._cache[pfn] = self._pages.read(pfn)
         if len(self._cache) > _CACHED_PAGES:
             self._cache.popitem(last=False)
         return page

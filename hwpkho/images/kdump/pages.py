@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
-from hwpkho.codes.image import TRUNCATED
+from hwpkho.codes.image import PAGE_DAMAGED, TRUNCATED
 from hwpkho.errors import InputError
 from hwpkho.images.kdump import decompress, flattened
 from hwpkho.images.kdump.bitmap import Bitmap
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 #: How many of the last descriptors are checked, to see whether the file was cut off.
 _LAST = 4096
+#: How many damaged pages are reported.
+_MAX_TOLD = 16
 
 
 class Pages:
     """The pages of a dump. A page's descriptor is found by its rank in the bitmap.
 
-    ``problems`` may grow while pages are read: a missing page is noticed only then.
+    ``problems`` may grow while pages are read: a missing or damaged page is noticed only then.
 
     Attributes:
         name: The file's name, printable.
@@ -56,6 +58,7 @@ class Pages:
         self.bitmap = Bitmap(file, header.bitmap, header.first_pfn, header.end_pfn)
         self.count = min(self.bitmap.total, max(0, file.size - header.table) // DESC.size)
         self._missing = False
+        self._told: set[str] = set()
         if header.incomplete:
             self._note_missing("its writer ran out of space")
         if self.count < self.bitmap.total:
@@ -110,9 +113,16 @@ class Pages:
     def read(self, pfn: int) -> memoryview | None:
         """Return the page frame ``pfn`` (of ``block_size`` bytes), None where the dump lacks it.
 
-        Raises DamagedPageError for a page that cannot be decompressed, InputError where the library
-        is not installed.
+        A page that cannot be decompressed is reported and counts as lacking. Raises InputError
+        where the library is not installed.
         """
+        try:
+            return self._unpacked(pfn)
+        except DamagedPageError as error:
+            self.note_damaged(error)
+            return None
+
+    def _unpacked(self, pfn: int) -> memoryview | None:
         rank = self.bitmap.rank(pfn)
         if rank is None:
             return None
@@ -148,6 +158,13 @@ class Pages:
         if data is None:
             self._note_missing(f"{size} bytes of a page at offset 0x{offset:x} are not in the file")
         return data
+
+    def note_damaged(self, error: DamagedPageError, more: str = "") -> None:
+        """Report a damaged page once, up to ``_MAX_TOLD`` of them, with ``more`` at the end."""
+        said = str(error)
+        if said not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add(said)
+            self.problems.append(problem(PAGE_DAMAGED, said + more))
 
     def damaged(self, offset: int, size: int, flags: int, why: str) -> DamagedPageError:
         """Return the error for a page whose data is unusable; ``offset`` as after unflattening."""

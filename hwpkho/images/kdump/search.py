@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import problem
-from hwpkho.codes.image import PAGE_DAMAGED
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE
 from hwpkho.images.kdump import decompress
@@ -83,8 +81,7 @@ class _Search:
         """Report damaged pages."""
         if self.first_damaged is not None:
             more = f", as were {self.damaged - 1} more" if self.damaged > 1 else ""
-            message = f"{self.first_damaged}; it was passed over{more}"
-            self.pages.problems.append(problem(PAGE_DAMAGED, message))
+            self.pages.note_damaged(self.first_damaged, f"; it was passed over{more}")
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(rank of the first, raw descriptors)`` of all descriptors that the file has."""

@@ -100,7 +100,7 @@ def has_damaged_prefix(line: str) -> bool:
 def is_scrap(line: str, row: str) -> bool:
     """Tell whether only the beginning of a line like ``row`` is left, or the end of its type."""
     text = without_stamps(line).strip("> |\t")
-    end = _PREFIX.sub("", text).rstrip(")")
+    end = _PREFIX.sub("", text).lstrip("[").rstrip(")")
     return (
         is_cut(line, row)
         or text.startswith("BIOS")

@@ -105,7 +105,9 @@ class Grub(TableForm):
             self._tables.begin("grub_efi", headed=True)
             self._last = "grub_efi"
         elif (("base_addr" in line or "length" in line) and _MMAP_BEGUN.search(line)) or (
-            following and self._last == "grub_mmap" and _is_mmap_rest(line)
+            following
+            and self._last == "grub_mmap"
+            and (_is_mmap_rest(line) or line.rstrip().endswith(" RAM"))
         ):
             self._damaged("grub_mmap", number, line)
         elif following and self._last == "grub_efi" and self._is_like(line):

@@ -1,4 +1,4 @@
-"""Who named which pages, as columns: a database of a million events names a million."""
+"""Mentions (who named which pages) stored as columns, as a database may have a million."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 class Places(Sequence["str | None"]):
-    """Where something is said: labels, most of which many places share, and numbers behind them.
+    """Places in an input, each a label and a number, such as ``line 12``; places share labels.
 
     Attributes:
-        labels: ``line ``, ``memory_failure_event row ``, or a place without a number; None where
-            the input does not tell.
-        label: Which of them, for each place, ``array('L')``.
-        number: What follows it, ``array('q')``; below 0 for nothing.
+        labels: The distinct labels: ``line ``, ``memory_failure_event row ``, or a whole place;
+            None for an unknown place.
+        label: Index in ``labels`` for each place, ``array('L')``.
+        number: Number behind the label, ``array('q')``; negative for none.
     """
 
     __slots__ = ("label", "labels", "number")
@@ -49,17 +49,17 @@ class Places(Sequence["str | None"]):
         return label if number < 0 else f"{label}{number}"
 
     def picked(self, order: Sequence[int]) -> Places:
-        """Return the places at ``order``, in that order."""
+        """Return the places with the indices ``order``, in that order."""
         return Places(self.labels, gathered(self.label, order), gathered(self.number, order))
 
 
 class Mentions(Sequence[Mention]):
-    """Mentions as columns of equal length; each is made when somebody asks for it.
+    """A sequence of :class:`Mention`, stored as columns of equal length.
 
     Attributes:
         first: First PFN of each, ``array('Q')``.
-        last: Last PFN, inclusive, likewise.
-        kind: As :attr:`Mention.kind`, likewise the others.
+        last: Last PFN of each, inclusive, ``array('Q')``.
+        kind: See :class:`Mention`, as for the others.
         when: See there.
         source: See there.
         where: See there.
@@ -101,11 +101,11 @@ class Mentions(Sequence[Mention]):
         return map(Mention, self.first, self.last, self.kind, self.when, self.source, self.where)
 
     def pages(self) -> Listing:
-        """Return the PFNs that are named, in this order."""
+        """Return the PFNs of all mentions, in order."""
         return Listing(self.first, self.last)
 
     def picked(self, order: Sequence[int]) -> Mentions:
-        """Return the mentions at the places ``order``, in that order."""
+        """Return the mentions with the indices ``order``, in that order."""
         where = self.where
         return Mentions(
             gathered(self.first, order),
@@ -117,14 +117,17 @@ class Mentions(Sequence[Mention]):
         )
 
     def ascending(self) -> Mentions:
-        """Return the mentions by first and last PFN; equal ones stay in their order."""
+        """Return the mentions sorted by first and last PFN; the sort is stable."""
         ranges = (zip(self.first, self.last, strict=True) for _ in range(2))
         if all(map(le, next(ranges), islice(next(ranges), 1, None))):
             return self
         return self.picked(in_order(self.first, self.last))
 
     def run_starts(self) -> array[int]:
-        """Return where runs begin: single pages that follow each other, all else being equal."""
+        """Return the indices at which runs begin.
+
+        A run is a range, or successive single pages of which everything else is equal.
+        """
         first, places = self.first, range(len(self.first))
         follows = bytes(map(eq, islice(first, 1, None), map(add, first, repeat(1))))
         starts = bytearray(b"\1") * len(first)
@@ -133,7 +136,7 @@ class Mentions(Sequence[Mention]):
         return array("Q", compress(places, starts))
 
     def _goes_on(self, at: int) -> bool:
-        """Tell whether two neighbours are single pages of which the same is said."""
+        """Tell whether mention ``at`` and the one before are single pages, otherwise equal."""
         before, here = self[at - 1], self[at]
         return before[2:] == here[2:] and before.first == before.last and here.first == here.last
 
@@ -144,7 +147,7 @@ def is_constant(column: array[int]) -> bool:
 
 
 def gathered(column: array[int], order: Sequence[int]) -> array[int]:
-    """Return the items at the places ``order``."""
+    """Return the items with the indices ``order``."""
     if is_constant(column):
         return array(column.typecode, column[:1] * len(order))
     return array(column.typecode, map(column.__getitem__, order))
@@ -170,9 +173,9 @@ def of(mentions: Iterable[Mention]) -> Mentions:
 
 
 def mentioned(pages: BadPages) -> Mentions:
-    """Return where a list names its pages; what no mention names stands for itself.
+    """Return the mentions of a list; pages without any get one, without time or place.
 
-    That is all of a form without such words, or what somebody added to the PFNs of a document.
+    These are all pages of a form without mentions, or PFNs that somebody added to a document.
     """
     said = of(pages.mentions)
     named = pfn_set(said.pages())
@@ -203,10 +206,10 @@ def joined(several: Sequence[Mentions]) -> Mentions:
 
 
 def in_order(first: array[int], last: array[int], kind: Sequence[int] = ()) -> list[int]:
-    """Return the places of ranges by first PFN, last PFN and kind; repeats as they stand."""
+    """Return the indices of ranges sorted by first PFN, last PFN and kind; the sort is stable."""
     order = list(range(len(first)))
-    # One column after the other, the least important first: a key of all of them would be an
-    # object more for each range.
+    # Sort by one column after the other, the least important first: a combined key would be one
+    # more object for each range.
     for column in (kind, () if last == first else last, first):
         if column:
             order.sort(key=column.__getitem__)

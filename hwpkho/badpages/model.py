@@ -1,4 +1,4 @@
-"""A list of bad pages, whatever it was read from."""
+"""The types of a list of bad pages, whatever it was read from."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from hwpkho.codes import Severity
     from hwpkho.efi.model import PoisonTable
 
-#: The page size (bytes) taken for a list that does not record it.
+#: The page size (bytes) that is assumed for a list that does not record it.
 DEFAULT_PAGE_SIZE = 4096
 
-#: So much of a file's beginning is shown to a form that is to recognise it, bytes.
+#: Bytes at the beginning of a file by which a form recognises it.
 HEAD = 1 << 16
 
-#: What is known about a bad page. ``poisoned``: the kernel took it out of use, with whatever
-#: result; ``soft-offlined``: taken out before it failed; ``uncorrected``: an error was reported,
-#: nothing shows that the page was taken out; ``excluded``: a setting or firmware keeps it from use;
-#: ``corrected``: the page works.
+#: What is known about a bad page. ``poisoned``: the kernel called memory_failure() for it, with
+#: whatever result; ``soft-offlined``: it was taken out of use before it failed; ``uncorrected``: an
+#: error was reported, but not that the page was taken out of use; ``excluded``: a setting or
+#: firmware keeps the kernel from using it; ``corrected``: the page works.
 Kind = Literal["poisoned", "soft-offlined", "uncorrected", "excluded", "corrected"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: The kinds that make a page bad, unless the user asks for others.
@@ -35,12 +35,12 @@ Unit = Literal["pfn", "address"]
 
 
 class Mention(NamedTuple):
-    """One place of an input that names bad pages.
+    """One statement of an input about bad pages.
 
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
-        kind: What is known about them, None where the input does not record it.
+        kind: What is known about the pages, None where the input does not record it.
         when: ISO 8601, or ``boot+SECONDS``; None where the input does not record it.
         source: The input, printable.
         where: Line, row or offset in it, printable.
@@ -62,7 +62,7 @@ class ListProblem(NamedTuple):
         severity: ``error``, ``warning`` or ``note``.
         message: One line for people, printable.
         source: The input, printable.
-        where: Line, row or offset in it, printable; None where that is the input as a whole.
+        where: Line, row or offset in it, printable; None for the input as a whole.
     """
 
     code: str
@@ -83,11 +83,12 @@ class ListProblem(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What a form of list cannot say exactly.
+    """What was lost because a form cannot express a list exactly.
 
     Attributes:
-        good_pages: Good pages that are called bad, because a form rounds or merges.
-        bad_pages_left: Bad pages that the form has no room or no word for.
+        good_pages: Number of good pages that count as bad, because the form rounds or merges.
+        bad_pages_left: Number of bad pages left out, because the form has no room or no way to
+            express them.
     """
 
     good_pages: int = 0
@@ -99,20 +100,20 @@ class BadPages:
     """Bad pages of one machine.
 
     Attributes:
-        name: What they were read from, printable.
+        name: The input, printable.
         pfns: In the order of the input, repeats kept.
-        page_size: Bytes that a PFN stands for, None where the input does not record it.
-        arch: ``x86_64`` or ``arm64``, None where the input does not record it.
+        page_size: Bytes per page, None where the input does not record it.
+        arch: A name of ``ARCHES``, None where the input does not record it.
         origin: The form they were read from, a name in
-            :data:`hwpkho.badpages.registry.LIST_FORMATS`; ``handover`` or ``merge``.
+            :data:`hwpkho.badpages.registry.LIST_FORMATS`; or ``handover``, ``merge``, ``several``.
         unit: Whether the input has PFNs or addresses. Addresses are rounded outward to pages.
-        mentions: Where the input names which of them; empty where the form names pages and no more.
-        loss: What reading cost, such as good pages of a merged pattern; None for nothing.
+        mentions: What the input says about which pages; empty where the form has only PFNs.
+        loss: What was lost in reading, such as good pages of a merged pattern; None for nothing.
         problems: Parts of the input that could not be used.
-        notes: What a user should know, one line each.
-        elsewhere: The form as which the input names other pages that are bad, None for none.
-        tables: The EFI tables of poisoned memory that name some of them: a table that is written
-            keeps their grid.
+        notes: Notes for the user, one line each.
+        elsewhere: Another form as which the same input lists further bad pages, else None.
+        tables: The EFI tables of poisoned memory that pages came from; a table that is written
+            keeps their grid of units.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Fits a list into a form that holds only so many items.
+"""Fits a list into a form that holds only a limited number of items.
 
-Neighbours are joined first, over the smallest gaps, as long as the good pages between them stay
-within what the user allows; then the smallest items are left out. Both are greedy: the loss is
-small, not always the smallest there is. O(n log n).
+First it joins neighbours over the smallest gaps, as long as the user allows the loss of the good
+pages between them; then it leaves out the smallest items. Both steps are greedy, so the loss is
+small but not always minimal. O(n log n).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 def joined(
     bad: PfnSet, max_loss: int, fits: Callable[[PfnSet], bool], within: PfnSet | None = None
 ) -> PfnSet:
-    """Join neighbours of ``bad`` until they fit, or no further gap is allowed.
+    """Join neighbours of ``bad`` until the set fits or ``max_loss`` is reached.
 
     Args:
         bad: The pages.
-        max_loss: So many good pages may be taken along.
-        fits: Whether the form holds such a set; cheap where it has far too many runs.
-        within: Where good pages may be taken along; None: everywhere.
+        max_loss: The most good pages that may be included.
+        fits: Returns whether the form holds a set; it should be fast for far too many runs.
+        within: The good pages that may be included; None: any.
     """
     if not max_loss or fits(bad):
         return bad
@@ -41,7 +41,7 @@ def joined(
     allowed = bisect_right(list(accumulate(map(sizes.__getitem__, order))), max_loss)
 
     def closed(count: int) -> PfnSet:
-        kept = bytearray(b"\1") * (len(sizes) + 2)  # the ends of the list are not closed
+        kept = bytearray(b"\1") * (len(sizes) + 2)  # one for each gap, and both ends of the list
         for i in order[:count]:
             kept[i + 1] = 0
         return PfnSet(
@@ -64,10 +64,10 @@ def joined(
 
 
 def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
-    """Return a byte for each item: whether it stays, so that the costs of those fit into ``room``.
+    """Choose items whose ``costs`` together are at most ``room``; return a byte for each item.
 
-    Those of the fewest bad pages (``sizes``) go first, of these the dearest, of these the last. An
-    item that costs nothing stays.
+    Items with the fewest bad pages (``sizes``) are dropped first, among these the most expensive,
+    among these the last. An item that costs nothing stays.
     """
     stays = bytearray(b"\1") * len(sizes)
     over = sum(costs) - room
@@ -89,16 +89,19 @@ def chosen(items: PfnSet, stays: bytearray) -> PfnSet:
 
 
 def bad_in(items: PfnSet, bad: PfnSet) -> array[int]:
-    """Return how many pages of ``bad`` each run of ``items`` holds: every run of it lies in one."""
+    """Return how many pages of ``bad`` each run of ``items`` contains.
+
+    Every run of ``bad`` must lie in one of ``items``.
+    """
     if len(items.first) == len(bad.first):
         return array("Q", map(add, map(sub, items.last, items.first), repeat(1)))
     return array("Q", map(bad.pages, items.first, items.last))
 
 
 def lost(items: PfnSet, sizes: Sequence[int], stays: bytearray, left: int = 0) -> Loss:
-    """Return what it cost that only those of ``items`` are written that stay.
+    """Return the loss of writing only the chosen ones of ``items``.
 
-    ``sizes`` are their bad pages, ``left`` how many others are not written.
+    ``sizes`` are the bad pages of each item; ``left`` is how many others were left out before.
     """
     written, held = chosen(items, stays).pages(), sum(compress(sizes, stays))
     return Loss(written - held, left + sum(sizes) - held)

@@ -1,7 +1,7 @@
-"""Address and mask: which pages a BadRAM pattern matches.
+"""BadRAM patterns, an address and a mask: which pages they match.
 
-An address x matches where ``x & mask == address & mask``. A mask is as wide as its highest bit, 32
-bits at least: what stands above is unknown, not free.
+An address x matches if ``x & mask == address & mask``. A mask is as wide as its highest set bit, 32
+bits at least; bits above are unknown, not free.
 
 Source: GRUB's grub-core/mmap/mmap.c (fill_mask, badram_iter); memtest86+'s app/badram.c.
 """
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: GRUB drops the mask's bits below this, bytes: smaller pieces are not worth a range.
+#: GRUB ignores the mask's bits below this, bytes.
 CHUNK = 0x400
-#: No processor has more address lines.
+#: The most address lines of any processor.
 _LINES = 52
-#: Zero bits above the lowest set bit of a mask: each doubles the ranges.
+#: The most zero bits above the lowest set bit of a mask: each doubles the number of ranges.
 MAX_HOLES = 16
 
 
@@ -30,9 +30,9 @@ class Pattern(NamedTuple):
 
     Attributes:
         first: The lowest PFN.
-        run: So many pages follow each other, 1 at least.
-        holes: The bits of a PFN that may have either value, above those of the run.
-        below: The mask says nothing above 2^below bytes, None where it says all.
+        run: Length of each run of contiguous pages, 1 at least.
+        holes: The free bits of a PFN above those of the run.
+        below: Number of address bits that the mask covers; None where it covers all.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Pattern(NamedTuple):
     below: int | None
 
     def runs(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, last)``, inclusive, ascending."""
+        """Yield the runs of PFNs, ``(first, last)``, inclusive, ascending."""
         bits = 0
         while True:
             first = self.first | bits
@@ -57,7 +57,10 @@ class Pattern(NamedTuple):
 
 
 def pattern(address: int, mask: int, shift: int) -> Pattern:
-    """Return what matches in pages of ``1 << shift`` bytes. Raises PatternError."""
+    """Return the pages of ``1 << shift`` bytes that match.
+
+    Raises PatternError for a mask that matches everything, or has more than ``MAX_HOLES`` holes.
+    """
     if not mask & -CHUNK:
         raise PatternError("the mask fits every address")
     width = max(32, mask.bit_length())

@@ -1,7 +1,7 @@
-"""Boot settings in their plainest spelling, as columns: a file of ours may have a million.
+"""Fast readers of boot settings as hwpkho writes them; a file may have a million.
 
-Numbers are hex with ``0x``, ranges whole pages. What is spelled otherwise is None here, and read
-word by word in :mod:`hwpkho.badpages.boot_settings`, which knows all of it.
+They return columns, or None for any other spelling, which
+:mod:`hwpkho.badpages.boot_settings` then reads word by word.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from hwpkho.base.late import late
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Ranges of patterns; more of them are counted one by one.
+#: The most ranges that patterns may expand to here.
 _MOST = 1 << 21
-#: Item by item: one expression for a million would remember each.
+#: Matches one item: an expression for a million items would take memory for each.
 _MEMMAP = late(r"[1-9][0-9]{0,14}K\$0x[0-9a-f]{1,16}")
 _BADRAM = late(r"(?:0[xX])?[0-9a-fA-F]{1,16}")
 _NUMBER = r"(0x[0-9a-f]{1,16}|[1-9][0-9]{0,18})([KMGT]?)"
@@ -38,7 +38,7 @@ class Columns(NamedTuple):
 
 
 def memmap(value: str, shift: int) -> Columns | None:
-    """Return the ranges of ``SIZEK$0xADDR,…`` in pages of ``1 << shift`` bytes."""
+    """Return the pages (of ``1 << shift`` bytes) of ``SIZEK$0xADDR,…``, or None."""
     if not all(map(_MEMMAP.fullmatch, value.split(","))):
         return None
     words = value.replace("$", ",").split(",")
@@ -49,7 +49,7 @@ def memmap(value: str, shift: int) -> Columns | None:
 
 
 def cutmem(line: str) -> tuple[int, int] | None:
-    """Return start and exclusive end, bytes, of a line that is nothing but the command."""
+    """Return start and end (exclusive), bytes, of a line that is ``cutmem FROM TO``, or None."""
     match = _CUTMEM.fullmatch(line)
     if match is None:
         return None
@@ -62,7 +62,7 @@ def cutmem(line: str) -> tuple[int, int] | None:
 
 
 def pages(start: Sequence[int], end: Sequence[int], shift: int) -> Columns | None:
-    """Return the pages of ranges of bytes, ends exclusive; None where one cuts a page."""
+    """Return the pages of ranges of bytes, ends exclusive; None where one is not whole pages."""
     unaligned = (reduce(or_, start, 0) | reduce(or_, end, 0)) & ((1 << shift) - 1)
     if unaligned or max(end, default=0) > PHYS_END:
         return None
@@ -71,7 +71,7 @@ def pages(start: Sequence[int], end: Sequence[int], shift: int) -> Columns | Non
 
 
 def badram(value: str, shift: int) -> Columns | None:
-    """Return what patterns match of which every mask has all its high bits."""
+    """Return the pages that patterns match; None if a mask lacks its high bits."""
     words = value.split(",")
     if len(words) % 2 or not all(map(_BADRAM.fullmatch, words)):
         return None

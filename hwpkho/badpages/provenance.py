@@ -1,4 +1,4 @@
-"""Which list names which pages, as what kind and when, and where the lists disagree."""
+"""Which case names which pages, as what kind and when, and where cases disagree."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sets import Histories
     from hwpkho.codes import Code
 
-#: Kinds of which a page has one: who says another one knows less, or of another time.
+#: Kinds that exclude each other: sources that differ in them know less, or of another time.
 _STATES: tuple[Kind, ...] = ("poisoned", "soft-offlined", "uncorrected")
-#: Ranges of all lists together.
+#: With more ranges in all lists together, pages without mentions get none.
 _MANY = 1 << 21
-#: PFNs that a message names.
+#: The most ranges that a message names.
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Where the cases name the pages of a list.
+    """The mentions of several cases.
 
     Attributes:
         mentions: Case by case.
-        case: The number of the case of each, from 0.
+        case: Index of the case of each mention, from 0.
     """
 
     mentions: Mentions
@@ -45,10 +45,9 @@ class Entries:
 
 
 def entries(cases: Sequence[BadPages], pfns: PfnSet) -> Entries:
-    """Return where the cases name pages of ``pfns``: what is left out is not among them.
+    """Return the mentions of all cases, limited to the pages of ``pfns``.
 
-    A plain list says nothing of its pages but that it has them; where there are too many, that is
-    not repeated here.
+    A plain list has no mentions; its pages get one each, unless there are too many.
     """
     many = sum(len(x.pfns.first) for x in cases) > _MANY
     found = [_within(columns.of(x.mentions) if many else columns.mentioned(x), pfns) for x in cases]
@@ -70,10 +69,10 @@ def _within(mentions: Mentions, pfns: PfnSet) -> Mentions:
 
 
 def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, str]]:
-    """Yield ``(first, last, comment)``, ascending: the numbers of the cases that list the pages.
+    """Yield ``(first, last, comment)``, ascending, last inclusive.
 
-    Where a case records kind or time, they follow: ``0 1; 0 poisoned boot+12.5``. Of several that
-    one case records of a page the last counts.
+    A comment has the numbers of the cases that list the pages, then any kind and time that a case
+    records: ``0 1; 0 poisoned boot+12.5``. Of several mentions in one case the last counts.
     """
     following = iter(heapq.merge(*_by_case(known)))
     entry = next(following, None)
@@ -94,7 +93,7 @@ def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, 
 
 
 def _by_case(known: Entries) -> Iterator[Iterator[tuple[int, int, int, str]]]:
-    """Yield for each case ``(first, last, case, words)``, ascending and disjoint."""
+    """Yield for each case its ``(first, last, case, words)``, ascending and disjoint."""
     rows: dict[int, list[Mention]] = {}
     for case, mention in zip(known.case, known.mentions, strict=True):
         if mention.kind is not None or mention.when is not None:
@@ -110,7 +109,7 @@ def _painted(case: int, said: Sequence[Mention]) -> Iterator[tuple[int, int, int
 
 
 def disagreements(cases: Sequence[BadPages]) -> tuple[ListProblem, ...]:
-    """Return where cases disagree about a page."""
+    """Return problems about pages of which cases with mentions disagree."""
     recorded = [x for x in cases if x.mentions]
     if len(recorded) < 2:
         return ()

@@ -1,8 +1,7 @@
 """The registry of the forms in which lists of bad pages are read and written.
 
-A form is one object with ``name``, ``about``, ``extra`` and ``carries``. One that is read has
-``sniff``, ``read`` and ``options`` besides (:class:`ListReader`), one that is written has ``write``
-(:class:`ListWriter`); a form may have both.
+A form is an object with ``name``, ``about``, ``extra`` and ``carries``. One that can be read is a
+:class:`ListReader`, one that can be written a :class:`ListWriter`; a form may be both.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages, Kind, Loss
     from hwpkho.images.files import FileBytes
 
-#: What a form may have a place for, beside the pages themselves.
+#: What a form may record, beside the pages themselves.
 Carried = Literal["order", "page size", "architecture", "kind", "when", "where"]
 
 
@@ -28,13 +27,13 @@ class Asked(NamedTuple):
     """The user's options for reading lists; a form uses those that its ``options`` name.
 
     Attributes:
-        base: Of numbers without ``0x`` in a text list, 10 or 16.
-        form: The form of the inputs, if their content does not show it; None: recognised.
-        page_size: Bytes that a PFN stands for, None where the user does not say.
-        boot: Of a log of several boots: a number from 0, oldest first, or ``last``; None: all.
-        kinds: The kinds of bad pages that are wanted; others need not be gathered.
-        layout: Of an EFI table of poisoned memory, if its bytes do not show it; None: inferred.
-        maps: Whether a memory map that calls nothing unusable is an empty list, and no mistake.
+        base: Base of numbers without ``0x`` in a text list, 10 or 16.
+        form: The form of the inputs, None: recognised by content.
+        page_size: Bytes per page, None: not stated.
+        boot: Which boot of a log: a number from 0, oldest first, or ``last``; None: all.
+        kinds: The wanted kinds of bad pages; others need not be collected.
+        layout: Layout of an EFI table of poisoned memory, None: inferred from its bytes.
+        maps: Whether a memory map without unusable memory is an empty list, not a mistake.
     """
 
     base: int = 10
@@ -50,17 +49,18 @@ class Writing(NamedTuple):
     """The user's options for writing a list; a form uses those that its ``takes`` names.
 
     Attributes:
-        max_loss: So many good pages may be taken along where the form cannot hold the list.
-        budget: The most that may be written: bytes or entries, as the form counts. None: as much
-            as its reader takes.
+        max_loss: The most good pages that may be included where the form cannot hold the list.
+        budget: The most that may be written, in bytes or entries, as the form counts. None: as much
+            as the form's consumer accepts.
         table: The machine's e820 table, ``(start, size, type)``, bytes and type number, sorted and
-            without overlaps; None where there is no map.
-        layout: Of an EFI table of poisoned memory.
-        unit: Bytes of physical space for each of its bits.
-        phys_base: The address of its first unit.
-        at: Where it stands: a memory image is written, with an entry that names it.
-        memory: The machine's memory, ``(start, end, whether it is RAM)``, end exclusive, ascending;
-            None where there is no map.
+            without overlaps; None without a map.
+        layout: Layout of an EFI table of poisoned memory.
+        unit: Bytes of physical address space per bit of its bitmap.
+        phys_base: Physical address of its first unit.
+        at: Physical address of the table: an ELF core with the table and a configuration table
+            entry is written.
+        memory: The machine's memory, ``(start, end, whether it is RAM)``, bytes, end exclusive,
+            ascending; None without a map.
     """
 
     max_loss: int = 0
@@ -73,25 +73,25 @@ class Writing(NamedTuple):
     memory: tuple[tuple[int, int, bool], ...] | None = None
 
 
-#: Nothing may be lost but what does not fit.
+#: The defaults: nothing is lost, except what does not fit.
 AS_IT_IS = Writing()
 
 
 class Searched(Protocol):
-    """A pattern of bytes, or what is searched like one."""
+    """A compiled pattern of bytes, or anything with its ``search``."""
 
     def search(self, block: bytes, /) -> object:
-        """Return what is true where ``block`` matches anywhere."""
+        """Return something true if the pattern matches anywhere in ``block``."""
 
 
 class ListFormat(Protocol):
     """A form of list.
 
     Attributes:
-        name: As ``--to`` names it and documents do.
+        name: Its name for ``--from`` and ``--to``, and in JSON documents.
         about: One line for tables: what it is and where a user finds it.
         extra: The optional dependencies it needs, as in ``pip install hwpkho[EXTRA]``, or None.
-        carries: What it has a place for; the rest is lost when a list is written.
+        carries: What it records; the rest is lost when a list is written.
     """
 
     name: str
@@ -101,11 +101,11 @@ class ListFormat(Protocol):
 
 
 class ListReader(ListFormat, Protocol):
-    """A form that is read.
+    """A form that can be read.
 
     Attributes:
-        options: Fields of :class:`Asked` that reading depends on. One that no input of a call
-            reads is refused.
+        options: Fields of :class:`Asked` that reading depends on. The command line refuses an
+            option on which no input of a call depends.
     """
 
     options: frozenset[str]
@@ -113,8 +113,9 @@ class ListReader(ListFormat, Protocol):
     def sniff(self, head: bytes, /) -> bool | Searched:
         """Tell by the first ``HEAD`` bytes of a file, which is not empty, whether it has this form.
 
-        A pattern means that it has, if a block of its whole lines matches anywhere; every line
-        ends in LF then, and what a terminal or a web page adds is gone.
+        A pattern instead of a bool means that it has this form if the pattern matches anywhere in
+        the file. It is searched in blocks of whole lines, which end in LF and are stripped of what
+        terminals and web pages add.
         """
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
@@ -122,13 +123,13 @@ class ListReader(ListFormat, Protocol):
 
 
 class ListWriter(ListFormat, Protocol):
-    """A form that is written.
+    """A form that can be written.
 
     Attributes:
         takes: Fields of :class:`Writing` that writing depends on, and ``arch`` where the machine's
-            architecture matters. One that the form does not take is refused.
-        binary: Whether it is no text, and must not go to a terminal.
-        bare: Whether it has PFNs of a page size that it does not record.
+            architecture matters. The command line refuses other options.
+        binary: Whether it is not text, and must not be written to a terminal.
+        bare: Whether it has PFNs without recording their page size.
     """
 
     takes: frozenset[str]
@@ -136,13 +137,13 @@ class ListWriter(ListFormat, Protocol):
     bare: bool
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write the list, and return what the form could not say of it.
+        """Write the list and return the loss.
 
-        Raises UsageError, before anything is written, where the form cannot say it at all.
+        Raises UsageError, before anything is written, where the form cannot express the list.
         """
 
 
-#: What ``--to`` calls the form ``text`` as well.
+#: Another name of the form ``text`` for ``--to``.
 LIST = "list"
 #: The forms of lists, in the order in which they are tried.
 LIST_FORMATS: Registry[ListFormat] = Registry(
@@ -183,17 +184,17 @@ NOT_WRITTEN = {
 
 
 def is_read(form: ListFormat) -> TypeGuard[ListReader]:
-    """Tell whether a form is read."""
+    """Tell whether a form can be read."""
     return hasattr(form, "read")
 
 
 def is_written(form: ListFormat) -> TypeGuard[ListWriter]:
-    """Tell whether a form is written."""
+    """Tell whether a form can be written."""
     return hasattr(form, "write")
 
 
 def readers() -> tuple[ListReader, ...]:
-    """Return the forms that are read, in the order in which they are tried."""
+    """Return the forms that can be read, in the order in which they are tried."""
     return _readers(LIST_FORMATS.all())
 
 
@@ -203,12 +204,12 @@ def _readers(forms: tuple[ListFormat, ...]) -> tuple[ListReader, ...]:
 
 
 def writers() -> list[ListWriter]:
-    """Return the forms that are written."""
+    """Return the forms that can be written."""
     return [form for form in LIST_FORMATS if is_written(form)]
 
 
 def reader(name: str) -> ListReader:
-    """Return the form called ``name``. Raises UsageError where none that is read is called so."""
+    """Return the form ``name``. Raises UsageError where it does not exist or cannot be read."""
     form = LIST_FORMATS.get(name)
     if form is None or not is_read(form):
         known = ", ".join(form.name for form in readers())
@@ -217,7 +218,7 @@ def reader(name: str) -> ListReader:
 
 
 def writer(name: str) -> ListWriter:
-    """Return the form called ``name``. Raises KeyError where none that is written is called so."""
+    """Return the form ``name``. Raises KeyError where it does not exist or cannot be written."""
     found = _written(name)
     if found is None:
         raise KeyError(name)
@@ -230,28 +231,28 @@ def _written(name: str) -> ListWriter | None:
 
 
 def takes(name: str, to: str | None) -> bool:
-    """Tell whether the form that ``--to`` calls ``to`` takes the field ``name`` of ``Writing``."""
+    """Tell whether the form ``to`` depends on ``name``, a field of :class:`Writing` or ``arch``."""
     form = None if to is None else _written(to)
     return form is not None and name in form.takes
 
 
 def written_names() -> list[str]:
-    """Return every choice of ``--to`` that is a list: ``list`` is another name of ``text``."""
+    """Return the choices of ``--to`` for lists, ``list`` first."""
     return [LIST, *(form.name for form in writers())]
 
 
 def of_text(head: bytes) -> ListReader:
-    """Return the form as which a text is read that no form claims: its error says what is wrong."""
+    """Return the form for a text that no form recognises; its error will say what is wrong."""
     return reader("json" if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else "text")
 
 
 def of_map() -> ListReader:
-    """Return the form that reads a memory map as a list; the forms of maps recognise one."""
+    """Return the form that reads a memory map as a list."""
     return reader("e820")
 
 
 def depends_on(pages: BadPages, option: str) -> bool:
-    """Tell whether ``option``, a field of :class:`Asked`, affected how a list was read."""
+    """Tell whether ``option``, a field of :class:`Asked`, matters for the form of a read list."""
     if pages.origin not in LIST_FORMATS:
         return False
     form = LIST_FORMATS[pages.origin]

@@ -1,4 +1,4 @@
-"""What is said of several inputs alike is said once: a hundred lists need no hundred lines."""
+"""Merges equal notes and problems of several lists into one line each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def of_lists(lists: Sequence[BadPages]) -> list[str]:
-    """Return the notes and problems of ``lists``, a line each, in order."""
+    """Return the notes and problems of ``lists``, merged, one line each."""
     return [*notes(lists), *problems(chain.from_iterable(x.problems for x in lists))]
 
 
 def notes(lists: Iterable[BadPages]) -> list[str]:
-    """Return the notes of ``lists``."""
+    """Return the notes of ``lists``, merged, one line each."""
     return of_names(_named(lists))
 
 
@@ -29,7 +29,7 @@ def _named(lists: Iterable[BadPages]) -> Iterator[tuple[str, str]]:
 
 
 def of_names(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a line for each text: the first of the names that it comes with, and their count."""
+    """Return a line for each distinct text of ``(name, text)``: the first name, how many more."""
     names_of: dict[str, dict[str, None]] = {}
     for name, text in said:
         names_of.setdefault(text, {})[name] = None
@@ -38,7 +38,7 @@ def of_names(said: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def problems(found: Iterable[ListProblem]) -> list[str]:
-    """Return the lines of problems likewise."""
+    """Return a line for each distinct problem: the first input's name, how many more."""
     names_of: dict[ListProblem, dict[str, None]] = {}
     for problem in found:
         names_of.setdefault(problem._replace(source=None), {})[problem.source or ""] = None

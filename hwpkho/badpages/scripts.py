@@ -1,4 +1,4 @@
-"""Scripts that write each page of a list into a file of the running kernel."""
+"""Forms that are scripts, which write each page of a list into a file of the running kernel."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Carried, Writing
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # itself alone: a registry has each once
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity
 class ScriptForm:
     """A form that is a shell script with a line for each page.
 
     Attributes:
-        name: See :class:`hwpkho.badpages.registry.ListFormat`, as of the next one.
-        about: Likewise.
-        file: Where the kernel takes a page.
-        addresses: Whether it takes addresses in bytes; else PFNs.
+        name: See :class:`hwpkho.badpages.registry.ListFormat`.
+        about: See there.
+        file: The kernel's file to write to, in /sys or debugfs.
+        addresses: Whether the kernel expects physical addresses in bytes there; else PFNs.
     """
 
     name: str
@@ -38,13 +38,13 @@ class ScriptForm:
 
     @property
     def bare(self) -> bool:
-        """Whether it has PFNs, of the list's page size."""
+        """Whether it has PFNs, whose page size it does not record."""
         return not self.addresses
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> Loss | None:
-        """Write the script; the kernel that runs it must have pages of the list's size.
+        """Write the script, for a kernel whose page size is the list's.
 
-        Raises InputError for more pages than any list has.
+        Raises InputError for more than ``MAX_PFNS`` pages.
         """
         bad, left = physical(pages)
         bounded(pages, bad.pages(), self.name)

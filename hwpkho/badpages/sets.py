@@ -1,4 +1,4 @@
-"""Lists of PFNs as sets: what one has that the other lacks, and who knew what."""
+"""Compares lists of PFNs: the difference of two, and the history of pages over many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
 
-#: Lists of so many single PFNs are compared as hashed sets, 100 bytes for each PFN.
+#: Up to so many single PFNs, lists are compared as Python sets, which take 100 bytes for each PFN.
 _HASHED = 1 << 21
 
 
@@ -26,9 +26,9 @@ class Difference:
     """What changed between two lists.
 
     Attributes:
-        removed: Only in the first: known-bad memory back in circulation.
-        added: Only in the second.
-        common: How many are in both.
+        removed: PFNs only in the first: bad memory that may be used again.
+        added: PFNs only in the second.
+        common: How many PFNs are in both.
     """
 
     removed: PfnSet
@@ -42,9 +42,9 @@ class Difference:
 
 
 def compare(before: Listing, after: Listing) -> Difference:
-    """Return what changed; order and repeats do not count."""
+    """Return what changed; order and repeats do not matter."""
     if all(x.last is x.first and len(x.first) <= _HASHED for x in (before, after)):
-        # Scattered pages: several times as fast as putting all their ends in order.
+        # For scattered pages this is several times as fast as sorting.
         old, new = set(before.first), set(after.first)
         removed, added = pfn_set(sorted(old - new)), pfn_set(sorted(new - old))
         return Difference(removed, added, len(old) - removed.pages())
@@ -54,7 +54,7 @@ def compare(before: Listing, after: Listing) -> Difference:
 
 
 class History(NamedTuple):
-    """PFNs ``first`` to ``last``, inclusive, and which of the cases had them, a bit for each."""
+    """PFNs ``first`` to ``last``, inclusive; bit *n* of ``seen``: whether case *n* had them."""
 
     first: int
     last: int
@@ -63,12 +63,12 @@ class History(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """Histories as columns, ascending: scattered lists have as many as pages.
+    """Histories as columns, ascending; scattered lists have one for every page.
 
     Attributes:
         first: First PFN of each.
-        last: Last PFN, inclusive.
-        seen: Which of the cases had them, a bit for each.
+        last: Last PFN of each, inclusive.
+        seen: Which cases had them, a bit for each case.
     """
 
     first: array[int]
@@ -84,7 +84,7 @@ class Histories:
 
 def histories(cases: Sequence[PfnSet]) -> Histories:
     """Return the runs of PFNs that were in the same cases; bit *n* is case *n*."""
-    # Where a run begins, and behind its end, the bit of its case changes.
+    # The bit of a case changes where one of its runs begins and right behind its end.
     changes: dict[int, int] = {}
     for number, pfns in enumerate(cases):
         for ends in (pfns.first, [last + 1 for last in pfns.last]):
@@ -100,12 +100,16 @@ def histories(cases: Sequence[PfnSet]) -> Histories:
 
 
 def known_by(seen: int) -> list[int]:
-    """Return the numbers of the cases whose bits are set in ``seen``."""
+    """Return the indices of the bits that are set in ``seen``."""
     return [n for n in range(seen.bit_length()) if seen >> n & 1]
 
 
 def describe_history(seen: int, cases: int) -> str:
-    """Name what became of a PFN over ``cases`` cases: kept, appeared, lost, came back, or brief."""
+    """Return what happened to a PFN over ``cases`` cases, for people.
+
+    One of ``kept``, ``appeared``, ``lost``, ``appeared and lost``, ``came back``, ``came back and
+    lost``.
+    """
     there = [bool(seen >> n & 1) for n in range(cases)]
     gaps = "".join("1" if t else "0" for t in there).strip("0")
     if "0" in gaps:
@@ -118,13 +122,13 @@ def describe_history(seen: int, cases: int) -> str:
 
 
 def first_seen(lists: Sequence[Listing]) -> Listing:
-    """Return the distinct PFNs of all lists in the order in which they stand there first."""
+    """Return the distinct PFNs of all lists in the order of their first occurrence."""
     if all(x.last is x.first for x in lists):
         return Listing(dict.fromkeys(chain.from_iterable(lists)))
     runs = chain.from_iterable(x.runs() for x in lists)
     entries = sorted((first, number, last) for number, (first, last) in enumerate(runs))
     parts: list[tuple[int, int, int]] = []
-    open_entries: list[tuple[int, int]] = []  # (number, last); the lowest number counts
+    open_entries: list[tuple[int, int]] = []  # heap of (number, last); the lowest number wins
     at = 0
     for first, number, last in [*entries, (PFN_MAX + 1, 0, 0)]:
         while open_entries and at < first:

@@ -1,8 +1,8 @@
-"""SQLite databases from elsewhere: tables are read, nothing that the file brings along is run.
+"""Reads SQLite databases from elsewhere, without running any SQL that the file contains.
 
-Python's own sqlite3 reads. A database is opened read-only; what would have to be written first (a
-journal to be rolled back, a write-ahead log to be taken over) is done in a private copy. Views,
-triggers, virtual tables and generated columns are never looked at.
+It uses Python's sqlite3. A database is opened read-only; if SQLite would have to write first (to
+roll back a journal, or to apply a write-ahead log), it does so in a private copy. Views, triggers,
+virtual tables and generated columns are never used.
 
 Source: www.sqlite.org: fileformat2.html, security.html (untrusted SQLite database files), uri.html.
 """
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 MAGIC = b"SQLite format 3\0"
 
-#: So long another program may hold a lock, seconds: rasdaemon holds one for a row.
+#: Seconds to wait for another program's lock; rasdaemon holds one while it writes a row.
 WAIT = 2.0
-#: Longest text of the schema, and longest text or blob that is looked at, bytes. Those of other
-#: columns are not loaded; many rows may share the pages of one.
+#: The longest text of the schema, and the longest text or blob of a column that is read, bytes.
 _MAX_SQL, _MAX_VALUE = 1 << 20, 1 << 12
-#: SQLite takes time by the square of the number of tables to load a schema, and counts no steps for
-#: it. Seconds of processor time: a thousand times as much as rasdaemon's takes.
+#: The most processor time for loading the schema, seconds: a thousand times what rasdaemon's takes.
+#: SQLite's time is quadratic in the number of tables, and it does not count steps for that.
 _SCHEMA_SECONDS = 0.5
-#: A database that is copied first is at most so large, with what belongs to it, bytes.
+#: The largest database that is copied, with its journal or log, bytes.
 _MAX_COPY = 1 << 31
-#: Steps of SQLite's machine between two looks at the budget; what an empty file may take, and
-#: what each of its bytes adds. A row takes a dozen steps and some dozen bytes.
+#: Steps of SQLite's virtual machine between checks of the budget, for rows and for the schema; the
+#: budget itself, and what it grows by for each byte of the file. A row takes a dozen steps and some
+#: dozen bytes.
 _TICK, _SCHEMA_TICK = 1 << 16, 1 << 12
 _STEPS, _STEPS_PER_BYTE = 1 << 22, 4
-#: Rows that are fetched together.
+#: Rows fetched at once.
 _ROWS = 1 << 10
 _SAFE = ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "mmap_size=0")
 _NAME = re.compile(r"[a-z_0-9]+")
 
 
 class Database:
-    """Tables of a database.
+    """The requested tables of a database.
 
     Attributes:
-        tables: Real tables that were asked for and are there, and the names of their columns.
+        tables: Name → column names, for the requested tables that exist and are ordinary tables.
     """
 
     def __init__(self, connection: sqlite3.Connection, names: Sequence[str], shown: str) -> None:
@@ -62,7 +62,7 @@ class Database:
         self.tables: dict[str, frozenset[str]] = {}
         for name in names:
             found = connection.execute(
-                # A virtual table may be given a page that SQLite never gave it.
+                # A crafted schema may give a virtual table a root page.
                 "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? "
                 "AND typeof(rootpage) = 'integer' AND rootpage > 0 AND sql LIKE 'CREATE TABLE %'",
                 (name,),
@@ -76,16 +76,16 @@ class Database:
     def rows(
         self, table: str, columns: Sequence[str], where: str = "1"
     ) -> Iterator[tuple[object, ...]]:
-        """Yield rows one by one; see :meth:`blocks`."""
+        """Yield rows; see :meth:`blocks`."""
         for rows in self.blocks(table, columns, where):
             yield from rows
 
     def blocks(
         self, table: str, columns: Sequence[str], where: str = "1"
     ) -> Iterator[list[tuple[object, ...]]]:
-        """Yield the values of ``columns``, None for a column that is not there, some rows at once.
+        """Yield the values of ``columns``, up to 1024 rows at once; None for a missing column.
 
-        ``where`` is a condition of our own, of columns that are there.
+        ``where`` is a trusted SQL condition on existing columns. Raises sqlite3.Error.
         """
         if not all(map(_NAME.fullmatch, (table, *columns))):
             raise AssertionError(f"{table}: names of our own")
@@ -99,10 +99,10 @@ class Database:
 
 @contextmanager
 def opened(file: FileBytes, names: Sequence[str]) -> Iterator[Database]:
-    """Yield the tables ``names`` of a database.
+    """Open a database and yield its tables ``names``.
 
-    Raises InputError, also in the block, where the database is damaged or locked, or takes more
-    work than its size allows.
+    Raises InputError, also for errors within the block, where the database is damaged or locked, or
+    takes more work than its size justifies.
     """
     try:
         with _place(file) as uri:
@@ -128,7 +128,7 @@ def _message(error: sqlite3.Error) -> str:
 
 
 def _harden(connection: sqlite3.Connection) -> None:
-    """Bound what a database may do while its schema is loaded."""
+    """Set safe pragmas, and limits for loading the schema."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_SQL)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     until = time.thread_time() + _SCHEMA_SECONDS
@@ -138,7 +138,7 @@ def _harden(connection: sqlite3.Connection) -> None:
 
 
 def _limit(connection: sqlite3.Connection, size: int) -> None:
-    """Bound what it may do while rows are read; ``size`` is the file's, bytes."""
+    """Set limits for reading rows; ``size`` is the file's size in bytes."""
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
     ticks = (_STEPS + _STEPS_PER_BYTE * size) // _TICK
 
@@ -152,12 +152,12 @@ def _limit(connection: sqlite3.Connection, size: int) -> None:
 
 @contextmanager
 def _place(file: FileBytes) -> Iterator[str]:
-    """Yield the URI of a database that can be read without writing anything beside it."""
+    """Yield a URI by which the database can be read without writing anything beside it."""
     named = file.lies_at(file.path)
-    path = os.path.realpath(file.path)  # of a link, what belongs to it lies beside the file itself
+    path = os.path.realpath(file.path)  # journal and log are beside the file, not beside a link
     for name in ("-wal", "-journal") if named else ():
         beside = Path(f"{path}{name}")
-        if beside.exists() and not beside.is_file():  # SQLite would wait for a pipe
+        if beside.exists() and not beside.is_file():  # SQLite would block on a pipe
             raise InputError(f"{file.shown}: {printable(beside.name)} beside it is not a file")
     log = Path(f"{path}-wal")
     if not named or (log.is_file() and log.stat().st_size):
@@ -165,7 +165,7 @@ def _place(file: FileBytes) -> Iterator[str]:
             yield uri
         return
     plain = _uri(confining.check_inside(path), "mode=ro")
-    if bytes(file.read(18, 2)) == b"\2\2":  # a log that is gone: else SQLite would make one anew
+    if bytes(file.read(18, 2)) == b"\2\2":  # WAL mode without a log: SQLite would create one
         yield f"{plain}&immutable=1"
         return
     journal = Path(f"{path}-journal")
@@ -177,7 +177,7 @@ def _place(file: FileBytes) -> Iterator[str]:
 
 
 def _is_unfinished(uri: str) -> bool:
-    """Tell whether a journal must be rolled back first; that of a program at work must not."""
+    """Tell whether the journal must be rolled back; it need not while its program still runs."""
     with closing(sqlite3.connect(uri, uri=True, timeout=WAIT)) as connection:
         _harden(connection)
         try:
@@ -191,7 +191,7 @@ def _is_unfinished(uri: str) -> bool:
 
 @contextmanager
 def _copied(file: FileBytes, beside: Path | None) -> Iterator[str]:
-    """Yield the URI of a copy of a database and of its journal or log, which is removed after."""
+    """Yield the URI of a temporary copy of a database and of its journal or log."""
     size = file.size + (beside.stat().st_size if beside else 0)
     if size > _MAX_COPY:
         raise InputError(f"{file.shown}: {size} bytes, too large to read from a copy")

@@ -1,4 +1,4 @@
-"""Lists of one machine as one."""
+"""Joins several lists of one machine into one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def are_logs(lists: Sequence[BadPages]) -> bool:
-    """Tell whether all are read from logs: each then has a part of what its machine said."""
+    """Tell whether all lists were read from logs, so that each may have a part of the messages."""
     forms: tuple[object, ...] = tuple(registry.LIST_FORMATS)
     names = {form.name for form in forms if isinstance(form, LogForm)}
     return all(pages.origin in names for pages in lists)
 
 
 def logs(found: Sequence[BadPages]) -> BadPages:
-    """Return the bad pages that logs of one machine name, ascending and distinct.
+    """Return the union of lists from logs of one machine, ascending and distinct.
 
-    A page that any of them calls bad is bad. Raises InputError where the lists are too long in
-    pages of one size.
+    They are converted to the smallest page size among them. Raises InputError where that makes a
+    list too long.
     """
     sizes = [pages.page_size for pages in found if pages.page_size]
     size = min(sizes) if sizes else None
@@ -42,7 +42,7 @@ def logs(found: Sequence[BadPages]) -> BadPages:
 
 
 def _placed(problem: ListProblem) -> ListProblem:
-    """Return a problem of one of several inputs with its input where it is."""
+    """Return a problem with the input's name put in front of its place."""
     if problem.where is None:
         return problem
     return problem._replace(where=f"{problem.source}, {problem.where}")
@@ -54,9 +54,9 @@ def joined(
     mentions: Sequence[Mention],
     size: int | None,
 ) -> BadPages:
-    """Return lists as one, with the PFNs and mentions of them that are wanted.
+    """Return one list of ``pfns`` and ``mentions``, with everything else joined from ``lists``.
 
-    ``size`` (bytes) is the page size of all of them.
+    ``size`` is the page size of all of them in bytes, None where not recorded.
     """
     forms = dict.fromkeys(x.origin for x in lists)
     arches = dict.fromkeys(x.arch for x in lists if x.arch)

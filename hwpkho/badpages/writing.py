@@ -1,4 +1,4 @@
-"""What several forms of lists have in common where they are written."""
+"""Functions shared by forms of list that can be written."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Writing
 
-#: What stands alone in the output where no page is written.
+#: The whole output where there are no pages.
 NOTHING = b"no pages\n"
 
 
 def physical(pages: BadPages) -> tuple[PfnSet, int]:
-    """Return the pages that end below the last address of 64 bits, and how many do not."""
+    """Return the pages below the last page of the 64-bit address space, and how many are not."""
     bad, end = pfn_set(pages.pfns), (PHYS_END >> page_shift(pages.taken_page_size)) - 1
     if not bad or bad.last[-1] < end:
         return bad, 0
@@ -29,7 +29,7 @@ def physical(pages: BadPages) -> tuple[PfnSet, int]:
 
 
 def need_e820(pages: BadPages, form: str, why: str) -> None:
-    """Raise UsageError where the machine of a list has no e820 table; ``why`` ends the message."""
+    """Raise UsageError where a list's machine has no e820 table; ``why`` is the reason's text."""
     arch = arches.known(pages.arch) or arches.by_page_size(pages.page_size)
     if arch is not None and arch.memory == "e820":
         if arch.has_pages(pages.page_size):
@@ -47,7 +47,7 @@ def need_e820(pages: BadPages, form: str, why: str) -> None:
 
 
 def need_budget(how: Writing, form: str) -> None:
-    """Raise UsageError for good pages that may be lost where there is room for any list."""
+    """Raise UsageError where a loss is allowed without a budget, which would have no effect."""
     if how.max_loss and how.budget is None:
         raise UsageError(
             f"{option('max_loss')} has no effect: without {option('budget')} {form} has room for "
@@ -56,7 +56,7 @@ def need_budget(how: Writing, form: str) -> None:
 
 
 def bounded(pages: BadPages, count: int, form: str) -> None:
-    """Raise InputError where a form without ranges would have more than the longest list."""
+    """Raise InputError where a form without ranges would need more than ``MAX_PFNS`` entries."""
     if count > MAX_PFNS:
         raise InputError(
             f"{pages.name}: {count} pages; {form} has an entry for each, at most {MAX_PFNS}: use a "

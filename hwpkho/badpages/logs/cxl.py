@@ -1,8 +1,8 @@
 """Events of CXL memory devices in logs: the poison list, and errors of media and DRAM.
 
-A device tells its own address (DPA); the kernel adds that of the host (HPA) where it can: 0 and
-all ones mean that it could not, and kernels up to 6.9 do not say it of media errors. Only that of
-the host names a page. ``hpa_alias0`` is other memory, a cache in front of the device.
+A device reports device addresses (DPA). The kernel adds the host address (HPA) where it can: 0 and
+all ones mean that it could not, and kernels up to 6.9 do not print it for media errors. Only the
+host address names a page. ``hpa_alias0`` is other memory, a cache in front of the device.
 
 Source: drivers/cxl/core/trace.h (cxl_poison, cxl_general_media, cxl_dram); rasdaemon's
 ras-cxl-handler.c and util/ras-mc-ctl.in.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-#: Up to 6.13 no blank stands in front of ``hpa`` of media errors.
+#: Up to 6.13 there is no blank in front of the ``hpa`` of media errors.
 _CXL = {
     name: re.compile(
         rf"(?:\b|(?<=[0-9a-f]{{2}})){name}(?:[=:]|: )([0-9a-zA-Z]{{1,20}})(?=[\s,)]|$)"
@@ -26,22 +26,22 @@ _CXL = {
     for name in ("trace_type", "hpa", "dpa_length", "descriptor")
 }
 _FIELD = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
-#: As the fields themselves are printed; 0 is left out, or List.
+#: Values of trace_type, decoded and raw, that mean Clear.
 _CLEAR = ("clear", "2")
 _UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _]EVENT")
-#: Errors of whoever asked, which are about no cell of the memory.
+#: Types of errors that are about the access, not about the memory.
 _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
-#: The same where fields are not decoded, by the event.
+#: The raw type, and such types by event.
 _TYPE = re.compile(r"(?<!\w)type(?:=|: )(0x[0-9a-f]{1,2}|[0-9]{1,3})(?=[\s,)]|$)")
 NO_MEDIA = {"cxl_general_media": (1, 3, 6), "cxl_dram": (2, 4, 6)}
-#: Poison is told by lines of so many bytes.
+#: Bytes of a line, the unit of poison.
 _LINE = 64
 _NO_HPA = (1 << 64) - 1
 _NO_HOST = "a device address, not a host address"
 
 
 def poison(reader: MessageReader, place: Place, text: str) -> None:
-    """Take an event of a CXL device's poison list."""
+    """Read an event of a CXL device's poison list from ``text``, the fields of the event."""
     found = {name: pattern.search(text) for name, pattern in _CXL.items()}
     hpa = found["hpa"]
     if hpa is None:
@@ -63,7 +63,7 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
     if clear:
         for pfn in range(first, min(last, first + 1024) + 1):
             left = reader.log.cxl_lines.get(pfn, 0) & ~_lines(reader, pfn, address, length)
-            if left:  # the page has poison in another line
+            if left:  # the page still has poison in another line
                 reader.log.cxl_lines[pfn] = left
                 continue
             reader.log.cxl_lines.pop(pfn, None)
@@ -80,7 +80,7 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
 
 
 def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
-    """Return the lines of a page that have any of ``length`` bytes, a bit for each."""
+    """Return which lines of a page overlap ``length`` bytes at ``address``, a bit for each line."""
     size = reader.log.page_size
     start = max(address - pfn * size, 0) // _LINE
     end = (min(address + max(length, 1) - pfn * size, size) - 1) // _LINE
@@ -88,10 +88,11 @@ def _lines(reader: MessageReader, pfn: int, address: int, length: int) -> int:
 
 
 def media_error(reader: MessageReader, place: Place, text: str, event: str = "") -> None:
-    """Take an error that a device reports of its media or DRAM; ``event`` is a trace event's name.
+    """Read a media or DRAM error from ``text``; ``event`` is the trace event's name, if known.
 
-    An invalid address and a violation (TE state, CKID) are about the access, not about the cells.
-    All others are about the data at the address: ECC errors, also of a scrub, and of the data path.
+    Invalid addresses and violations (TE state, CKID) are about the access, not about the memory.
+    All others are about the data at the address: ECC errors, also by scrubbing, and data path
+    errors.
     """
     raw_type = _TYPE.search(text)
     if _NO_MEDIA.search(text) or (

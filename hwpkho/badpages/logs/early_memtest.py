@@ -1,4 +1,4 @@
-"""``bad mem addr 0x… - 0x… reserved``: what the kernel's own test at boot (``memtest=``) keeps out.
+"""``bad mem addr 0x… - 0x… reserved``: memory that the kernel's boot-time ``memtest=`` reserves.
 
 Source: mm/memtest.c (reserve_bad_mem), up to 4.0 arch/x86/mm/memtest.c, without ``0x``. The end is
 exclusive.
@@ -12,14 +12,14 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 
 _HEX = r"(?:0x)?([0-9a-fA-F]{8,16})(?![0-9a-zA-Z])"
 _RANGE = re.compile(rf" {_HEX} - {_HEX} reserved")
-#: More is a damaged number: a range ends at the first good word.
+#: The largest plausible range, bytes: it ends at the first good word.
 _MAX_SIZE = 1 << 40
 
 
 class EarlyMemtest(MessageReader):
     """The reader, see the module."""
 
-    needles = (b"mem addr (?<=bad mem addr )",)  # with me, as others
+    needles = (b"mem addr (?<=bad mem addr )",)  # the first letters as in others, see LineReader
     start = re.compile(r"[0-9a-f]{16} bad mem addr(?= )")
 
     def take(self, message: Message) -> bool:

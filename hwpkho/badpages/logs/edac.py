@@ -41,7 +41,7 @@ class Edac(MessageReader):
         if found is None and not whole and not _NONE.match(text):
             return False
         if found and found.end() == len(text.rstrip()) and not whole:
-            return False  # its last number may go on
+            return False  # its last number may continue in the next line
         found = found or _WITHOUT_GRAIN.search(text)
         if found is None:
             if kind == "uncorrected":

@@ -1,10 +1,10 @@
-"""``Memory failure: 0x1234: …``, ``Soft offline: …`` and ``Unpoison: …``: what the kernel did.
+"""``Memory failure: 0x1234: …``, ``Soft offline: …``, ``Unpoison: …``: the kernel's own messages.
 
 Source: mm/memory-failure.c since 2.6.32. Up to 4.6 the prefix was ``MCE``, up to 3.x the result
-``dirty LRU page recovery: Recovered``. memory_failure() sets
-the page's flag first and asks what it can do then: every result leaves the page poisoned. Before
-the flag it says only ``memory outside kernel control`` and ``unhandlable page``, and for pages
-without struct page ``non struct page pfn``.
+read ``dirty LRU page recovery: Recovered``. memory_failure() sets PG_hwpoison first and then tries
+to recover, so every result leaves the page poisoned. Only ``memory outside kernel control``,
+``unhandlable page``, and for pages without struct page ``non struct page pfn``, are printed without
+the flag being set.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-#: The kernel's ``%#lx`` has 0x in front of 0, that of others who print its messages has not.
+#: The kernel's ``%#lx`` prints 0 as 0x0, C's printf() in other programs as 0.
 _PFN = re.compile(
     r"\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|0(?=: ))(?![0-9a-zA-Z])(:?)\s*(.*)", re.DOTALL
 )
 _PLACEHOLDER = re.compile(r"\s*0x[0-9a-fA-F]*[^0-9a-fA-F\s:]\w*:")
 _OPEN = re.compile(r"\s*(?:0x?)?$")
-#: A page is announced, and its number is not there.
+#: A message about a page whose number is missing.
 _DAMAGED = re.compile(
     r"\s*(?:0x|:|\(?nil\)?:|recovery action for|already (?:hardware )?poisoned|Sending SIGBUS to"
     r"|Killing |invalidated)"
@@ -34,13 +34,13 @@ _DAMAGED = re.compile(
 _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
 )
-#: The panic of vm.memory_failure_recovery=0, instead of the flag; the trap up to 4.15.
+#: The panic of vm.memory_failure_recovery=0, before the flag is set; with the trap up to 4.15.
 _PANIC = re.compile(
     r" (?:from trap -?[0-9]{1,5} )?on page\b\s*(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]))?"
 )
-#: Said after the page was flagged, which it names as a PFN without 0x.
+#: Printed after the flag is set, with the PFN without 0x.
 _NO_ADDRESS = re.compile(r"\s*Unable to find user space address ([0-9a-f]{1,16}) in ")
-#: What is said of a page after it was flagged.
+#: Messages about a page after its flag is set.
 _FLAGGED = re.compile(
     r"already (?:hardware )?poisoned"
     r"|(?P<kill>Killing .{1,40} due to hardware memory corruption"
@@ -57,12 +57,12 @@ _RESULT = re.compile(
 )
 _RESULT_BEGUN = re.compile(r"recovery action for\s+(.{0,80})$", re.DOTALL)
 _NO_STRUCT_PAGE = "non struct page"
-#: Said before the flag is set, or of a page that is not there.
+#: Messages before the flag is set, or about a page that does not exist.
 _NOT_FLAGGED = re.compile(
     r"[Mm]emory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter"
 )
-#: What stands behind ``Unpoison:``, of older kernels ``MCE:``, where a page is well: its PFN is in
-#: one of two groups.
+#: The text behind ``Unpoison:`` (``MCE:`` in older kernels) for a page that is good again; its PFN
+#: is in one of two groups.
 WELL = (
     r"\s*(?:Software-unpoisoned(?: free)? page|Page was already unpoisoned)\s+0x([0-9a-f]{1,16})\b"
     r"|\s*0x([0-9a-f]{1,16}):\s*(?:software-unpoisoned(?: free)? page|page was already unpoisoned)"
@@ -75,7 +75,7 @@ _WELL_BEGUN = re.compile(
     r"\s*(?:Software-unp[\w ]*|Page was alr[\w ]*|0x[0-9a-f]*:?)?\s*$", re.IGNORECASE
 )
 _SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
-#: What is said of a page even where the colon behind its number is lost.
+#: Texts that show that a number is a PFN even if the colon behind it is lost.
 _KNOWN = re.compile(
     "|".join(re.sub(r"\?P<\w+>", "?:", p.pattern) for p in (_FLAGGED, _RESULT, _SOFT_DONE)),
     re.DOTALL,
@@ -92,10 +92,10 @@ class Hwpoison(MessageReader):
         b"Memory failure[: ]",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was|Unable)",
-        b"ffline(?:_page)?: ",  # begins as those of others do, see LineReader.needles
+        b"ffline(?:_page)?: ",  # begins like those of others, see LineReader.needles
         b"Unpoison: ",
     )
-    #: Alternatives that begin with letters: Python searches for those many times as fast.
+    #: Every alternative begins with letters, which makes Python's search many times as fast.
     start = re.compile(
         r"Memory failure(?::|(?= (?:from trap -?[0-9]{1,5} )?on page\b))|MCE(?= 0x)"
         r"|Soft[ _]offline:|soft[ _]offline(?:_page)?:|Unpoison:"
@@ -136,13 +136,13 @@ class Hwpoison(MessageReader):
         return True
 
     def _well(self, pfn: int) -> None:
-        """Whoever had the page taken out: mcelog had it done by the kernel."""
+        """Withdraw a page, also if mcelog named it: mcelog takes pages offline by the kernel."""
         self.log.withdraw(pfn, pfn, _TAKEN_OUT, "", "mcelog")
 
     def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
-        """Return the page of a message and what is said of it; None where it names none.
+        """Return the PFN of a message and the text behind it; None where it names no page.
 
-        Then it is reported, unless it is whole and about something else.
+        Reports a number that is damaged or cut off.
         """
         found = _PFN.match(message.text)
         if found and (found[2] or _KNOWN.match(found[3])):
@@ -221,7 +221,7 @@ class Hwpoison(MessageReader):
         return bool(said) or whole
 
     def flush(self) -> None:
-        """Report pages of which the log does not say what became."""
+        """See :meth:`MessageReader.flush`; also report pages whose outcome is not in the log."""
         super().flush()
         for pfn, place in self._vague.items():
             if not self.log.knows(pfn, "poisoned"):
@@ -234,6 +234,6 @@ class Hwpoison(MessageReader):
 
 
 def _cut_off(text: str) -> bool:
-    """Tell whether a text may end within or behind its number: the rest is on the next line."""
+    """Tell whether a text ends within or right behind its number, and may continue below."""
     found = _PFN.match(text)
     return not found[3] if found else _OPEN.match(text) is not None

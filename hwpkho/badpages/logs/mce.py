@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 _HEX = r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])"
 _SMCA_FAMILY = 0x17
-#: A record of mcelog has so many lines, other programs' lines between them; and so many below its
-#: status, which comes near the end.
+#: The most lines of a record of mcelog, with other programs' lines between them; and the most below
+#: its status, which is near the end.
 _PATIENCE, _TAIL = 40, 8
 
 
 class MachineChecks(MessageReader):
-    """The reader, see the module: registers gathered from lines, until the next machine check."""
+    """The reader, see the module. It collects registers until the next machine check begins."""
 
     needles = (
         rb"Hardware Error\]:[ \t]*[A-Z]",
@@ -46,8 +46,8 @@ class MachineChecks(MessageReader):
         "Machine ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr", "PROCESSOR",
         "TIME ", "orrected ", "not recovered", "Offlining page ", " total", "Hardware event. ",
     )  # fmt: skip
-    # Each branch begins with a character, then comes what must not stand in front of it, and any
-    # group: a search is three times as fast.
+    # Each branch begins with literal characters; lookbehinds and groups follow. That makes a search
+    # three times as fast.
     start = re.compile(
         r"Machine (?P<begins>[Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
         rf"Bank [0-9]+: {_HEX})"
@@ -73,22 +73,22 @@ class MachineChecks(MessageReader):
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)
         self._record: Record | None = None
-        #: Of the record's address, or of its first line.
+        #: Where the record's address is, or its first line.
         self._place: Place | None = None
-        #: So many lines more may belong to the record.
+        #: How many more lines may belong to the record.
         self._patience = 0
 
     def feed(self, number: int, line: str) -> bool:
-        """See :meth:`LineReader.feed`: below its beginning a record's lines have no sign."""
+        """See :meth:`LineReader.feed`; the following lines of a record match no needle."""
         super().feed(number, line)
         self._patience -= self._patience > 0
         return self._patience > 0
 
     def take(self, message: Message) -> bool:
-        """See :meth:`MessageReader.take`: each of its messages stands on one line."""
+        """See :meth:`MessageReader.take`; these messages are never broken over lines."""
         place, begun, _, _ = message
         if begun["lost"]:
-            if not self.log.names_any:  # what was not recovered stands above
+            if not self.log.names_any:  # the page may be named further up
                 self.log.unusable(place, "a memory error that was not recovered, without a page")
             return True
         if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
@@ -98,7 +98,7 @@ class MachineChecks(MessageReader):
         text = begun["text"] or begun["record"] or begun["bank"]
         if begun["begins"] or begun["amd"] or text:
             self._patience = _PATIENCE
-            self._taken -= bool(text)  # any program may write such a line: what it begins counts
+            self._taken -= bool(text)  # any program may write such a line: only its registers count
             if not (text and self._record and self._record.empty):
                 self._end()
                 self._record, self._place = Record(), place
@@ -163,6 +163,6 @@ class MachineChecks(MessageReader):
 
 
 def _numbers(begun: re.Match[str]) -> list[str | None]:
-    """Return the groups without a name."""
+    """Return the unnamed groups of a match."""
     named = set(begun.re.groupindex.values())
     return [begun[i] for i in range(1, begun.re.groups + 1) if i not in named]

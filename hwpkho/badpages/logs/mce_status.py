@@ -1,13 +1,13 @@
-"""What a machine check's registers say about an address.
+"""Evaluates the registers of a machine check: is it about memory, how bad, at which address?
 
-An error that AMD calls deferred is uncorrected, as Intel's UCNA is: the data is lost, though nobody
-has used it yet. Where its address is usable the kernel takes the page out by memory_failure(), and
-EDAC logs it as UE.
+A deferred error of AMD counts as uncorrected, like Intel's UCNA: the data is lost, even if nothing
+has used it yet. If the address is usable, the kernel calls memory_failure() for the page, and EDAC
+logs it as UE.
 
 Source: Intel SDM volume 3, 17.3 (MCi_STATUS, MCi_MISC) and 17.9 (error codes); AMD PPR, MCA;
 arch/x86/kernel/cpu/mce/core.c (mce_is_memory_error, mce_usable_address, uc_decode_notifier),
 arch/x86/kernel/cpu/mce/severity.c (mce_severity_amd),
-arch/x86/kernel/cpu/mce/amd.c (smca_get_bank_type; a UMC's address is one of the channel).
+arch/x86/kernel/cpu/mce/amd.c (smca_get_bank_type; the address in a UMC bank is a channel address).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
 _INTEL, AMD, _HYGON = 0, 2, 9
-#: Vendors whose memory controllers tell an address of their own, normalized.
+#: Vendors whose memory controllers report a normalized address of their own.
 NORMALIZING = (AMD, _HYGON)
-#: MCi_MISC of Intel: how many low bits of the address do not count, and what the address is.
+#: Intel's MCi_MISC: number of undefined low bits of the address, and the address mode.
 _LSB, _MODE_SHIFT, _MODE, _LINEAR, _PHYSICAL = 0x3F, 6, 7, 1, 2
 _MAX_LSB = 30
-#: Hardware of a memory controller in MCA_IPID.
+#: Hardware ID of a unified memory controller in MCA_IPID.
 _UMC = 0x96
 
 
 @dataclass(slots=True)
 class Record:
-    """One machine check as far as its lines are read, or a row of rasdaemon's database.
+    """One machine check, as far as its lines have been read, or a row of rasdaemon's database.
 
     Attributes:
         status: MCi_STATUS.
@@ -41,9 +41,10 @@ class Record:
         misc: MCi_MISC.
         ipid: MCA_IPID of AMD.
         vendor: 0 Intel, 2 AMD, as in the kernel's line ``PROCESSOR``.
-        uncorrected: What words say of it, where there is no status.
-        smca: Whether the processor has MCA_IPID: which bank it is only that tells.
-        channel: Whether words say that a bank is of a memory controller with an address of its own.
+        uncorrected: Severity by the log's text, where there is no status; None where unknown.
+        smca: Whether the processor has MCA_IPID, without which the bank's type is unknown.
+        channel: Whether the log's text says that the bank is a memory controller's, whose address
+            is a channel address.
         time: Seconds since 1970.
     """
 
@@ -59,18 +60,18 @@ class Record:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was read that counts."""
+        """Whether neither status nor address nor severity was read."""
         return self.status is None and self.addr is None and self.uncorrected is None
 
 
 class Found(NamedTuple):
-    """What a machine check of memory says.
+    """The evaluation of a machine check about memory.
 
     Attributes:
-        bad: Whether it was not corrected; None where nothing tells.
-        address: In bytes; None where it tells no physical one.
-        extent: Bytes that the address is about, a power of two.
-        why: Why it tells none, printable; empty where it tells one.
+        bad: Whether the error was not corrected; None where unknown.
+        address: Physical address in bytes, None where it reports none.
+        extent: Bytes affected around the address, a power of two.
+        why: Why there is no address, printable; empty where there is one.
     """
 
     bad: bool | None
@@ -80,12 +81,12 @@ class Found(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """The kind of bad page."""
+        """The kind of bad page; ``corrected`` where ``bad`` is None."""
         return "uncorrected" if self.bad else "corrected"
 
 
 def assess(record: Record) -> Found | None:
-    """Return what a machine check says; None for one that is not about memory, or says nothing."""
+    """Evaluate a machine check; None for one that is not about memory, or without registers."""
     status, bad = record.status, record.uncorrected
     addr, misc = record.addr, record.misc
     if status is not None:
@@ -108,7 +109,7 @@ def assess(record: Record) -> Found | None:
 
 
 def settle(log: Timeline, place: Place, record: Record) -> None:
-    """Add what a machine check names to the log's list."""
+    """Evaluate a machine check and add its page, or a problem, to ``log``."""
     found = assess(record)
     if found is None:
         return
@@ -122,20 +123,20 @@ def settle(log: Timeline, place: Place, record: Record) -> None:
 
 
 def of_memory(code: int) -> bool:
-    """Tell whether an error code can be about memory: its controller, a cache, a bus to memory.
+    """Tell whether an MCA error code can be about memory: its controller, a cache, a bus to it.
 
-    Others are about the processor or I/O, whatever their address register holds. A code of which
-    that is not known counts.
+    Others are about the processor or I/O, whatever their address register holds. An unknown code
+    counts as memory.
     """
-    code &= 0xEFFF  # bit 12 says how errors are counted
+    code &= 0xEFFF  # bit 12 is only about corrected error filtering
     if code & 0x0800:
-        return not code >> 2 & 3  # what the bus was used for: memory
-    # 2 to 7: of the processor itself; 0x400 and above likewise; 0x10 to 0x1f: of a TLB.
+        return not code >> 2 & 3  # bus transaction type: 0 is memory
+    # 2 to 7 and 0x400 and above: the processor itself; 0x10 to 0x1f: a TLB.
     return not (2 <= code <= 7 or 0x0010 <= code <= 0x001F or code & 0x0400)
 
 
 def _extent(record: Record, misc: int) -> int | None:
-    """Return how many bytes an address is about; None where it is no physical one."""
+    """Return how many bytes an error affects; None where its address is not physical."""
     if record.vendor in NORMALIZING or record.ipid is not None:
         return 1
     lsb, mode = misc & _LSB, misc >> _MODE_SHIFT & _MODE

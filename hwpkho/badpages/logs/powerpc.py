@@ -1,8 +1,8 @@
 """Machine checks of POWER: uncorrectable errors (UE) and their physical address.
 
 Source: arch/powerpc/kernel/mce.c (machine_check_print_event_info): since 5.0 ``MCE: CPU3: machine
-check (Severe)  UE Load/Store DAR: … paddr: … [Recovered]``, or ``paddr:`` at the end of the line
-below; before, ``Error type: UE [Load/Store]`` and ``Physical address:`` on lines of their own.
+check (Severe)  UE Load/Store DAR: … paddr: … [Recovered]``, or with ``paddr:`` at the end of the
+next line; before, ``Error type: UE [Load/Store]`` and ``Physical address:`` on separate lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
 
-#: Below its first line an event of kernels up to 4.20 has two addresses.
+#: Lines below the first that may have the address: kernels up to 4.20 print two addresses there.
 _PATIENCE = 3
 _BEGINS = re.compile(
     r"machine check \([A-Za-z]{1,20}\) {1,2}(?:(?:Host|Guest) )?(?P<type>[\w-]{1,20}) "
@@ -35,18 +35,18 @@ class PowerPc(MessageReader):
 
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)
-        #: An uncorrectable error whose address was not seen yet.
+        #: Where an uncorrectable error is whose address was not read yet.
         self._open: Place | None = None
         self._patience = 0
 
     def feed(self, number: int, line: str) -> bool:
-        """See :meth:`LineReader.feed`: of old kernels the address is below the error."""
+        """See :meth:`LineReader.feed`; old kernels print the address below the error."""
         self._patience -= self._patience > 0
         super().feed(number, line)
         return self._patience > 0
 
     def take(self, message: Message) -> bool:
-        """See :meth:`MessageReader.take`: each of its messages stands on one line."""
+        """See :meth:`MessageReader.take`; these messages are never broken over lines."""
         place, begun, text, _ = message
         if begun["type"]:
             self._begin(place)

@@ -1,7 +1,7 @@
-"""``ras-mc-ctl --errors``: rows of rasdaemon's database as text; and ``--summary``, which counts.
+"""``ras-mc-ctl --errors``: rows of rasdaemon's database as text; and ``--summary``, only counts.
 
 Source: rasdaemon's util/ras-mc-ctl.in (errors, summary). Addresses of memory controllers are
-decimal, their grain is an exponent.
+decimal, and their grain is the log2 of bytes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RasMcCtl(MessageReader):
     _summary_said = False
 
     def feed(self, number: int, line: str) -> bool:
-        """See :meth:`LineReader.feed`. A summary is worth one problem, however long it is."""
+        """See :meth:`LineReader.feed`. A summary gets only one problem, however long it is."""
         if self._summary_said and self._held is None and _COUNTS.match(line):
             return False
         return super().feed(number, line)

@@ -1,4 +1,4 @@
-"""Reads a log: one scanner for all readers, one order of time for what they find."""
+"""Reads a log: one scanner for all message readers, one timeline for what they find."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#[0-9]{1,9}) Part([0-9]{1,9})\s*$")
 
 
 class _Boots(LineReader):
-    """The lines at which another boot begins, or another piece of pstore."""
+    """Finds the lines at which another boot begins, or another part of a pstore record."""
 
     needles = (
-        b"x(?<=Linux) version ",  # with x, as other needles: a pass for each first character
+        b"x(?<=Linux) version ",  # x is a first character of other needles, too: see LineReader
         b"-- Reboot --\n",
         b"-- Boot [0-9a-f]{32} --\n",
         b"#[0-9]{1,9} Part[0-9]",
@@ -63,7 +63,7 @@ class _Boots(LineReader):
 
 
 class _Unusable(LineReader):
-    """Ranges of an e820 map that firmware calls unusable: they are another form's list."""
+    """Notes whether an e820 map in the log has unusable ranges, which form ``e820`` lists."""
 
     needles = (rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable", rb"- [0-9a-f]{16} \(unusable\)")
 
@@ -83,10 +83,10 @@ class _Unusable(LineReader):
 
 
 def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
-    """Return the bad pages of a log.
+    """Return the bad pages of a log; ``form`` is the form that was recognised.
 
-    Raises InputError where it says that memory is bad and names no page, or is no log, and
-    UsageError for a boot that is not there.
+    Raises InputError where the log says that memory is bad but names no page, or is not a log;
+    UsageError for a boot that it does not have.
     """
     mails = Unquoting()
     log, lines = _scanned(blocks(pieces(file), mails), file.shown, form, asked)
@@ -99,9 +99,9 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
 
 
 def of_text(text: bytes, name: str, asked: Asked, form: str = "kernel-log") -> BadPages:
-    """Return the bad pages of a stretch of a log that is in memory; ``name`` is for messages.
+    """Return the bad pages of a part of a log that is in memory; ``name`` is for messages.
 
-    Raises InputError as :func:`read`.
+    Raises as :func:`read` does.
     """
     log = Timeline(name, form, asked)
     scanner = Scanner(_readers(log), "a log of bad pages", name)
@@ -122,9 +122,9 @@ def _readers(log: Timeline) -> list[LineReader]:
 def _scanned(
     text: Iterable[bytes], name: str, form: str, asked: Asked, backwards: int | None = None
 ) -> tuple[Timeline, int]:
-    """Return what the clean text of a log says, and how many lines it has.
+    """Scan the clean text of a log; return its timeline and its number of lines.
 
-    ``backwards`` is how many it has where the last one comes first.
+    ``backwards`` is its number of lines where the last line comes first, None otherwise.
     """
     log = Timeline(name, form, asked, backwards)
     upside_down = backwards is not None

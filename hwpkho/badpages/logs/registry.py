@@ -1,4 +1,4 @@
-"""The messages of logs that name bad pages: a module each, and a line here."""
+"""The registry of message readers: one module and one line here for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hwpkho.base.registry import Registry
 if TYPE_CHECKING:
     from hwpkho.badpages.logs.base import MessageReader
 
-#: By what prints them. All look at every log, in this order within a line.
+#: By what prints the messages. All of them read every log, in this order within a line.
 MESSAGES: Registry[type[MessageReader]] = Registry(
     "message of a log",
     {

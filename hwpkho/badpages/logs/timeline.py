@@ -1,4 +1,4 @@
-"""The bad pages of a log in order of time: boots, pieces of pstore, messages that cancel others."""
+"""The bad pages of a log in order of time: boots, pstore records, messages that cancel others."""
 
 from __future__ import annotations
 
@@ -21,30 +21,32 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 
-#: Who reports a page, where that matters: what one withdraws the others still name.
+#: Who reports a page, where that matters: a withdrawal by one does not cancel another's report.
 Reporter = Literal["", "mcelog", "cxl"]
 _Key = tuple[int, int, "Kind", Reporter]
 
-#: A kernel's stamps may go back a little, where several CPUs print; another boot's begin at 0.
+#: Seconds by which printk's time stamps may go back within a boot, as several CPUs print.
 _SLACK = 1.0
-#: Boots of a log: more than years of them.
+#: The most boots of a log.
 MAX_BOOTS = 1 << 13
-#: What is kept of a boot that cannot be used.
+#: The most problems of one boot.
 _MAX_UNUSABLE = 1 << 10
-#: Machines of a log that are told apart, and those of them that a message names.
+#: The most machines of a log that are distinguished, and the most that a message names.
 _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
-#: Pages whose severity somebody else may tell.
+#: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
 
 
 class _Said(NamedTuple):
+    """When and where a page was named first."""
+
     when: str | None
     number: int  # of the line
 
 
 @dataclass(slots=True)
 class _Segment:
-    """A stretch of a log in its own order: what it names, and what it cancels before that."""
+    """A part of a log that is in order: what it names, and what it cancels of earlier parts."""
 
     part: int = 0
     named: dict[_Key, _Said] = field(default_factory=dict)
@@ -57,13 +59,13 @@ class Timeline:
     Args:
         name: The input, printable.
         form: The form that reads it.
-        asked: What the user says; ``boot`` chooses a boot.
-        lines: How many the log has, where it is read from its end on; None: from its beginning.
+        asked: The user's options; ``boot`` selects a boot.
+        lines: The log's number of lines, if it is read from its end on; None otherwise.
     """
 
     def __init__(self, name: str, form: str, asked: Asked, lines: int | None = None) -> None:
         self.name, self._form, self._asked, self._lines = name, form, asked, lines
-        # The last time of day, and whether any was later or earlier than the one before.
+        # The last wall clock time, and whether any was later or earlier than the one before.
         self._clock: tuple[Clock, float | None] | None = None
         self._rises = self._falls = False
         self._wanted = _wanted(asked.boot)
@@ -72,23 +74,23 @@ class Timeline:
         self._state: dict[_Key, _Said] = {}
         self._segments = [_Segment()]
         self._parts: set[int] = set()
-        self._record: str | None = None  # of pstore: the crash whose parts are being read
+        self._record: str | None = None  # the pstore record whose parts are being read
         self._unusable: dict[str, str] = {}
         self._said_of: dict[str, str] = {}
         self._doubts: dict[tuple[str, str], tuple[Code, int]] = {}
         self._losses: dict[str, None] = {}
         self._units: set[str] = set()
-        # Whose lines name bad pages, by the first line: in this boot, and in those that count.
+        # Host → first line that names a bad page: in this boot, and in all boots that count.
         self._hosts: dict[str, int] = {}
         self._machines: dict[str, int] = {}
-        #: Of pages with poison of a CXL device: a bit for each line of it.
+        #: PFN → which of its lines have CXL poison, a bit for each.
         self.cxl_lines: dict[int, int] = {}
-        #: Whether a memory map in the log calls ranges unusable.
+        #: Whether a memory map in the log has unusable ranges.
         self.unusable_ranges = False
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
-        # The boot that is being read: its number, what began it, and whether it has said anything.
+        # The boot that is being read: its number, what it began with, whether it has any message.
         self._boot, self._banner, self._marked, self._events = 0, False, False, False
         self._id: str | None = None
         self._last: float | None = None
@@ -97,12 +99,12 @@ class Timeline:
     # Order.
 
     def number(self, seen: int) -> int:
-        """Return the number of the line that is read as number ``seen``."""
+        """Return the number in the file of the line that was read as number ``seen``."""
         return seen if self._lines is None else self._lines + 1 - seen
 
     @property
     def runs_backwards(self) -> bool:
-        """Whether the newest entry stands first, as journalctl -r has it."""
+        """Whether the newest entry comes first, as with journalctl -r."""
         return self._lines is None and self._falls and not self._rises
 
     def _compare(self, place: Place, printed: float | None) -> None:
@@ -115,25 +117,25 @@ class Timeline:
         self._rises |= now > was or new_year
         self._falls |= now < was and not new_year
         if printed is not None and before[1] is not None:
-            # printk's own clock goes on where somebody sets the time of day back.
+            # printk's clock still advances where the wall clock is set back.
             self._rises |= printed > before[1]
             self._falls |= printed < before[1] and was == now
 
     # Boots.
 
     def before_boot(self, flush: Callable[[], None]) -> None:
-        """Have ``flush`` called before another boot begins, and at the end."""
+        """Register a function that is called before another boot begins, and at the end."""
         self._flush.append(flush)
 
     def boot_begins(self, *, banner: bool) -> None:
-        """Note a kernel's first line, or of a mark that a logger sets between boots."""
+        """Note a kernel's first line (``banner``), or a logger's mark between boots."""
         if self._banner or self._events or (self._marked and not banner):
             self._next_boot()
         self._banner, self._marked = self._banner or banner, True
         self._last = None
 
     def part_begins(self, record: str, part: int) -> None:
-        """Note a piece of pstore: part 1 is the newest of a crash, and stands first."""
+        """Note the header of a part of a pstore record; part 1 is the newest and comes first."""
         if self._record is not None and (record != self._record or part in self._parts):
             self._next_boot()
         self._parts.add(part)
@@ -143,7 +145,7 @@ class Timeline:
         self._segments.append(_Segment(part))
 
     def see(self, place: Place) -> None:
-        """Look at the stamps of a line that says something: they may be those of another boot."""
+        """Note the time stamps of a line with a message: they may show that another boot began."""
         now = stamp(place)
         self._compare(place, now)
         found = boot_id(place)
@@ -198,7 +200,11 @@ class Timeline:
         epoch: int | None = None,
         reporter: Reporter = "",
     ) -> None:
-        """Name PFNs ``first`` to ``last``, inclusive."""
+        """Add PFNs ``first`` to ``last``, inclusive, as bad.
+
+        ``epoch`` is the time in the message itself, seconds since 1970. Raises InputError for more
+        pages than any machine has.
+        """
         if not (in_range(first) and in_range(last)):
             self.unusable(place, "a page beyond 64 bits")
             return
@@ -215,7 +221,10 @@ class Timeline:
         epoch: int | None = None,
         reporter: Reporter = "",
     ) -> None:
-        """Name the pages of ``extent`` bytes, a power of two, around an address."""
+        """Add the pages of ``extent`` bytes, a power of two, around an address.
+
+        The rest is as for :meth:`pages`.
+        """
         if not in_range(address):
             self.unusable(place, "an address beyond 64 bits")
             return
@@ -227,7 +236,7 @@ class Timeline:
         self._name(place, (first, last, kind, reporter), epoch)
 
     def around(self, address: int, extent: int = 1) -> tuple[int, int]:
-        """Return the first and last PFN of the ``extent`` bytes around an address."""
+        """Return the first and last PFN (inclusive) of the ``extent`` bytes around an address."""
         start = address - address % max(extent, 1)
         return start >> self._shift, (start + max(extent, 1) - 1) >> self._shift
 
@@ -243,7 +252,7 @@ class Timeline:
                 )
 
     def withdraw(self, first: int, last: int, kinds: Iterable[Kind], *reporters: Reporter) -> None:
-        """Note that exactly these PFNs are well again, as far as ``reporters`` named them."""
+        """Cancel exactly this range of PFNs, of these kinds, as far as ``reporters`` named it."""
         segment = self._segments[-1]
         keys: list[_Key] = [(first, last, k, r) for k in kinds for r in reporters]
         for key in keys:
@@ -252,7 +261,7 @@ class Timeline:
                 segment.gone.add(key)
 
     def knows(self, pfn: int, kind: Kind) -> bool:
-        """Tell whether a page was named as ``kind``, also where that was cancelled."""
+        """Tell whether a page was named as ``kind``, even if that was cancelled since."""
         key: _Key = (pfn, pfn, kind, "")
         segment = self._segments[-1]
         return key in segment.named or key in segment.gone or key in self._state
@@ -263,22 +272,22 @@ class Timeline:
         return any(segment.named for segment in self._segments)
 
     def unusable(self, place: Place, message: str) -> None:
-        """Note a message that memory is bad, but that names no page; ``message`` is printable."""
+        """Add a problem about bad memory without a page; ``message`` is printable."""
         if len(self._unusable) < _MAX_UNUSABLE:
             self._unusable.setdefault(message, f"line {place.number}")
 
     def doubt(self, place: Place, code: Code, message: str) -> None:
-        """Note what the user should know, though no page is called bad."""
+        """Add a problem that is not about bad memory without a page."""
         if len(self._doubts) < _MAX_UNUSABLE:
             self._doubts.setdefault((code.id, message), (code, place.number))
 
     def severity(self, first: int, kind: Kind) -> None:
-        """Note how bad an error at a page is, for those who tell its address only."""
+        """Note the severity of an error at PFN ``first``, for :meth:`unsettled`."""
         if len(self._settled) < _MAX_UNSETTLED:
             self._settled.setdefault(first, kind)
 
     def unsettled(self, place: Place, address: int, extent: int = 1) -> None:
-        """Note an error at an address, without a word about how bad it is."""
+        """Note an error at an address whose severity another line of the boot may tell."""
         if len(self._unsettled) < _MAX_UNSETTLED:
             self._unsettled.append((place, address, extent))
 
@@ -293,12 +302,12 @@ class Timeline:
         self._settled.clear()
 
     def messages_lost(self, _number: int, words: str) -> None:
-        """Note that the log says itself that messages are missing."""
+        """Note ``words`` with which the log says that messages are missing."""
         if len(self._losses) < 4:
             self._losses[words] = None
 
     def cut(self, number: int, at: int) -> None:
-        """Note that line ``number`` was looked at up to character ``at`` only."""
+        """Note that line ``number`` was read only up to character ``at``."""
         self._cut = (number, at)
 
     # The end.
@@ -306,8 +315,8 @@ class Timeline:
     def finish(self) -> BadPages:
         """Return the list.
 
-        Raises InputError where memory is said to be bad and no page is named, and UsageError for a
-        boot that is not there.
+        Raises InputError where the log says that memory is bad but names no page, and UsageError
+        for a boot that it does not have.
         """
         self._end_boot()
         boots = self._boot + 1
@@ -366,7 +375,7 @@ class Timeline:
 
 
 def _wanted(boot: str | None) -> int | None:
-    """Return the number asked for, -1 for the last, None for all."""
+    """Return the number of the selected boot, -1 for the last, None for all; else UsageError."""
     if boot is None:
         return None
     if boot == "last":

@@ -1,10 +1,10 @@
-"""Events of tracing: trace_pipe, trace-cmd report (-R), perf script and trace, rasdaemon's log.
+"""Trace events: trace_pipe, trace-cmd report (-R), perf script, perf trace, rasdaemon's log.
 
 Source: include/trace/events/memory-failure.h (up to 6.x include/ras/ras_event.h),
-include/ras/ras_event.h (mc_event, extlog_mem_event), include/trace/events/mce.h,
-rasdaemon's ras-memory-failure-handler.c, ras-mc-handler.c,
-ras-extlog-handler.c, ras-mce-handler.c and ras-page-isolation.c. The numbers of
-types and results change between kernels and are not used, nor is rasdaemon's page_type.
+include/ras/ras_event.h (mc_event, extlog_mem_event), include/trace/events/mce.h, rasdaemon's
+ras-memory-failure-handler.c, ras-mc-handler.c, ras-extlog-handler.c, ras-mce-handler.c and
+ras-page-isolation.c. The numbers of types and results differ between kernels and are not used, nor
+is rasdaemon's page_type.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 #: name, but the date.
 _DATED = rb"\s+(?:<[A-Z]+> )?[0-9]{4}-"
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
-#: perf and trace-cmd print as C does: no 0x stands in front of 0.
+#: perf and trace-cmd use C's printf(), which prints 0 without 0x.
 _PFN = re.compile(
     r".{0,80}?\bpfn(?:=| )\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|(?<!x)0(?=[:\s,]))"
     r"(?P<then>:|[\s,]+\w+=)(.*)",
     re.DOTALL,
 )
-#: Of ``perf trace``, which prints the fields themselves, decimal.
+#: ``perf trace`` prints raw fields, decimal.
 _PERF_PFN = re.compile(r"pfn: ([0-9]{1,20})(?=[,)])")
-#: Of other events it prints them likewise, as signed numbers; those that are 0 it leaves out.
+#: Its other fields are signed; it leaves out those that are 0.
 _PERF_FIELDS = re.compile(r"[a-z_]{2,16}: -?[0-9]{1,20}(?:[,)]|\s*$)")
-#: The fields themselves: of ``perf trace``, of ``trace-cmd report -R``, which has ``unsigned long``
-#: in hex and all others decimal, and of ras-mc-ctl. A decimal number at the end may be cut, but for
+#: Raw fields, as printed by ``perf trace``, by ras-mc-ctl, and by ``trace-cmd report -R`` (unsigned
+#: long in hex, others decimal). A decimal number at the end of a text may be cut off, except
 #: cpuvendor, the last field of mce_record, which has one digit.
 _FIELD = re.compile(
     r"\b([a-z][a-z_]{1,15})(?:: |=)"
@@ -59,7 +59,7 @@ _MISC = re.compile(
     r"|\bmisc= ?(?:0x)?([0-9a-f]{1,16})"
 )
 _IPID = re.compile(r"\b(?:IPID: |ipid= ?)([0-9a-f]{1,16})")
-#: As ras-mc-ctl prints it, behind ``CPU``.
+#: The CPU vendor; ras-mc-ctl prints it behind ``CPU``.
 _VENDOR = re.compile(r"(?:vendor: |PROCESSOR: |, CPU )([0-9]{1,3})(?![0-9a-f])")
 _OFFLINING = re.compile(
     r"\s*0x([0-9a-fA-F]{1,16})(?:\b.{0,300}?: (offlined|offline-failed|online)\b"
@@ -67,14 +67,14 @@ _OFFLINING = re.compile(
 )
 _OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 
-#: CPER_SEV_* of ``sev``, include/linux/cper.h.
+#: Values of ``sev``: CPER_SEV_*, include/linux/cper.h.
 _SEVERITIES = {0: "recoverable", 1: "fatal", 2: "corrected"}
-#: A bank of AMD, as rasdaemon names it.
+#: rasdaemon's name of an AMD memory controller's bank.
 _UMC = re.compile(r"\bUnified Memory Controller\b")
-#: Deferred: uncorrected, though nobody has used the data yet; EDAC logs it as UE.
+#: Deferred errors are uncorrected, but nothing has used the data yet; EDAC logs them as UE.
 _BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
-#: HW_EVENT_ERR_*: 2 and 3 were other ones before 4.x, of which one is harmless.
+#: HW_EVENT_ERR_*. The meanings of 2 and 3 changed in 4.x, and one of them is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
 _MAX_BITS = 63
 _NO_ADDRESS = _ALL_BITS = (1 << 64) - 1
@@ -101,7 +101,7 @@ class Traced(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
-        if date := _DATE.match(text):  # rasdaemon's own, which the stamp in front is not
+        if date := _DATE.match(text):  # rasdaemon's date; the stamp in front is the logger's
             place = place._replace(at=begun.end() + date.end())
         if begun["isolation"]:
             self._offlining(place, text)
@@ -162,7 +162,7 @@ class Traced(MessageReader):
             return True
         found, grain = _ADDRESS.search(text), _GRAIN.search(text)
         if not grain and not whole:
-            return False  # the rest is on the next line
+            return False  # the rest is in the next line
         address = int(found[1], 0 if found[1].startswith("0x") else 10) if found else 0
         if address:
             self.log.addresses(place, address, kind, extent=_grain(grain))
@@ -201,7 +201,7 @@ def _extent(bits: int) -> int:
 
 
 def _grain(grain: re.Match[str] | None) -> int:
-    """Return bytes: rasdaemon and raw fields have the exponent, the kernel's text has bytes."""
+    """Return a grain in bytes: rasdaemon and raw fields have its log2, the kernel's text bytes."""
     if grain is None:
         return 1
     number = int(grain[2])
@@ -211,7 +211,7 @@ def _grain(grain: re.Match[str] | None) -> int:
 
 
 def machine_check(reader: MessageReader, place: Place, text: str) -> None:
-    """Take the registers of a machine check that stand in one line."""
+    """Read a machine check whose registers are all in one line."""
     fields = _fields(text)
     vendor = _VENDOR.search(text)
     amd = "AMD" in text or (vendor is not None and int(vendor[1]) in NORMALIZING)
@@ -238,7 +238,7 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
 
 
 def _fields(text: str) -> dict[str, int]:
-    """Return the fields of an event where they are printed themselves."""
+    """Return the raw fields of an event, name → unsigned value."""
     return {
         name: int(word, 16 if word.startswith("0x") else 10) & _ALL_BITS
         for name, word in _FIELD.findall(text)

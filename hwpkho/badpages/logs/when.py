@@ -1,4 +1,4 @@
-"""When a line of a log was written (ISO 8601, or seconds since boot), and on which machine."""
+"""Finds out when a log's line was written, in which boot, and on which machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-#: ``[ 1234.567890]``: printk's own stamp.
-#: dmesg -d and journalctl -o short-delta say behind it how long ago the last line was; the latter
-#: has a star where another boot was between, and blanks where nothing was before.
+#: What dmesg -d and journalctl -o short-delta print behind printk's stamp: the time since the last
+#: line. The latter has a star if another boot was between, and blanks in the first line.
 _AGO = r"(?: <[ 0-9.]{1,24}\*?>| {16})?"
+#: ``[ 1234.567890]``: printk's stamp.
 STAMP = re.compile(rf"\[ {{0,8}}([0-9]{{1,9}}\.[0-9]{{3,9}}){_AGO}\]")
 #: ``313.747669: mc_event:``: ftrace's stamp, in front of an event's name.
 _TRACED = re.compile(r"(?<![0-9.])([0-9]{1,9}\.[0-9]{6,9}): (?:[a-z_]+:)?$")
@@ -22,53 +22,53 @@ _HUMAN = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
     r"([ 0-9][0-9]) ([:0-9]{8}) ([0-9]{4})"
 )
-#: journalctl -o short-monotonic: a host behind the stamp, but for --no-hostname.
+#: journalctl -o short-monotonic: a host behind the stamp, unless --no-hostname.
 _MONOTONIC = re.compile(rf"\[ {{0,8}}[0-9]{{1,9}}\.[0-9]+{_AGO}\] (?:\S{{1,64}} )?kernel: ")
 #: journalctl -o short-unix, likewise.
 _UNIX = re.compile(r"([0-9]{10})\.([0-9]{6}) (?=(?:\S{1,64} )?kernel: )")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-#: Microseconds since 1970, in journal's JSON.
+#: Microseconds since 1970, in the journal's JSON.
 _JOURNAL = re.compile(r'"_?_(?:SOURCE_)?REALTIME_TIMESTAMP"\s*:\s*"([0-9]{10,17})"')
 #: The same in its export format.
 _EXPORT = re.compile(r"^__REALTIME_TIMESTAMP=([0-9]{10,17})$", re.MULTILINE)
-#: The cursor of an entry in its verbose form: the boot, and the same time in hex.
+#: The cursor of an entry in its verbose format: boot ID, and microseconds since 1970 in hex.
 _CURSOR = re.compile(
     r"\[s=[0-9a-f]{0,32};i=[0-9a-f]{1,16};b=(?P<boot>[0-9a-f]{1,32});m=[0-9a-f]{1,16};"
     r"t=(?P<time>[0-9a-f]{1,14});x="
 )
 _BOOT_ID = re.compile(r'"_BOOT_ID"[ :]+"([0-9a-f]{32})"')
 _EXPORT_BOOT_ID = re.compile(r"^_BOOT_ID=([0-9a-f]{32})$", re.MULTILINE)
-#: ``Nov 28 17:20:03``, as syslog and journalctl have it.
+#: ``Nov 28 17:20:03``, of syslog and journalctl.
 _SYSLOG = re.compile(
     r"(?<![\w:])(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ 0-9][0-9]) "
     r"([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
 )
-#: What times of day have in common.
+#: A quick test: every wall clock time matches.
 _MINUTES = re.compile(r":[0-9]{2}:[0-9]{2}")
-#: The host in front of the program's name, behind a time of day or printk's stamp, with a zone
-#: perhaps: as syslog and journalctl have it.
+#: The host in front of the program's name and behind the time, perhaps with a time zone: of syslog
+#: and journalctl.
 _HOST = re.compile(
     r"(?:[0-9]{2}:[0-9]{2}\S{0,32}|\]|^[0-9]{10}\.[0-9]{6})(?: [A-Z]{2,5})? {1,4}"
     r"(\w[\w.-]{0,254}) {1,4}(?:kernel|rasdaemon|mcelog)(?:\[[0-9]{1,7}\])?: "
 )
 _JOURNAL_HOST = re.compile(r'"_HOSTNAME"\s*:\s*"([^"\\]{1,255})"')
 _EXPORT_HOST = re.compile(r"^[ \t>|]{0,16}_HOSTNAME=(\S{1,255})\s*$", re.MULTILINE)
-#: What stands at a host's place: a level, or the name of a machine that does not know its own yet.
+#: Words in a host's position that are not names: levels, and what a machine without a name prints.
 _NO_HOSTS = frozenset((
     "emerg", "alert", "crit", "err", "error", "warn", "warning", "notice", "info", "debug",
     "localhost", "none", "unknown",
 ))  # fmt: skip
-#: A stamp stands so near in front of what it is for, characters.
+#: A stamp is at most so many characters in front of its message.
 _NEAR = 512
 _YEAR_10000 = 253402300800
 
 
 class Clock(NamedTuple):
-    """A time of day.
+    """A time for comparison.
 
     Attributes:
-        sort: Of what sort the stamp is.
-        time: Text that is greater for a later time of the same sort; syslog tells no year.
+        sort: The sort of time stamp; only times of the same sort can be compared.
+        time: Text that is greater for a later time; syslog's has no year.
     """
 
     sort: str
@@ -76,13 +76,13 @@ class Clock(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where in a log something is said.
+    """The place of a message in a log.
 
     Attributes:
-        number: Of the line, from 1.
-        line: Its text.
-        at: Where in it, characters.
-        entry: What stands around it in journal's export format, or its JSON of many lines.
+        number: Number of the line, from 1.
+        line: Text of the line.
+        at: Offset of the message in it, characters.
+        entry: The whole entry, where it has many lines: the journal's export format or JSON.
     """
 
     number: int
@@ -92,21 +92,21 @@ class Place(NamedTuple):
 
 
 def stamp(place: Place) -> float | None:
-    """Return the seconds since boot that printk wrote nearest in front of a place, if any."""
+    """Return printk's stamp nearest in front of a place, seconds since boot; None for none."""
     found = _last(STAMP, place.line, place.at or len(place.line))
     return float(found[1]) if found else None
 
 
 def _last(pattern: re.Pattern[str], line: str, end: int) -> re.Match[str] | None:
-    """Return the last match in the stretch in front of ``end``: a line may hold many messages."""
+    """Return the last match shortly in front of ``end``: a line may have several messages."""
     matches = list(pattern.finditer(line, max(0, end - _NEAR), end))
     return matches[-1] if matches else None
 
 
 def when(place: Place, epoch: int | None = None) -> str | None:
-    """Return when a place was written, None where its line has no stamp.
+    """Return when a place was written: ISO 8601 or ``boot+SECONDS``, None without a time stamp.
 
-    ``epoch`` are seconds since 1970 that the message itself gives.
+    ``epoch`` is the time in the message itself, seconds since 1970; it comes first.
     """
     if epoch is not None:
         return of_epoch(epoch)
@@ -128,14 +128,14 @@ def when(place: Place, epoch: int | None = None) -> str | None:
 
 
 def of_epoch(seconds: int) -> str | None:
-    """Return seconds since 1970 as ISO 8601 in UTC, None for what is no time."""
+    """Return seconds since 1970 as ISO 8601 in UTC, None where not positive or beyond year 9999."""
     if not 0 < seconds < _YEAR_10000:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def boot_id(place: Place) -> str | None:
-    """Return the boot that a journal names for a place, None where it names none."""
+    """Return the journal's boot ID for a place, None where there is none."""
     if cursor := _CURSOR.search(place.entry):
         return cursor["boot"]
     found = _BOOT_ID.search(place.line) if '"_BOOT_ID"' in place.line else None
@@ -145,22 +145,22 @@ def boot_id(place: Place) -> str | None:
 
 
 def host(place: Place) -> str | None:
-    """Return the name of the machine that a place's line is of, None where it names none.
+    """Return the name of the machine that wrote a place's line, None where there is none.
 
-    Without its domain, in small letters; not printable.
+    In lower case, without domain; not yet safe to print.
     """
     found = _JOURNAL_HOST.search(place.line) if '"_HOSTNAME"' in place.line else None
     if found is None and "_HOSTNAME" in place.entry:
         found = _EXPORT_HOST.search(place.entry) or _JOURNAL_HOST.search(place.entry)
     found = found or _HOST.search(place.line, 0, place.at or _NEAR)
     name = found[1].lower() if found else ""
-    if not name.replace(".", "").isdigit():  # log servers have addresses, too
+    if not name.replace(".", "").isdigit():  # log servers may write an IP address
         name = name.split(".")[0]
     return name if name and name not in _NO_HOSTS else None
 
 
 def _journal(place: Place) -> int | None:
-    """Return microseconds since 1970 as a journal has them, None where it has none."""
+    """Return the journal's time of a place, microseconds since 1970; None where there is none."""
     found = _JOURNAL.search(place.line) if "REALTIME_" in place.line else None
     if place.entry and not found:
         if cursor := _CURSOR.search(place.entry):
@@ -170,7 +170,7 @@ def _journal(place: Place) -> int | None:
 
 
 def clock(place: Place) -> Clock | None:
-    """Return the time of day of a place, None where its line has none."""
+    """Return the time of a place for comparison, None where its line has none."""
     if microseconds := _journal(place):
         return Clock("journal", f"{microseconds:020}")
     head = place.line[: place.at or _NEAR]

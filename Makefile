@@ -131,6 +131,7 @@ man-lint:
 	else echo 'man-lint: no mandoc here, skipped'; fi
 
 pages: venv
+	$(BIN)/hwpkho explain --markdown > docs/codes.md
 	$(BIN)/python -m tests.support.pages
 
 # A page without a place in the navigation, a dead link or anchor, a request to another host: errors.

@@ -69,7 +69,7 @@ def test_is_reported(code, tmp_path, cli):
 def test_the_page_of_codes_is_up_to_date(cli):
     page = ROOT / "docs" / "codes.md"
     same = page.read_text() == cli("explain", "--markdown").out
-    assert same, "run: hwpkho explain --markdown > docs/codes.md"
+    assert same, "run: make pages"
 
 
 def test_every_code_has_a_case():

@@ -1,7 +1,10 @@
 """Lines in which a log reports that it lost messages.
 
+Of what other parts of the kernel suppress only that counts which names bad pages.
+
 Source: kernel/printk/printk.c (console_unlock; up to 4.6 in front of the next message's own text,
-later on a line of its own; devkmsg_read and the rate limit), lib/ratelimit.c; systemd
+later on a line of its own; devkmsg_read and the rate limit), lib/ratelimit.c;
+kernel/trace/trace.c (print_trace_line) and trace-cmd's trace-read.c; systemd
 src/journal/journald-kmsg.c and journald-rate-limit.c; rsyslog plugins/imuxsock and
 tools/syslogd.c.
 """
@@ -30,7 +33,12 @@ class LostMessages(LineReader):
     front of the next message, on the same line.
     """
 
-    needles = (rb"messages? (?:dropped|suppressed|lost|from )", rb"messages\b(?<=kernel messages)")
+    needles = (
+        rb"messages? (?:dropped|suppressed|lost|from )",
+        rb"messages\b(?<=kernel messages)",
+        b"callbacks suppressed",
+        rb"U(?<=CPU):[0-9]{1,5} \[(?:LOST|[0-9]{0,20} ?EVENTS) ",
+    )
 
     _REPORT = late(
         r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
@@ -40,6 +48,8 @@ class LostMessages(LineReader):
         r"|\bprintk:\s+[0-9]+\s+messages\s+suppressed\b"
         r"|\bimuxsock\b[^\n]{0,40}\blost\s+[0-9]+\s+messages\b[^\n]{0,60}"
         r"|\b(?:[0-9]+|some)\s+messages\s+lost\b"
+        r"|\b\w*(?:ghes|memory_failure|offline_page|unpoison)\w*: [0-9]+ callbacks suppressed\b"
+        r"|\bCPU:[0-9]+ \[(?:LOST(?: [0-9]+)? EVENTS|(?:[0-9]+ )?EVENTS DROPPED)\]"
     )
 
     def __init__(self, listeners: Iterable[_Listener]) -> None:

@@ -26,8 +26,12 @@ _UNREADABLE = (
 )
 #: Files that are often given by mistake: pattern in their first 64 KiB → what they are, what to do.
 _MISTAKES = (
+    (rb"^Node [0-9]+, zone +\w+ +[0-9]", f"this is /proc/buddyinfo, without addresses; {_IOMEM}"),
     (rb"^Node [0-9]+, zone ", f"this is /proc/zoneinfo; {_IOMEM} or dmesg"),
-    (rb"^RANGE +SIZE +STATE", f"this is lsmem's list of memory blocks; {_IOMEM}"),
+    (
+        rb"^RANGE +SIZE|^ +{\"range\": ?\"0x[0-9a-f]{16}-",
+        f"this is lsmem's list of memory blocks; {_IOMEM}",
+    ),
     (rb"^MemTotal: ", f"this is /proc/meminfo, which has no addresses; {_IOMEM}"),
     (rb"^ *[0-9a-f]{4}-[0-9a-f]{4} : ", f"this is /proc/ioports; {_IOMEM}"),
     (

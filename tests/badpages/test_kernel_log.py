@@ -565,13 +565,18 @@ def test_when_and_where(line, when) -> None:
     assert (mention.when, mention.where, mention.source) == (when, "line 2", "log")
 
 
-def test_a_log_is_a_lower_bound(tmp_path, cli) -> None:
+@pytest.mark.parametrize(
+    "lost",
+    ["** 12 printk messages dropped **", "ghes_print_estatus: 3 callbacks suppressed",
+     "CPU:3 [LOST 12 EVENTS]", "CPU:3 [12 EVENTS DROPPED]"],
+)  # fmt: skip
+def test_a_log_is_a_lower_bound(lost, tmp_path, cli) -> None:
     path = tmp_path / "dmesg"
-    path.write_text(f"{BANNER}\n** 12 printk messages dropped **\n{MF.format(9)}\n")
+    path.write_text(f"{BANNER}\n{lost}\n{MF.format(9)}\n")
     got = cli("list", "--json", path)
     (problem,) = got.json["problems"]
     assert (problem["code"], problem["severity"]) == ("HP614", "note")
-    assert '"** 12 printk messages dropped **"' in problem["message"]
+    assert f'"{lost}"' in problem["message"]
     got = cli("validate", "--json", path)
     assert "HP614" in {f["code"] for f in got.json["findings"]}
 
@@ -580,6 +585,7 @@ def test_a_kernel_log_whose_command_line_has_memmap(tmp_path, cli) -> None:
     log = f"{BANNER}\n[    0.000000] Command line: ro memmap=4K$0x5000\n{MF.format(9)}\n"
     got = said(cli, tmp_path, log)
     assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
+    assert "--from memmap lists it" in got.err
 
 
 HOSTS = {
@@ -834,6 +840,10 @@ def test_other_messages_of_kernels(text, found) -> None:
             "is not a range",
         ),
         ("mce: Memory error not recovered\n", "not recovered, without a page"),
+        (
+            "[    1.000000] Memory failure: -0x9: recovery action for huge page: Ignored\n",
+            "damaged",
+        ),
     ],
 )
 def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:

@@ -56,6 +56,8 @@ def test_what_is_no_kernel_log_is_refused_beside_a_map_too(read: Reader) -> None
         (bytes(0x202) + b"HdrS" + bytes(100), "incomplete zero page"),
         (bytes(0x202) + b"HdrS" + bytes(8192), "incomplete zero page"),
         (b"\n \n\n", "nothing but blank lines"),
+        (b"Node 0, zone   Normal  60  91  40  5  0  1\n", "/proc/buddyinfo"),
+        (b'{\n   "memory": [\n      {"range": "0x0000000000000000-0x000000007fffffff"', "lsmem"),
     ],
 )
 def test_why_a_file_is_no_map(data: bytes, reason: str, tmp_path: Path) -> None:

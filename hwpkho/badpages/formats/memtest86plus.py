@@ -83,7 +83,9 @@ _COUNTED = late(
 )
 _BADRAM = late(r"(?<![\w.-])badram=(.*)")
 _MEMMAP = late(r"(?<![\w.-])memmap=(.*)")
-_PAGES = late(r"[ |]*(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))")
+_PAGES = late(
+    r"[ |]*(?:[Bb]ad ?pages[:=] *)?(0[xX][0-9a-fA-F]+(?:\.\.0[xX][0-9a-fA-F]+)?(?:,.*|[ |]*))"
+)
 _NUMBER = late(r"0[xX]([0-9a-fA-F]{1,16})")
 
 #: The most lists. A screen has one; a serial console gets a new one with each new error, but nobody

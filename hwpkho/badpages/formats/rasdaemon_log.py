@@ -18,7 +18,7 @@ _SIGN = Sign(
         b"ras_mc_event_",
     ),
     late(
-        rb"(?:memory_failure_event|mc_event|mce_record|extlog_mem_event"
+        rb"(?:(?:memory_failure|mc|aer|arm|non_standard|extlog_mem)_event|mce_record"
         rb"|cxl_(?:poison|general_media|dram)):?\s+"
         rb"(?:<[A-Z]+> )?\d{4}-\d\d-\d\d "
         rb"|rasdaemon(?:\[\d{1,10}\])?: |offlining page at 0x[0-9a-f]+: |Calling ras_mc_event_"

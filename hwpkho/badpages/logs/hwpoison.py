@@ -28,8 +28,8 @@ _PLACEHOLDER = re.compile(r"\s*0x[0-9a-fA-F]*[^0-9a-fA-F\s:]\w*:")
 _OPEN = re.compile(r"\s*(?:0x?)?$")
 #: A message about a page whose number is missing.
 _DAMAGED = re.compile(
-    r"\s*(?:0x|:|\(?nil\)?:|recovery action for|already (?:hardware )?poisoned|Sending SIGBUS to"
-    r"|Killing |invalidated)"
+    r"\s*(?:0[xX]|:|\(?nil\)?:|(?:\S{1,40} )?recovery action for|already (?:hardware )?poisoned"
+    r"|Sending SIGBUS to|Killing |invalidated)"
 )
 _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"

@@ -63,9 +63,13 @@ class _Boots(LineReader):
 
 
 class _Unusable(LineReader):
-    """Notes whether an e820 map in the log has unusable ranges, which form ``e820`` lists."""
+    """Notes what other forms list: unusable ranges of an e820 map, and ``memmap=nn$ss``."""
 
-    needles = (rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable", rb"- [0-9a-f]{16} \(unusable\)")
+    needles = (
+        rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable",
+        rb"- [0-9a-f]{16} \(unusable\)",
+        rb"memmap=[0-9]\w{0,19}\$",
+    )
 
     def __init__(self, log: Timeline) -> None:
         self._log, self._taken = log, 0
@@ -75,6 +79,9 @@ class _Unusable(LineReader):
         if "BIOS-e820: " in line:
             self._taken += 1
             self._log.unusable_ranges = True
+        elif "ommand line: " in line:
+            self._taken += 1
+            self._log.excluding = True
         return False
 
     def taken(self) -> int:

@@ -87,6 +87,8 @@ class Timeline:
         self.cxl_lines: dict[int, int] = {}
         #: Whether a memory map in the log has unusable ranges.
         self.unusable_ranges = False
+        #: Whether the command line in the log excludes memory.
+        self.excluding = False
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
@@ -349,6 +351,11 @@ class Timeline:
             found.note(
                 "a memory map in it calls memory unusable, which is not listed here: "
                 f"{option('form', 'e820')} lists it"
+            )
+        if self.excluding:
+            found.note(
+                "the command line in it excludes memory (memmap=), which is not listed here: "
+                f"{option('form', 'memmap')} lists it"
             )
         if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(

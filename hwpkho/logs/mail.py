@@ -78,6 +78,11 @@ class Unquoting:
         self._begun = text[cut:]
         return text[:cut]
 
+    @property
+    def cut(self) -> bool:
+        """Whether a line is broken and does not go on, so far."""
+        return bool(self._begun)
+
     def rest(self) -> bytes:
         """Return the line that is still held back, at the end of the text."""
         return self._begun + b"\n" if self._begun else b""

@@ -217,10 +217,12 @@ class Ending:
 
     Attributes:
         block: The last block of clean text; the caller sets it.
+        mails: Decodes the input: a mail may end where a line of it is broken.
     """
 
     def __init__(self) -> None:
         self.block = b""
+        self.mails = Unquoting()
         self._last = b"\n"
 
     def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -232,6 +234,7 @@ class Ending:
     @property
     def line(self) -> str | None:
         """The line within which the input ends; None where it ends with a line end."""
-        if self._last.rstrip(b"\0")[-1:] in b"\r\n" or not self.block:
+        ended = self._last.rstrip(b"\0")[-1:] in b"\r\n" and not self.mails.cut
+        if ended or not self.block:
             return None
         return self.block.rstrip(b"\n").rsplit(b"\n", 1)[-1][-4096:].decode("utf-8", "replace")

@@ -267,7 +267,7 @@ def _of_log(source: Input) -> Reading:
     marks = BootMarks()
     log = scanner.Scanner([LostMessages(forms), *forms, marks])
     ending = Ending()
-    for block in blocks(ending.watch(source.pieces())):
+    for block in blocks(ending.watch(source.pieces()), ending.mails):
         log.feed(block)
         ending.block = block
     tables: list[Table] = []

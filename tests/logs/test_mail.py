@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hwpkho.logs.text import blocks
+from hwpkho.logs.text import Ending, blocks
 
 TEXT = (
     b"Command line: root=UUID=1 memmap=64K$0x18690000\n"
@@ -53,6 +53,14 @@ def test_numbers_behind_an_equals_sign_stay(text: bytes) -> None:
 def test_a_line_that_never_ends_costs_no_memory() -> None:
     text = HEADER + b"abc =\n" * 50_000
     assert max(map(len, blocks(text[at : at + 4096] for at in range(0, len(text), 4096)))) < 1 << 17
+
+
+@pytest.mark.parametrize(("end", "line"), [(b"=\n", "abc"), (b"", "abc"), (b"\n", None)])
+def test_a_mail_that_ends_where_a_line_is_broken(end: bytes, line: str | None) -> None:
+    ending = Ending()
+    for block in blocks(ending.watch([HEADER + b"abc" + end]), ending.mails):
+        ending.block = block
+    assert ending.line == line
 
 
 def test_each_mail_of_a_mailbox_has_its_own_boundary() -> None:

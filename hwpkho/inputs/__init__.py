@@ -1,1 +1,1 @@
-"""What the user named: recognised by content, and read into one case."""
+"""The user's inputs: recognises each by its content, and reads all of them into one case."""

@@ -1,4 +1,4 @@
-"""A case: everything a user gave about one machine at one moment, read and joined."""
+"""Reads a case: all inputs about one machine at one moment, joined."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = ["Case", "CaseOptions", "read_inputs"]
 
 
 class Case(NamedTuple):
-    """What the inputs of one case hold: handovers, or a plain list.
+    """The contents of one case: handovers, or a plain list.
 
     Attributes:
         name: The inputs as the user named them, printable.
         handovers: Oldest generation first; empty for a plain list.
         pages: The plain list, None for handovers.
         source: The memory that the handovers were read from, None where there is none.
-        tables: EFI tables of poisoned memory in that memory, or given as a file.
-        memmaps: Memory maps that lie in the folder or archive of the case.
-        said: What a user should know of how files of such a folder were chosen, one line each.
+        tables: EFI tables of poisoned memory in that memory.
+        memmaps: Paths of memory maps in the folder or archive of the case.
+        said: Notes on how files of such a folder were chosen, one line each.
     """
 
     name: str
@@ -50,13 +50,13 @@ class Case(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """The inputs of a case, folders and archives replaced by what is in them.
+    """The inputs of a case, with folders and archives replaced by the inputs in them.
 
     Attributes:
-        specs: Each is a single input.
-        options: How they are read: a folder's ``handover.json`` completes them.
-        memmaps: Memory maps that lie beside them.
-        said: One line each on how they were chosen.
+        specs: Single inputs.
+        options: The user's options, completed by a folder's ``handover.json``.
+        memmaps: Paths of memory maps beside the inputs.
+        said: Notes on how the inputs were chosen, one line each.
     """
 
     specs: list[str]
@@ -66,9 +66,9 @@ class Expanded(NamedTuple):
 
 
 def expanded(specs: Sequence[str], options: CaseOptions) -> Expanded:
-    """Replace folders and tar archives that hold a case by the inputs in it.
+    """Replace folders and tar archives that contain a case by the inputs in it.
 
-    Raises InputError where one holds none.
+    Raises InputError where one contains no input, or a file in it cannot be identified.
     """
     found: list[str] = []
     memmaps: list[str] = []
@@ -97,15 +97,16 @@ def read_inputs(
 
     ``specs`` name memory images (``FILE``, ``FILE@0xBASE``, a folder of segments), copies of
     /sys/kernel/debug/kho, single structures, or one list of PFNs; ``-`` is standard input. Several
-    logs are one list. A folder or tar archive of several is read as what is in it.
-    ``asked`` is what the user says of lists; without ``plain`` a list is no case.
-    Raises InputError where one cannot be read or two of them conflict, UsageError without any.
+    logs make one list. A folder or tar archive stands for the inputs in it.
+
+    ``asked`` are the user's options for lists; without ``plain``, a list is refused. Raises
+    InputError where an input cannot be read or two of them conflict, UsageError without inputs.
     """
     if not specs:
         raise UsageError("no input is given")
     inputs, options, memmaps, said = expanded(specs, options or CaseOptions())
     case = _read(inputs, options, asked, plain=plain)
-    # A folder of several is called what the user calls it.
+    # For a folder of several inputs, keep the user's name.
     name = ", ".join(map(_called, specs)) if len(inputs) > len(specs) else case.name
     return case._replace(name=name, memmaps=memmaps, said=said)
 
@@ -130,7 +131,7 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         else:
             lists.append(found)
         if lists and (len(lists) > 1 or images or copies):
-            # Before more is read: there may be thousands.
+            # Check before reading more: there may be thousands.
             _must_be_logs(lists[-2:], alone=not images and not copies)
         if lists:
             if spec in listed:
@@ -140,7 +141,7 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         [m.source.name for m in images] + [c.name for c in copies] + [x.name for x in lists]
     )
     if len(lists) > 1:
-        from hwpkho.badpages import together  # few cases have several
+        from hwpkho.badpages import together  # few cases have several lists
 
         lists = [together.logs(lists)]
     if lists:
@@ -158,13 +159,13 @@ def _read(specs: Sequence[str], options: CaseOptions, asked: Asked | None, *, pl
         return read_memory(name, source, options, copies, boot, noted(images))
     except NoHandoverError as error:
         if any(m.source.to_load for m in images) or any(map(raw.split_base, specs)):
-            error.kernel = None  # pieces of memory do not show what the rest holds
+            error.kernel = None  # the handover may be in memory that was not given
         raise
 
 
 def _must_be_logs(lists: Sequence[BadPages], *, alone: bool) -> None:
-    """Raise InputError unless lists may make a case: logs of one machine, and nothing else."""
-    from hwpkho.badpages import together  # few cases have several
+    """Raise InputError unless the lists are logs, and ``alone``: without images or copies."""
+    from hwpkho.badpages import together  # few cases have several lists
 
     if not alone or not together.are_logs(lists):
         raise InputError(
@@ -180,11 +181,12 @@ def read_memory(
     boot: Sequence[BootHandover] = (),
     noted: Noted | None = None,
 ) -> Case:
-    """Read the case that ``source`` is the memory of; see :func:`hwpkho.handover.assemble.search`.
+    """Read the case in the memory ``source``; see :func:`hwpkho.handover.assemble.search`.
 
-    Raises InputError where it holds neither a handover nor an EFI table of poisoned memory.
+    ``name`` is the case's name, printable. Raises NoHandoverError where memory has neither a
+    handover nor an EFI table of poisoned memory, InputError as ``search`` does.
     """
-    from hwpkho.handover import assemble  # a list, which most cases are, needs no reader of memory
+    from hwpkho.handover import assemble  # most cases are lists and do not need it
 
     try:
         handovers = assemble.from_memory(source, copies, options, boot, noted)
@@ -200,7 +202,7 @@ def read_memory(
 
 
 def noted(images: Sequence[Memory]) -> Noted:
-    """Return what the captures among the images of one machine say of what they were made of."""
+    """Return what the notes of captures among ``images`` say about the original images."""
     notes = [m.noted for m in images if m.noted]
     return Noted(
         tuple(b for note in notes for b in note.boot),

@@ -1,13 +1,13 @@
-"""A folder that holds one case: which of its files are inputs, which are memory maps.
+"""Reads a folder that contains one case: sorts its files into inputs and memory maps.
 
-Content decides. Memory images, folders of segments, copies of /sys/kernel/debug/kho, root FDTs,
-blobs and lists of bad pages are inputs; memory maps of any form, copies of /sys/firmware/memmap
-included, are maps. A log is a map where it has one; the bad pages that all logs name are the list
-only where the folder has no other list and no handover, and that is said. Other text (notes,
-/proc/meminfo, JSON documents of other programs) and other folders are left alone and named in the
-report. What is empty, ambiguous, or a binary file of no known kind is refused: a case must not pass
-because its evidence was overlooked. Hidden files do not count. A ``handover.json`` beside the
-segments says what the boot loader passes on.
+Files are recognised by content. Memory images, folders of segments, copies of
+/sys/kernel/debug/kho, root FDTs, blobs and lists of bad pages are inputs. Memory maps of any form,
+copies of /sys/firmware/memmap included, are maps. A log that contains a map is a map. The bad pages
+of logs become the case's list only if the folder has no other list and no handover; a note says so.
+Other text (notes, /proc/meminfo, JSON of other programs) and other folders are not used, and named
+in the report. Empty, ambiguous and unknown binary files are refused: a case must not pass because
+evidence was overlooked. Hidden files are ignored. A ``handover.json`` beside the segments says what
+the boot loader passes on.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 Role = Literal["input", "memmap", "unused"]
 
-#: A case has a handful of files; a folder of so many is no case.
+#: The most files of a case; real ones have a handful.
 _MAX_FILES = 4096
-#: Files with the same so many bytes at their beginning, and at their end, are copies of one.
+#: Files of equal size are copies of each other if so many bytes at both ends are equal.
 _END = 1 << 16
-#: So many folders below one that is no case are looked at: it may be a folder of cases.
+#: How many subfolders are tried, to tell a folder of cases from one without any.
 _LOOKED_AT = 4
 
 
 @dataclass(slots=True)
 class Contents:
-    """What a case's folder holds.
+    """The sorted files of a case's folder.
 
     Attributes:
-        inputs: Paths, in the order of their names.
-        memmaps: Paths, in the order of their names.
-        unused: Names of what is neither.
-        said: Lines for the report, on how the files were chosen.
+        inputs: Paths of inputs, in the order of their names.
+        memmaps: Paths of memory maps, in the order of their names.
+        unused: Names of the other files and folders, printable.
+        said: Notes on how files were chosen, one line each.
         boot: The ``handover.json`` beside the inputs, None where there is none.
     """
 
@@ -60,12 +60,12 @@ class Contents:
     boot: Path | None = None
 
     def notes(self) -> list[str]:
-        """Return ``said``, and what was not used."""
+        """Return ``said``, and a line with the unused names if there are any."""
         return [*self.said, *([f"not used: {', '.join(self.unused)}"] if self.unused else [])]
 
 
 def named(spec: str) -> Path | None:
-    """Return the folder that ``spec`` names, or the one that a tar archive holds; else None.
+    """Return the folder that ``spec`` names, or the one inside a tar archive; None for others.
 
     Raises InputError where the archive is damaged.
     """
@@ -78,10 +78,10 @@ def named(spec: str) -> Path | None:
 
 
 def cases(folder: Path) -> list[str]:
-    """Return the names of the folders and tar archives in ``folder``, which are its cases.
+    """Return the names of the cases in ``folder``: its subfolders and tar archives, sorted.
 
-    Hidden ones are left out. Raises InputError where ``folder`` is a case itself: its own files
-    would be passed over.
+    Hidden ones are left out. Raises InputError where ``folder`` is a case itself, whose own files
+    would be ignored; OSError where it cannot be read.
     """
     names: list[str] = []
     files: list[Path] = []
@@ -103,9 +103,9 @@ def cases(folder: Path) -> list[str]:
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return what names are put in order by: host9 before host10."""
+    """Return a sort key for names: host9 comes before host10."""
     parts = re.findall(r"([0-9]+)|([^0-9]+)", name)
-    # Longer digits are the larger number, once zeros in front are off: no int() of hostile names.
+    # Without leading zeros, more digits are the larger number; int() is slow on hostile names.
     return [
         (0, len(digits.lstrip("0")), digits.lstrip("0")) if digits else (1, 0, word)
         for digits, word in parts
@@ -113,7 +113,10 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def read(folder: Path) -> Contents:
-    """Sort the files of a case. Raises InputError where one cannot be told or none is an input."""
+    """Sort the files of a case.
+
+    Raises InputError where a file cannot be identified, or none is an input.
+    """
     found = _read(folder)
     if not found.inputs:
         raise InputError(f"{printable(str(folder))}: {_nothing(folder, found)}")
@@ -121,7 +124,7 @@ def read(folder: Path) -> Contents:
 
 
 def _read(folder: Path) -> Contents:
-    """As :func:`read`, but without an input where there is none."""
+    """As :func:`read`, but do not raise where there is no input."""
     shown = printable(str(folder))
     try:
         names = [p.name for p in places.inside(folder) if not p.name.startswith(".")]
@@ -152,7 +155,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         for name in names
         if places.is_folder(folder / name)
     ):
-        return Contents([str(folder)])  # one side of a copy
+        return Contents([str(folder)])  # the folder is one side of a debugfs copy
     logs: list[Path] = []
     for name in names:
         path = folder / name
@@ -173,7 +176,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
 
 
 def _nothing(folder: Path, found: Contents) -> str:
-    """Say why a folder is no case."""
+    """Return why a folder is not a case, as the end of a message."""
     other = mistakes.no_case(str(folder))
     if other is not None:
         return other
@@ -195,9 +198,10 @@ def _is_case(folder: Path) -> bool:
 
 
 def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
-    """Return the handover in a sosreport, else all logs that name bad pages, and its maps.
+    """Return the maps of a sosreport, and its debugfs copy, or else its logs that name bad pages.
 
-    ``beside`` is what lies on top of a tree that is laid out as a sosreport and shows no more.
+    ``beside`` is what was already found in the top folder. Raises InputError where there is no
+    handover and no such log.
     """
     found = beside or Contents()
     maps, found.said = sosreport.maps(folder)
@@ -206,7 +210,7 @@ def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
     if copy is not None:
         found.inputs.append(str(copy))
         return found
-    logs: dict[object, Path] = {}  # sos links some of them, too
+    logs: dict[object, Path] = {}  # by content: a sosreport may have a log twice
     for path in sosreport.logs(folder):
         ends = _ends(path)
         if ends is not None and ends not in logs and recognise.of_path(path, {Kind.LIST}):
@@ -221,7 +225,7 @@ def _of_sosreport(folder: Path, beside: Contents | None = None) -> Contents:
 
 
 def _ends(path: Path) -> tuple[int, bytes, bytes] | None:
-    """Return the size of a file, its beginning and its end; None for an empty one."""
+    """Return a file's size, first bytes and last bytes; None for an empty file."""
     with FileBytes(str(path), inside=True) as file:
         if not file.size:
             return None
@@ -230,7 +234,10 @@ def _ends(path: Path) -> tuple[int, bytes, bytes] | None:
 
 
 def with_boot(case: CaseOptions, contents: Contents) -> CaseOptions:
-    """Return options completed by what the case's own ``handover.json`` says."""
+    """Return options completed from the case's ``handover.json``; given options stay.
+
+    Raises InputError where the file is invalid.
+    """
     if contents.boot is None:
         return case
     text = opening.small(str(contents.boot), boot_json.MAX_SIZE)
@@ -247,7 +254,7 @@ def with_boot(case: CaseOptions, contents: Contents) -> CaseOptions:
 
 
 def _take_logs(found: Contents, logs: list[Path], why: str) -> None:
-    """Make those logs the list that name bad pages; corrected errors are none."""
+    """Move those ``logs`` that name bad pages to the inputs; corrected errors do not count."""
     taken = [path for path in logs if not _says_nothing(path)]
     found.inputs += map(str, taken)
     names = [printable(path.name) for path in taken]
@@ -264,11 +271,11 @@ def _says_nothing(path: Path) -> bool:
         try:
             return not lists.reader(answers[0].form).read(file, lists.Asked()).pfns
         except InputError:
-            return False  # it says that memory is bad, and whoever reads it hears why
+            return False  # it does say that memory is bad; reading it as input raises this again
 
 
 def _entered(path: Path) -> Path:
-    """Return what is in a tar archive of debugfs or memory that lies in a case; else ``path``."""
+    """Return the folder inside a tar archive of inputs in a case's folder; else ``path``."""
     if places.is_folder(path) or not places.is_file(path) or not recognise.is_archive(path):
         return path
     inside = opening.enter(str(path))
@@ -277,7 +284,10 @@ def _entered(path: Path) -> Path:
 
 
 def _role(path: Path) -> tuple[Role, bool]:
-    """Tell what a file or folder of a case is to it, and whether it is a log of bad pages."""
+    """Return the role of a file or folder in a case, and whether it is a log of bad pages.
+
+    Raises InputError where it is ambiguous, or a binary file of an unknown kind.
+    """
     answers = recognise.of_path(path)
     shown = printable(str(path))
     kinds = {answer.kind for answer in answers}
@@ -286,7 +296,7 @@ def _role(path: Path) -> tuple[Role, bool]:
     if answers:
         log = any(answer.kind is Kind.LIST and not answer.whole for answer in answers)
         if kinds <= {Kind.MEMMAP, Kind.LIST} and Kind.MEMMAP in kinds:
-            return "memmap", log  # a log that is map and list is the map
+            return "memmap", log  # a log with a map counts as the map
         return ("unused", True) if log else ("input", False)
     why = None if places.is_folder(path) else recognise.evidence(path)
     if why is not None:

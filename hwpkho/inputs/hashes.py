@@ -1,4 +1,4 @@
-"""The SHA-256 of every file that the user named, so that a report tells what it is about."""
+"""Computes the SHA-256 of every file that the user named, by which a report identifies inputs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from hwpkho.inputs.plus import split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Bytes of a file that take some seconds; a dump of a large machine would take minutes.
+#: The largest file that is hashed, bytes: that takes seconds, a large machine's dump minutes.
 MAX_SIZE = 4 << 30
-#: Files of a folder, and at how many levels of folders: a copy of debugfs has a handful.
+#: The most files of a folder, and levels of folders: a copy of debugfs has a handful.
 MAX_FILES = 256
 _LEVELS = 5
 _BLOCK = 1 << 20
 
 
 class InputFile(NamedTuple):
-    """A file as it was when the report was made.
+    """An input file when the report was made.
 
     Attributes:
-        name: As the user named it, in a folder with its path there; printable.
-        size: Bytes, None where it is no file.
+        name: As the user named it; in a folder with its path; printable.
+        size: Bytes, None where it is not a regular file.
         sha256: In hex, None where it was not computed.
-        why: Why it was not; empty where it was.
+        why: Why it was not computed; empty where it was.
     """
 
     name: str
@@ -44,7 +44,7 @@ class InputFile(NamedTuple):
 def of(specs: Iterable[str]) -> tuple[InputFile, ...]:
     """Return the files that ``specs`` name: files, folders, ``FILE@0xBASE``, several with ``+``.
 
-    One that cannot be read is told so: the report on it is made all the same.
+    A file that cannot be read has its reason in ``why``; nothing is raised for it.
     """
     found: dict[InputFile, None] = {}
     for spec in specs:
@@ -87,7 +87,7 @@ def _file(path: str) -> InputFile:
 
 
 def _sum(name: str, descriptor: int) -> InputFile:
-    """Return name and sum of a file, which may grow meanwhile, as those in /proc do from 0."""
+    """Hash a file; its size is counted while reading, as it may grow, or be 0 in /proc."""
     found, size = sha256(), 0
     while block := os.read(descriptor, _BLOCK):
         found.update(block)

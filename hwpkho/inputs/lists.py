@@ -1,4 +1,4 @@
-"""The bad pages of any case: those that a handover lists, or a plain list."""
+"""The bad pages of any case: of a handover, a plain list or an EFI table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.owners import Turnover
     from hwpkho.images.base import Source
 
-    #: A case by its pieces, by one argument that joins them with ``+``, or as it was read.
+    #: A case: its inputs, one argument that joins them with ``+``, or a list read before.
     CaseNamed: TypeAlias = "str | Sequence[str] | CaseList"
 
 
@@ -37,8 +37,8 @@ class CaseList(NamedTuple):
 
     Attributes:
         pages: The list.
-        handover: What it was taken from, None for a plain list.
-        source: The memory of that handover, None where there is none.
+        handover: The handover that it is from, None for a plain list.
+        source: The memory of the case, None where there is none.
     """
 
     pages: BadPages
@@ -47,7 +47,7 @@ class CaseList(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The case, printable."""
+        """The name of the case, printable."""
         return self.pages.name
 
     @property
@@ -57,7 +57,7 @@ class CaseList(NamedTuple):
 
     @property
     def page_size(self) -> int:
-        """Bytes; 4096 where the case does not record it."""
+        """The page size, bytes; 4096 where the case does not record it."""
         return self.pages.taken_page_size
 
     @property
@@ -67,25 +67,25 @@ class CaseList(NamedTuple):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know, one line each: also what of the list could not be used."""
+        """Notes for the user, one line each, and the problems of the list."""
         return (*self.pages.notes, *map(str, self.pages.problems))
 
     @property
     def kexec_count(self) -> int | None:
-        """The generation of the handover, None where it does not record it."""
+        """The kexec count of the handover, None where it does not record it."""
         metadata = self.handover.metadata if self.handover else None
         return metadata.kexec_count if metadata else None
 
     @property
     def table(self) -> PoisonTable | None:
-        """The EFI table of poisoned memory that it is, None for another list."""
+        """The EFI table of poisoned memory that the list is from, None for others."""
         tables = self.pages.tables
         return tables[0] if len(tables) == 1 and self.pages.origin == NAME else None
 
     def converted(self, page_size: int) -> CaseList:
-        """Return the list in frames of ``page_size`` bytes; see :func:`convert`.
+        """Return the list in pages of ``page_size`` bytes; see :func:`convert`.
 
-        A table names bytes, and is rounded outward whatever page size was taken for it.
+        The bytes of an EFI table are rounded outward anew. Raises InputError as ``convert`` does.
         """
         if self.table is None or page_size == self.page_size:
             pages = convert(self.pages, page_size)
@@ -104,9 +104,9 @@ class CaseList(NamedTuple):
 
 
 def common_page_size(found: Sequence[CaseList]) -> int:
-    """Return the page size (bytes) in which lists are brought together: the smallest.
+    """Return the page size (bytes) for comparing or joining lists: the smallest of theirs.
 
-    A table that does not record its own says nothing, if another list does.
+    EFI tables without a recorded page size do not count, unless there is nothing else.
     """
     says = [x for x in found if x.table is None or x.pages.page_size is not None]
     return min(x.page_size for x in says or found)
@@ -124,13 +124,14 @@ def read_list(
     *,
     empty_ok: bool = True,
 ) -> CaseList:
-    """Read the list of the case ``spec``: its pieces, one argument that joins them with ``+``, or
+    """Read the list of the case ``spec``: its inputs, one argument that joins them with ``+``, or
     a list that was read before.
 
-    Of two handovers the outgoing counts if it has a hwpoison subtree, else the incoming. A
-    handover without the subtree has an empty list, unless ``empty_ok`` is not set. The EFI table
-    of an image counts where no handover has a list, and where ``options`` name it. Raises
-    InputError where a list cannot be read, or states another page size than ``options``.
+    Of two handovers, the outgoing one counts if it has a hwpoison subtree, else the incoming one;
+    ``role`` chooses instead. A handover without the subtree has an empty list, or, without
+    ``empty_ok``, raises InputError. The EFI table of an image counts if no handover has a list, or
+    if ``options`` name it. Raises InputError where the list cannot be read, or records another page
+    size than ``options``.
     """
     if isinstance(spec, CaseList):
         return spec
@@ -180,9 +181,10 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
 
 
 def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -> BadPages:
-    """Return the list of a handover. Raises InputError where it cannot be read.
+    """Return the list of a handover; ``name`` is the case's.
 
-    ``among`` are all handovers of the case, if it was chosen.
+    ``among`` are all handovers of the case; if there are several, a note says which was chosen.
+    Raises InputError where the list cannot be read, or the page size is unknown.
     """
     choice = which_of_several(among, handover)
     notes = [f"{name}: {choice}"] if choice else []
@@ -201,7 +203,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
 
 
 def owners_turnover(before: CaseList, after: CaseList) -> Turnover | None:
-    """Return which owners of preserved memory came and went; None where a side does not tell."""
+    """Return which owners of preserved memory came and went; None where a case has no account."""
     accounts = [x.handover.account if x.handover else None for x in (before, after)]
     if accounts[0] is None or accounts[1] is None:
         return None

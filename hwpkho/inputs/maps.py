@@ -1,4 +1,4 @@
-"""Memory maps that the user named; of what is none it is said what it is."""
+"""Reads the memory maps that the user named; the error for another input says what it is."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def read(
 ) -> MemoryMap:
     """Read the memory map of one machine; see :func:`hwpkho.memmap.reader.read_memmap`.
 
-    Raises InputError and UsageError as that does; an input that is something else, a list for
-    example, is named for what it is.
+    Raises InputError and UsageError as that does. For an input that is something else, such as a
+    list, the message says what it is and what reads it.
     """
-    from hwpkho.memmap import reader  # a map costs a third of the start-up: only on demand
+    from hwpkho.memmap import reader  # slow to import
 
     try:
         return reader.read_memmap(paths, boot=boot, map_name=map_name, arch=arch)
     except reader.UnreadMapError as error:
         from hwpkho.inputs import mistakes, recognise  # only for a mistake
 
-        # Why a memory image has no map is said by who looked for one in it.
+        # For a memory image the reader's own message is better: it says why there is no map in it.
         image = frozenset() if places.is_folder(error.path) else {recognise.Kind.IMAGE}
         among = recognise.INPUTS - image
         said = mistakes.instead(error.path, "memory map", error.head, among)

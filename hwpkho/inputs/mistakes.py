@@ -1,7 +1,7 @@
-"""Inputs in the wrong place: what they are, and where they belong.
+"""Messages for inputs in the wrong place: what they are, and where they belong.
 
-Asked only where reading failed. Advice is a command line that a user can type, or an option that
-his command has.
+They are made only after reading failed. The advice is a command line that the user can type, or an
+option that the running command has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hwpkho.inputs.recognise import Answer
 
-#: Kind → what messages call an input of it, what to do with it, and by which command.
+#: Kind → its name in messages, what to do with it, and by which command.
 _KINDS = {
     Kind.IMAGE: ("a memory image", "decode it", "decode"),
     Kind.STRUCTURE: ("a structure of a handover", "decode it", "decode"),
@@ -31,7 +31,7 @@ _KINDS = {
     Kind.LIST: ("a list of bad pages", "judge it", "validate"),
     Kind.MEMMAP: ("a memory map", "show it", "memmap"),
 }
-#: The file by which a folder is a data set of hwpkho fleet.
+#: The file that every data set of hwpkho fleet contains.
 DATA_SET = "hwpkho-fleet.json"
 
 
@@ -49,7 +49,7 @@ def cases(path: str) -> str:
 
 
 def no_handover(file: FileBytes) -> str | None:
-    """Say what was given where a handover is needed, and what reads it; None for nothing known."""
+    """Return what ``file`` is, if it is not a handover, and what reads it; None if unknown."""
     for answer in recognise.of_file(file, {Kind.LIST, Kind.MEMMAP}):
         if not answer.whole:
             shown = command("list", _typed(file))
@@ -65,7 +65,7 @@ def no_handover(file: FileBytes) -> str | None:
 
 
 def no_list(file: FileBytes, form: str) -> str:
-    """Say that a file, a memory map of a form, was given where a list or a handover is needed."""
+    """Return the message for a memory map, of form ``form``, in place of a list or handover."""
     return f"this is a memory map ({form}), not a list; {_as_map(_typed(file))}"
 
 
@@ -81,10 +81,10 @@ def instead(
     head: bytes | None = None,
     among: Collection[Kind] = frozenset(Kind),
 ) -> str | None:
-    """Say what was given where ``needed`` belongs, and what reads it; None for nothing known.
+    """Return what the input ``path`` is instead of ``needed``, and what reads it; None if unknown.
 
-    ``head`` are the first bytes of what came through a pipe, which cannot be read again. A log is
-    many things, and what it is among others is not told.
+    ``head`` are the first bytes of a pipe, which cannot be read again. Only kinds that the whole
+    input is count: a log may contain many things.
     """
     other = _folder(path) if head is None else None
     if other is not None:
@@ -96,7 +96,7 @@ def instead(
 
 
 def no_case(path: str) -> str | None:
-    """Say what a folder is that is no case; None for nothing known."""
+    """Return what a folder is that is not a case, and what reads it; None if unknown."""
     other = _folder(path)
     if other is not None:
         return f"this is {other}"
@@ -106,7 +106,7 @@ def no_case(path: str) -> str | None:
 
 
 def _folder(path: str) -> str | None:
-    """Return what of hwpkho or of a machine a folder is that is no input."""
+    """Return what a folder is that is never an input: a data set, or a copied tree; else None."""
     at = Path(path)
     if places.is_file(at / DATA_SET):
         return f"a data set of hwpkho fleet; ask it: {command('fleet ask', path, 'summary')}"
@@ -117,7 +117,7 @@ def _folder(path: str) -> str | None:
 
 
 def swapped(inputs: Sequence[str], memmaps: Sequence[str]) -> str | None:
-    """Say that an input is a memory map, and a memory map an input; None where that is not so."""
+    """Return advice where an input and a memory map were swapped; None where they were not."""
     for given in inputs:
         if _kind(given, {Kind.MEMMAP}) is None or _kind(given, recognise.INPUTS) is not None:
             continue
@@ -132,9 +132,9 @@ def swapped(inputs: Sequence[str], memmaps: Sequence[str]) -> str | None:
 
 
 def no_batch(path: str, head: bytes) -> str | None:
-    """Say what a file with this beginning is that was given as a manifest; None for nothing known.
+    """Return what a file is, by its first bytes ``head``, that was given as a manifest.
 
-    A manifest begins with an object of JSON.
+    None if unknown, or if it may be a manifest: these begin with a JSON object.
     """
     if head.lstrip()[:1] == b"{" or not head:
         return None
@@ -151,7 +151,7 @@ def no_batch(path: str, head: bytes) -> str | None:
 
 
 def _reads(file: FileBytes, form: str) -> bool:
-    """Tell whether a list can be read: by its beginning a file may be one and is none."""
+    """Tell whether a file can be read as a list: its beginning may be misleading."""
     try:
         lists.reader(form).read(file, lists.Asked())
     except InputError:
@@ -160,20 +160,20 @@ def _reads(file: FileBytes, form: str) -> bool:
 
 
 def _typed(file: FileBytes) -> str:
-    """Return how a user names a file on the command line."""
+    """Return the file's name as typed on the command line."""
     return "-" if file.path == "stdin" else file.path
 
 
 def _kind(spec: str, among: Collection[Kind]) -> Kind | None:
-    """Return what a file or folder is, None where it cannot be read or is none of these."""
+    """Return the kind of an input, None where it cannot be read or is of none of ``among``."""
     if opening.handed(spec):
-        return None  # it was read already
+        return None  # a pipe has been read already
     answers = _answers(spec, None, among)
     return answers[0].kind if answers else None
 
 
 def _answers(path: str, head: bytes | None, among: Collection[Kind]) -> tuple[Answer, ...]:
-    """Return what a file or folder may be; empty where it cannot be read or is none of these."""
+    """Return what an input may be; empty where it cannot be read or is of none of ``among``."""
     try:
         if head is not None:
             with HeldBytes(path, memoryview(head)) as held:

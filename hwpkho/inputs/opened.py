@@ -1,4 +1,4 @@
-"""Opens an input as what it is: memory, copies of structures, or a list of bad pages."""
+"""Opens an input by its kind: memory, copies of structures, or a list of bad pages."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from hwpkho.images import capture_note
     from hwpkho.images.base import Source
 
-#: An unknown file is read as a list if its first bytes, so many, have no NUL: the error names the
+#: An unknown file without a NUL in so many first bytes is read as a list, whose error names the
 #: line.
 _TEXT = 4096
 
 
 class Memory(NamedTuple):
-    """A memory image, and what is known beside it.
+    """A memory image, and what is recorded with it.
 
     Attributes:
         source: The memory.
-        boot: What a boot loader passes on, by a ``handover.json`` beside segments or in a note.
-        page_size: Bytes, likewise.
-        copies: Of debugfs, in a capture.
-        noted: What a capture says of the image that it was made of, None for other images.
+        boot: What a boot loader passes on, from a ``handover.json`` or a note; None where unknown.
+        page_size: Page size in bytes from there; None where unknown.
+        copies: Copies of debugfs in a capture's note.
+        noted: What a capture's note says about the original image; None for other images.
     """
 
     source: Source
@@ -59,13 +59,13 @@ Opened = Memory | list[DebugfsCopy] | BadPages
 def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> Opened:
     """Open one input: a memory image, copies of structures, or a list of bad pages.
 
-    ``asked`` is what the user says of lists; without ``plain`` a plain list is refused before it
-    is read. Raises InputError where the content is none that hwpkho reads.
+    ``asked`` are the user's options for lists; without ``plain``, a list is refused before it is
+    read. Raises InputError where hwpkho cannot read the content, or it is ambiguous.
     """
     located = raw.split_base(spec)
     if located:
         return Memory(_raw(*located))
-    if places.is_folder(spec):  # an archive, too: one that holds a case was replaced by it
+    if places.is_folder(spec):  # or an archive; the caller replaces archives that contain a case
         return _folder(Path(spec))
     file = FileBytes(spec)
     if file.endless:
@@ -103,7 +103,7 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
 
 
 def _raw(path: str, base: int) -> Source:
-    """Open raw memory. Raises InputError where the file says that it is something else."""
+    """Open raw memory. Raises InputError where the file's magic shows another format."""
     source = raw.open_raw(path, base)
     head = bytes(source.read(base, 64) or source.read(base, 16) or b"")
     form, found = format_of(head), foreign.container(head)
@@ -118,9 +118,10 @@ def _raw(path: str, base: int) -> Source:
 
 
 def _tells_itself(file: FileBytes, form: str) -> bool:
-    """Tell whether a file is a memory image or a root FDT beyond doubt: no form names it.
+    """Tell whether a file is recognised by content although the user named the form of lists.
 
-    Nor does a form that is binary name a text: a table may be merged with a log.
+    So are memory images and FDTs, and text where the named form is binary: an EFI table may be
+    given together with a log.
     """
     head = bytes(file.read(0, recognise.HEAD))
     if format_of(head) is not None or head.startswith(fdt.MAGIC):
@@ -130,7 +131,7 @@ def _tells_itself(file: FileBytes, form: str) -> bool:
 
 
 def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:
-    """Read a list of a form; a log that names no bad page as what else it is."""
+    """Read a list of a form; a log without bad pages is read as the other form that it contains."""
     try:
         found = lists.reader(form).read(file, asked)
     except InputError as error:
@@ -144,9 +145,9 @@ def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:
 
 
 def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
-    """Read a text that no form claims as a list; its error says where it is none.
+    """Read a text that no form recognises as a plain list or a memory map.
 
-    A memory map is one where it calls memory unusable.
+    Raises InputError that says what it is, or which line is not a PFN.
     """
     try:
         return lists.of_text(head).read(file, asked)
@@ -161,7 +162,7 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
 
 
 def _no_handover(file: FileBytes, head: bytes) -> str:
-    """Say what a text is that was given where a handover is needed."""
+    """Return what a text is that was given in place of a handover, as the end of a message."""
     other = foreign.of(head)
     if other is not None:
         return f"this is {other}"
@@ -169,9 +170,9 @@ def _no_handover(file: FileBytes, head: bytes) -> str:
 
 
 def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
-    """Return what a memory map calls unusable, None where it is none.
+    """Return the unusable ranges of a memory map as a list, None where it is not a map.
 
-    Raises InputError where it calls nothing unusable: it was probably meant for --memmap.
+    Raises InputError where it has none, unless ``asked.maps``: it was probably meant for --memmap.
     """
     with HeldBytes(file.path, memoryview(head)) as beginning:
         answers = recognise.of_file(beginning, {Kind.MEMMAP})
@@ -200,7 +201,7 @@ def _image(file: FileBytes) -> Memory:
 
 
 def _check_pages(image: Source, page_size: int | None, name: str) -> None:
-    """Raise InputError where a note's page size (bytes) is none of the image's architecture."""
+    """Raise InputError where the image's architecture does not have a note's page size (bytes)."""
     row = known(image.arch)
     if row is not None and not row.has_pages(page_size):
         raise InputError(
@@ -209,16 +210,16 @@ def _check_pages(image: Source, page_size: int | None, name: str) -> None:
 
 
 def boot_handover(said: boot_json.BootJson) -> BootHandover:
-    """Return what a ``handover.json`` says of the next kernel's boot."""
-    from hwpkho.handover.boot_loader import BootHandover  # reads what has a note, or segments
+    """Return a ``handover.json`` as what a boot loader will pass to the next kernel."""
+    from hwpkho.handover.boot_loader import BootHandover  # needed only with a note or segments
 
     (root, size), (array, length) = said.kho_fdt, said.kho_scratch
     return BootHandover(root, array, length, size, booted=False)
 
 
 def _capture(image: Source, name: str) -> Memory:
-    """A core made by ``hwpkho capture``: memory, and what was known beside it."""
-    # For captures only, that of the note costs json.
+    """Read the note of a core made by ``hwpkho capture``. Raises InputError where it is invalid."""
+    # Imported for captures only.
     from hwpkho.handover.boot_loader import BootHandover
     from hwpkho.handover.find_root import Rejected
     from hwpkho.images.capture_note import CaptureNote
@@ -240,9 +241,9 @@ def _capture(image: Source, name: str) -> Memory:
 
 
 def _noted_copy(noted: capture_note.NotedCopy) -> DebugfsCopy:
-    """Return a copy out of a note.
+    """Return a debugfs copy from a capture's note.
 
-    Notes of the first captures have it under the path that it had on the machine that made them.
+    Notes of early captures name it by its path on the machine that made them; that is removed.
     """
     role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
     copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees, noted.scratch)

@@ -1,4 +1,4 @@
-"""One case given as one argument: its pieces are joined with ``+``."""
+"""A case given as one argument, with its inputs joined by ``+``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def pieces(case: str | Sequence[str]) -> list[str]:
-    """Return the inputs of one case: those in a sequence, or what :func:`split` finds."""
+    """Return the inputs of one case: a sequence as it is, a string by :func:`split`."""
     return split(case) if isinstance(case, str) else list(case)
 
 
 def split(argument: str) -> list[str]:
     """Return the inputs that ``A+B`` names.
 
-    Names that hold a ``+`` themselves are recognised where they exist, the longest first. Raises
+    An existing file whose name contains a ``+`` is not split; the longest such name wins. Raises
     UsageError for an empty piece.
     """
     words = argument.split("+")

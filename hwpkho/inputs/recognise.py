@@ -1,6 +1,6 @@
-"""Tells what an input is, by its content and never by its name; the only place that does.
+"""Recognises what an input is, by its content and not by its name; no other module does.
 
-A file is looked at once: its first 64 KiB, and where they do not tell, its text in one pass.
+It looks at a file's first 64 KiB, and, if they do not tell, at all of its text in one pass.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from hwpkho.inputs import structures
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-#: What is looked at first, bytes.
+#: Bytes at the beginning of a file that are looked at first.
 HEAD = 1 << 16
-#: NULs that may stand before a text; what of it is looked at then, bytes.
+#: The most NULs in front of a text, and the bytes of it that are then looked at.
 _MAX_NULS = 64 << 20
 _ENOUGH = 1 << 12
-#: What no text has.
+#: Control characters that no text contains.
 _CONTROLS = late(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -44,18 +44,17 @@ class Kind(Enum):
     MEMMAP = "memory map"
 
 
-#: What a case is made of, beside its memory map.
+#: The kinds of inputs of a case, apart from its memory map.
 INPUTS = frozenset(Kind) - {Kind.MEMMAP}
 
 
 class Answer(NamedTuple):
-    """What an input is.
+    """One thing that an input may be.
 
     Attributes:
-        kind: The kind.
-        form: Which of them: the name of a format of images, of a form of list or map, …
-        whole: False where that stands among other text, as in a log: another file may be the
-            better witness.
+        kind: Its kind.
+        form: Name of the image format, or of the form of list, map or structure.
+        whole: False where it is only a part of the text, as in a log.
     """
 
     kind: Kind
@@ -64,9 +63,9 @@ class Answer(NamedTuple):
 
 
 def of_path(path: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:
-    """Return what lies at a path inside a folder; see :func:`of_file` and :func:`of_folder`.
+    """Return what a path inside a folder may be; see :func:`of_file` and :func:`of_folder`.
 
-    Raises InputError where it is neither a file nor a folder, or empty.
+    Raises InputError where it is neither a file nor a folder, or is an empty file.
     """
     if places.is_folder(path):
         return of_folder(path, among)
@@ -80,7 +79,7 @@ def of_path(path: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answ
 
 
 def of_folder(folder: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:
-    """Return everything of the kinds ``among`` that a folder may be; empty for nothing known."""
+    """Return everything of the kinds ``among`` that a folder may be; empty if unknown."""
     found: list[Answer] = []
     if debugfs.holds_debugfs(folder):
         found.append(Answer(Kind.DEBUGFS, "debugfs"))
@@ -92,16 +91,15 @@ def of_folder(folder: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[
 
 
 def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:
-    """Return everything of the kinds ``among`` that a file may be; empty for nothing known.
+    """Return everything of the kinds ``among`` that a file may be, the likeliest first.
 
-    Several answers are several readings, the first of which is the likeliest: a log may be a
-    memory map and a list. The file is not empty.
+    A log may be a memory map and a list. Empty if unknown. The file must not be empty.
     """
     head = bytes(file.read(0, HEAD))
     image = format_of(head)
     if image is not None:
         return (Answer(Kind.IMAGE, image.name),) if Kind.IMAGE in among else ()
-    if tar.is_tar(head[: tar.BLOCK]):  # lines of what it holds are none of its own
+    if tar.is_tar(head[: tar.BLOCK]):  # text inside an archive does not count
         return tuple(_file_map(Path(file.path), head)) if Kind.MEMMAP in among else ()
     text = is_text(head)
     found: list[Answer] = []
@@ -110,7 +108,7 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
     if Kind.STRUCTURE in among and not text:
         form = structures.form_of(head, file.size)
         found += [Answer(Kind.STRUCTURE, form)] if form else []
-    # A device tree looks like any FDT; a root FDT or a blob says what it is.
+    # Any FDT may be a device tree, which is a map; a root FDT or a blob is recognised first.
     if Kind.MEMMAP in among and not (found and head.startswith(fdt.MAGIC)):
         found += _file_map(Path(file.path), head)
     text = text or (not found and not sure and _is_cut_text(file))
@@ -127,8 +125,8 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
 def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     """Return the ``names`` in a folder that make the folder itself an input; empty for none.
 
-    They are the sides of a copy of debugfs and scratch beside them, or segments of memory with
-    their ``handover.json``. Other files may stand beside them.
+    These are the sides of a debugfs copy with the scratch files beside them, or memory segments
+    with their ``handover.json``.
     """
     if debugfs.is_debugfs(folder):
         return {name for name in names if name in debugfs.SIDES or name in debugfs.BESIDE}
@@ -138,17 +136,17 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
 
 
 def is_image(path: Path) -> bool:
-    """Tell whether a file is a memory image."""
+    """Tell whether a file is a memory image. Raises InputError where it cannot be read."""
     return format_of(opening.small(str(path), HEAD)) is not None
 
 
 def is_archive(path: Path) -> bool:
-    """Tell whether a file is a tar archive."""
+    """Tell whether a file is a tar archive, compressed or not. Raises InputError as above."""
     return tar.is_tar(opening.small(str(path), tar.BLOCK)[: tar.BLOCK])
 
 
 def evidence(path: Path) -> str | None:
-    """Say why a file for which there is no answer must not be passed over; None for text."""
+    """Return why a file that was not recognised must not be ignored; None for text."""
     with FileBytes(str(path), inside=True) as file:
         head, size = bytes(file.read(0, HEAD)), file.size
         if is_text(head) or (format_of(head) is None and _is_cut_text(file)):
@@ -159,7 +157,7 @@ def evidence(path: Path) -> str | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Tell whether a file that begins so is text, UTF-16 included."""
+    """Tell whether a file that begins with ``head`` is text, UTF-16 included."""
     if b"\0" not in head:
         return True
     from hwpkho.logs.text import utf16_of
@@ -168,10 +166,10 @@ def is_text(head: bytes) -> bool:
 
 
 def _is_cut_text(file: FileBytes) -> bool:
-    """Tell whether a file that has NULs is text apart from them.
+    """Tell whether a file is text except for NULs.
 
-    A log has a block of NULs where its machine went down, a hole where somebody truncated it under
-    its writer, and single ones from a serial line.
+    A log gets a block of NULs where its machine crashed, a hole where it was truncated while its
+    writer had it open, and single NULs from a serial line.
     """
     said = b""
     for piece in islice(_pieces(file), _MAX_NULS // HEAD):
@@ -182,7 +180,7 @@ def _is_cut_text(file: FileBytes) -> bool:
 
 
 def _file_map(path: Path, head: bytes) -> Iterator[Answer]:
-    """Yield the form of memory map that a whole file or folder is."""
+    """Yield the form of memory map that a file or folder is as a whole, if it is one."""
     from hwpkho.memmap import registry as maps
 
     form = maps.file_form(path, head)
@@ -191,7 +189,7 @@ def _file_map(path: Path, head: bytes) -> Iterator[Answer]:
 
 
 def _lists(head: bytes) -> tuple[list[str], list[tuple[str, lists.Searched]]]:
-    """Return the forms of list that claim a file, and those that must see the rest of it."""
+    """Return the forms of list that recognise a file, and those that must see the rest of it."""
     sure: list[str] = []
     possible: list[tuple[str, lists.Searched]] = []
     for form in lists.readers():
@@ -204,7 +202,7 @@ def _lists(head: bytes) -> tuple[list[str], list[tuple[str, lists.Searched]]]:
 
 
 def _pieces(file: FileBytes) -> Iterator[bytes]:
-    """Yield the bytes of a file without its holes."""
+    """Yield the bytes of a file in pieces, without its holes."""
     for start, end in file.data_ranges():
         for at in range(start, end, HEAD):
             yield bytes(file.read(at, min(HEAD, end - at)))

@@ -1,4 +1,4 @@
-"""Which of a case's handovers counts, what makes that doubtful, and why its list cannot be read."""
+"""Chooses which of a case's handovers counts; returns doubts, and why its list cannot be read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def which_handover(handovers: Sequence[Handover], role: Role | None = None) -> H
         return having[-1]
     if not handovers:
         raise InputError("there is no handover")
-    # One that cannot be read may have the subtree: the incoming one is not what counts then.
+    # An outgoing one that cannot be read may have the subtree, so the incoming one must not count.
     place = which_counts([(h.role, bool(h.hwpoison or h.unread)) for h in handovers])
     if place is None:
         raise InputError(
@@ -50,17 +50,17 @@ def of_role(handovers: Sequence[Handover], role: Role | None) -> tuple[Handover,
 
 
 def which_of_several(handovers: Sequence[Handover], chosen: Handover) -> str | None:
-    """Return which of several handovers was taken, for people; None for a single one."""
+    """Return a note on which of several handovers was chosen; None for a single one."""
     return f"of {len(handovers)} handovers this is {chosen}" if len(handovers) > 1 else None
 
 
 def doubts(handovers: Sequence[Handover]) -> tuple[Problem, ...]:
-    """Return the problems that leave open which root FDT counts, or say that it is damaged."""
+    """Return the problems that leave open which root FDT counts, or that say it is damaged."""
     return tuple(p for h in handovers for p in h.doubts)
 
 
 def why_unread(handover: Handover) -> str:
-    """Return what keeps a handover's list from being read, as the end of a line."""
+    """Return why a handover's list cannot be read, as the end of a message; may be empty."""
     cause = handover.hwpoison.problem if handover.hwpoison else handover.root_problem
     why = f": {cause.code} {cause.message}" if cause else ""
     if handover.role == "out" and handover.unread:

@@ -1,4 +1,4 @@
-"""What of a sosreport (sos(1)) matters: its memory maps, kernel logs, and a copy of debugfs."""
+"""Finds the memory maps, the kernel logs and the debugfs copy in a sosreport (sos(1))."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def is_one(folder: Path) -> bool:
-    """Tell whether a folder is what sos packs."""
-    from hwpkho.memmap import folders  # costs all that reads maps: only where there is a folder
+    """Tell whether a folder is a sosreport."""
+    from hwpkho.memmap import folders  # slow to import, and needed only for folders
 
     return folders.is_sosreport(folder)
 
 
 def maps(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return its memory maps, and lines on what is none although it should be."""
+    """Return its memory maps, and notes on files that should be maps but are not."""
     from hwpkho.memmap import folders
 
     return folders.of_sosreport(folder)
@@ -34,7 +34,7 @@ def logs(folder: Path) -> Iterator[Path]:
 
 
 def has_logs(folder: Path) -> bool:
-    """Tell whether a tree has its logs where a sosreport has them, though sos(1) left no sign."""
+    """Tell whether a folder has a var/log like a sosreport, even if sos(1) did not make it."""
     return places.is_folder(folder / "var" / "log")
 
 
@@ -43,5 +43,5 @@ def debugfs(folder: Path) -> Path | None:
     return next((p for name in PLACES if copies.is_debugfs(p := folder / name)), None)
 
 
-#: Where such a copy is.
+#: Where a copy of debugfs may be.
 PLACES = ("sys/kernel/debug/kho", "sys/kernel/debug/liveupdate", "sos_commands/kernel/kho")

@@ -1,4 +1,4 @@
-"""Single structures of a handover, each a file of its own: a root FDT, a hwpoison blob."""
+"""Reads files that are a single structure of a handover: a root FDT or a hwpoison blob."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hwpkho.errors import InputError
 from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.images import foreign
 
-#: A structure is at most this long: one page of the largest size.
+#: The most bytes of a structure: one page of the largest size.
 MAX_SIZE = 1 << 16
 
 
 def form_of(head: bytes, size: int) -> str | None:
-    """Return which structure a file of ``size`` bytes is that begins with ``head``, None for none.
+    """Return which structure a file is, ``root FDT`` or ``hwpoison blob``, None for neither.
 
-    ``head`` is the first ``MAX_SIZE`` bytes.
+    The file has ``size`` bytes; ``head`` are the first ``MAX_SIZE`` of them.
     """
     try:
         found = read(head, size, "")
@@ -29,15 +29,15 @@ def form_of(head: bytes, size: int) -> str | None:
 
 
 def read(head: bytes, size: int, name: str) -> DebugfsCopy:
-    """Return the structure that a file of ``size`` bytes is.
+    """Return the structure in a file of ``size`` bytes that begins with ``head``.
 
-    Raises InputError, with ``name``, that says what it is instead.
+    Raises InputError, naming the file as ``name``, that says what it is instead.
     """
     return _fdt(head, size, name) if head[:4] == fdt.MAGIC else _blob(head, size, name)
 
 
 def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
-    """Tell which FDT this is: a root, or a hwpoison blob of the FDT revision."""
+    """Return an FDT: a root FDT, or a hwpoison blob of revision fdt-v1; else InputError."""
     if size > MAX_SIZE:
         raise InputError(
             f"{name}: begins with an FDT, but has {size} bytes, not one page; give raw memory as "
@@ -57,7 +57,7 @@ def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
 
 
 def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
-    """Return a hwpoison blob that is a struct, padded with zeros perhaps."""
+    """Return a hwpoison blob of revision struct-v1, perhaps padded with zeros; else InputError."""
     other = other_than(head, size)
     if other is not None:
         raise InputError(f"{name}: {other}")
@@ -69,14 +69,14 @@ def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
     if found is not None:
         raise InputError(f"{name}: this is {found}")
     if name.rpartition("/")[2].startswith("kpageflags") and size % 8 == 0:
-        # Flags are numbers like any: nothing in them shows what they are. The name is a hint.
+        # Content cannot show what page flags are; here the name is a good hint.
         said = _as_form("kpageflags")
         raise InputError(f"{name}: nothing in page flags shows what they are: {said} says so")
     raise InputError(f"{name}: not in a format that hwpkho knows; give raw memory as FILE@0xBASE")
 
 
 def other_than(head: bytes, size: int) -> str | None:
-    """Return what a structure is that hwpkho knows and does not read, None for any other."""
+    """Return what a file is that is another known structure, and what reads it; else None."""
     if size == KEXEC_METADATA_SIZE:
         try:
             KexecMetadata.parse(head)
@@ -84,7 +84,7 @@ def other_than(head: bytes, size: int) -> str | None:
             pass
         else:
             return "this is kexec-metadata, not a hwpoison blob"
-    from hwpkho.abi import efi_table  # what has a form of its own is none
+    from hwpkho.abi import efi_table  # rarely needed
 
     table = efi_table.describe(head, size)
     if table is None:

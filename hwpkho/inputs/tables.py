@@ -1,4 +1,4 @@
-"""EFI tables of poisoned memory of a case: those in its memory, and which of them counts."""
+"""The EFI tables of poisoned memory of a case: finds them, and chooses which one counts."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from hwpkho.handover.stated import CaseOptions
     from hwpkho.images.base import Source
 
-#: Tables of one image that are read; a machine has one.
+#: The most tables of one image that are read; a machine has one.
 MAX_TABLES = 16
 
 
 def of_memory(source: Source, options: CaseOptions) -> tuple[PoisonTable, ...]:
-    """Return the tables in a memory image, those that other entries of the firmware's stand beside
-    first; or the one that ``options`` name.
+    """Return the tables in a memory image, or the one whose address ``options`` give.
+
+    Tables whose configuration entry is among other entries of the firmware come first.
     """
     layout, page_size = options.layout, options.page_size
     found = [] if options.efi_table is not None else list(find.entries(source))
     if options.efi_table is None and not found:
         return ()
     found.sort(key=lambda e: not e.beside)
-    from hwpkho.efi import reader  # for the few images with a table
+    from hwpkho.efi import reader  # few images have a table
 
     if options.efi_table is not None:
         return (reader.read_at(source, options.efi_table, layout=layout, page_size=page_size),)
@@ -55,7 +56,7 @@ def of_memory(source: Source, options: CaseOptions) -> tuple[PoisonTable, ...]:
 def beside_handovers(
     tables: Sequence[PoisonTable], handovers: Sequence[Handover]
 ) -> tuple[PoisonTable, ...]:
-    """Return the tables with what the KHO lists beside them contradict, as problems."""
+    """Return the tables, with problems added where they and the lists of ``handovers`` differ."""
     found = []
     for table in tables:
         problems = list(table.problems)
@@ -72,7 +73,7 @@ def _differences(
     from hwpkho.efi import compare, model
 
     if table.run_count() > model.MAX_RUNS:
-        return  # no table of a real machine; what is shown of it is enough
+        return  # no real machine has such a table, and comparing it would take long
     found = compare.against(table, listed, page_size)
     n = found.uncovered.pages()
     if n:
@@ -87,7 +88,7 @@ def _differences(
 
 
 def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
-    """Raise InputError for a table that two layouts fit: nothing is guessed."""
+    """Raise AmbiguousLayoutError for a table that two layouts fit."""
     for table in tables:
         if table.told.between:
             from hwpkho.efi import reader
@@ -97,7 +98,7 @@ def refuse_ambiguous(tables: Sequence[PoisonTable]) -> None:
 
 
 def check_readable(table: PoisonTable, where: str) -> None:
-    """Raise InputError, which begins with ``where``, for a table that cannot be read."""
+    """Raise InputError for a table that cannot be read; ``where`` begins the message."""
     why = table.unread_because
     if why is not None:
         what = "the EFI table of poisoned memory cannot be read"
@@ -105,10 +106,10 @@ def check_readable(table: PoisonTable, where: str) -> None:
 
 
 def which_table(tables: Sequence[PoisonTable]) -> PoisonTable:
-    """Return the table that counts of those of a case, which has one at least.
+    """Return the table that counts; ``tables`` are all of a case, at least one.
 
-    Of several it is the only one whose entry stands among others of the firmware's. Raises
-    InputError where that does not tell.
+    Of several, it is the only one whose configuration entry is among other entries of the firmware.
+    Raises InputError where there is not exactly one such table.
     """
     if len(tables) == 1:
         return tables[0]

@@ -127,8 +127,11 @@ def _find(source: Source, start: int, size: int, what: bytes, step: int = _PIECE
     """Yield the physical addresses of ``what`` in a present range, reading ``step`` bytes each."""
     for at in range(start, start + size, step):
         length = min(step + len(what) - 1, start + size - at)
-        piece = source.peek(at, length)
-        if piece is None:  # a damaged page: search the pages around it
+        try:
+            piece = source.peek(at, length)
+        except InputError:  # two images differ here: what decides is compared where it is read
+            piece = None
+        if piece is None:  # a part of it: search page by page
             if step > MIN_PAGE:
                 yield from _find(source, at, min(step, start + size - at), what, MIN_PAGE)
             continue

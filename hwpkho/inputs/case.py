@@ -35,7 +35,7 @@ class Case(NamedTuple):
         handovers: Oldest generation first; empty for a plain list.
         pages: The plain list, None for handovers.
         source: The memory that the handovers were read from, None where there is none.
-        tables: EFI tables of poisoned memory in that memory.
+        tables: EFI tables of poisoned memory in that memory, or in the running machine's.
         memmaps: Paths of memory maps in the folder or archive of the case.
         said: Notes on how files of such a folder were chosen, one line each.
     """

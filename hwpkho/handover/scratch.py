@@ -70,8 +70,9 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
             scratch.array,
         )
     if scratch.areas is None:
-        where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
-        report.add(SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
+        if short is None:
+            where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
+            report.add(SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
         return None
     for start, size in scratch.areas:
         # An area of 0 bytes is normal where all RAM is low memory: there is no other to reserve.

@@ -263,8 +263,8 @@ def _memmap(found: Collector, item: str, where: str) -> None:
         size, rest = memparse(item, "memmap=")
         sign = rest[:1]
         if sign not in ("$", "!"):
-            # The kernel stops at what is none of its signs. Where there is no $, a shell or GRUB
-            # took $0 for a variable.
+            # The kernel stops at an unknown sign. Where there is no $, a shell or GRUB has expanded
+            # $0 as a variable.
             if "$" in rest or sign not in ("", "@", "#", "%"):
                 how = "something between size and $" if "$" in rest else "no $ behind its size"
                 shown = printable(item[:_SHOWN])

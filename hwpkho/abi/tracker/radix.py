@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: The most overlapping nodes: at unaligned addresses there could be one at every byte of the image.
 _MAX_OVERLAPS = 1 << 14
-#: The largest order whose keys, without the order bit of order 0, are no page's: physical addresses
-#: have 52 bits at most. A huge page of 32 MiB is of order 11.
+#: The largest order of truncated keys that is tried: physical addresses have 52 bits at most, so
+#: the keys of these orders cannot be those of a page. A huge page of 32 MiB is of order 11.
 _MAX_ASKED = 64 - 52
 #: How often nodes may be reached again before that counts as a loop.
 _MAX_AGAIN = 1 << 8
@@ -161,7 +161,7 @@ class UnlistedPreserved(Preserved):
 
     @property
     def orders(self) -> list[int]:
-        """All orders that can be asked for: the tree does not show which it has."""
+        """All orders that :meth:`has` can tell: the tree does not show which it has."""
         return list(range(_MAX_ASKED + 1))
 
     def has(self, phys: int, order: int) -> bool:

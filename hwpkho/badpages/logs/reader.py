@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: What runs backwards is turned around as text where the file is at most so long, bytes; a longer
-#: one as it is, unless that is UTF-16 or a mail.
+#: A log in reverse order of up to so many bytes is reversed as clean text. A longer one is read
+#: from the end of the file, which does not work for UTF-16 and mails.
 _SMALL = 1 << 24
 _BANNER = re.compile(r"(?<!\w)Linux version [0-9]+\.[0-9]+\S* ?\(")
 #: journalctl's lines between boots.

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-#: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) has no colon behind an event's
-#: name, but the date.
+#: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) prints the date behind an event's
+#: name, without a colon.
 _DATED = rb"\s+(?:<[A-Z]+> )?[0-9]{4}-"
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 #: perf and trace-cmd use C's printf(), which prints 0 without 0x.

@@ -15,7 +15,7 @@ def luo_of(handover: Handover) -> LuoTree | None:
 
 
 def luo_among(root: Root) -> LuoTree | None:
-    """Return what the subtree LUO of a root FDT leads to; None as for :func:`luo_of`."""
+    """As :func:`luo_of`, for the subtrees of a root FDT."""
     found = [subtree.content for subtree in root.subtrees if subtree.content is not None]
     if not found:
         return None

@@ -155,7 +155,7 @@ class LuoSession(NamedTuple):
     files: tuple[LuoFile, ...] = ()
 
 
-def unwritten(data: int) -> str:
+def unwritten_name(data: int) -> str:
     """Return the name, for messages, of a file whose session is not written yet.
 
     ``data`` is the physical address of its structure.
@@ -166,7 +166,7 @@ def unwritten(data: int) -> str:
 def place_of(session: str | None, file: LuoFile) -> str:
     """Return a file's name for messages; ``session`` is printable, None before it is written."""
     if session is None:
-        return unwritten(file.data)
+        return unwritten_name(file.data)
     return f'session "{session}", token {file.token}'
 
 
@@ -203,7 +203,7 @@ class LuoTree:
         flbs: None where their page cannot be read.
         pages: LUO's own pages, as far as they are known: blocks of sessions and files, the FLBs,
             files' structures and arrays.
-        apart: Files whose sessions are not written yet, found by searching preserved pages.
+        unwritten: Files whose sessions are not written yet, found by searching preserved pages.
         fatal: The reported problem that makes the next kernel panic, None where there is none.
         unread: Physical address of a block of sessions that the image lacks, or None.
         is_tree: Whether the blob is a device tree, as kernels before KHO version 4 wrote it.
@@ -217,7 +217,7 @@ class LuoTree:
     sessions: tuple[LuoSession, ...] | None = None
     flbs: tuple[LuoFlb, ...] | None = None
     pages: list[Page] = field(default_factory=list)
-    apart: tuple[LuoFile, ...] = ()
+    unwritten: tuple[LuoFile, ...] = ()
     fatal: Problem | None = None
     unread: int | None = None
     is_tree: bool = False
@@ -227,7 +227,7 @@ class LuoTree:
         for session in self.sessions or ():
             for file in session.files:
                 yield session, file
-        for file in self.apart:
+        for file in self.unwritten:
             yield None, file
 
     def blocks(self, page_shift: int) -> Iterator[Block]:

@@ -27,7 +27,7 @@ from hwpkho.codes.preserved import (
     UNKNOWN_FILE,
 )
 from hwpkho.errors import InputError
-from hwpkho.handover.luo import apart
+from hwpkho.handover.luo import unwritten
 from hwpkho.handover.luo.files import HANDLERS, SHARED
 from hwpkho.handover.luo.memory import LuoMemory
 from hwpkho.handover.luo.model import (
@@ -86,7 +86,7 @@ def walk(raw: bytes, phys: int | None, reach: Reach) -> LuoTree:
     memory = LuoMemory(reach, reach.page_size)
     _Walk(tree, memory).run(blob)
     if tree.state == "not-serialized":
-        tree.apart = tuple(apart.search(reach, memory))
+        tree.unwritten = tuple(unwritten.search(reach, memory))
     return tree
 
 

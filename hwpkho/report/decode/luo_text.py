@@ -50,7 +50,7 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
         yield "", line
     if len(lines) > MAX_ROWS:
         yield "", f"and {len(lines) - MAX_ROWS} more lines; --json has all"
-    for file in tree.apart[:MAX_ROWS]:
+    for file in tree.unwritten[:MAX_ROWS]:
         text = f"{file.compatible} at 0x{file.data:x}  {_memory(file, page_size)}"
         yield "", f"{text}; its session is not known"
     for flb in tree.flbs or ():

@@ -285,8 +285,8 @@ def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
         yield box(f'Session "{s.name}"', s.files)
     if rest := sessions[MAX_BOXES:]:
         yield box(f"{len(rest)} more sessions", tuple(f for s in rest for f in s.files))
-    if tree.apart:
-        yield box("Sessions not written", tree.apart)
+    if tree.unwritten:
+        yield box("Sessions not written", tree.unwritten)
     subtree.spans += own.values()
 
 

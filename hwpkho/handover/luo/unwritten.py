@@ -13,7 +13,7 @@ from hwpkho.abi.luo import File
 from hwpkho.base.ranges import touches, union
 from hwpkho.codes.preserved import NOT_SERIALIZED
 from hwpkho.handover.luo import memfd
-from hwpkho.handover.luo.model import unwritten
+from hwpkho.handover.luo.model import unwritten_name
 from hwpkho.images.base import Source
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def search(reach: Reach, memory: LuoMemory) -> Iterator[LuoFile]:
             continue
         source = _Looked(reach.source)
         tried = memory.trial(source)
-        found = memfd.read(File(_COMPATIBLE, phys, 0), unwritten(phys), tried)
+        found = memfd.read(File(_COMPATIBLE, phys, 0), unwritten_name(phys), tried)
         if _is_whole(found) and not tried.report.problems():
             source.keep_all()
             for page in tried.pages:

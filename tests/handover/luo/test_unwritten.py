@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hwpkho.abi import memfd
-from hwpkho.handover.luo import apart
+from hwpkho.handover.luo import unwritten
 from hwpkho.images.elf import open_elf
 from hwpkho.images.files import FileBytes
 from tests.support import forked
@@ -55,7 +55,7 @@ def test_what_a_kernel_makes_is_found(folios, made, found):
 
 def test_pages_that_look_like_a_memfd_and_are_none_are_bounded(made, cli, tmp_path, monkeypatch):
     """Each is tried, which costs more than a look; a guest's pages are none by chance."""
-    monkeypatch.setattr(apart, "MAX_FALSE", 3)
+    monkeypatch.setattr(unwritten, "MAX_FALSE", 3)
     at = [made.memfd([(PFN, 0, 0)], nr_folios=2) for _ in range(4)]
     data = made.memfd([(PFN + 1, 0, 0)])
     made.handover(made.blob([], sessions_pa=0))

@@ -60,6 +60,8 @@ _CR_LF = late(rb"\r+\n")
 _LONG_LINE = late(rb"[^\n]{1024,}")
 _ESCAPED_END = late(rb"(?:\\r){0,2}\\n")
 _MANY_ENDS = 8
+#: Where a string of JSON begins or ends.
+_QUOTE = late(rb"(?<!\\)\"")
 
 
 def utf16_of(head: bytes) -> str | None:
@@ -175,7 +177,11 @@ def clean(block: bytes) -> bytes:
 def _unescaped(match: re.Match[bytes]) -> bytes:
     """Return a line with the line ends that are escaped in it, where it has many."""
     text = match[0]
-    return _ESCAPED_END.sub(b"\n", text) if text.count(b"\\n") >= _MANY_ENDS else text
+    if text.count(b"\\n") < _MANY_ENDS:
+        return text
+    if text.lstrip()[:1] in (b"{", b"[", b'"'):
+        text = _QUOTE.sub(b"\n", text)
+    return _ESCAPED_END.sub(b"\n", text)
 
 
 def _message(match: re.Match[bytes]) -> bytes:

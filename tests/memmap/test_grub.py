@@ -39,6 +39,9 @@ def test_grub_lsmmap_words_and_numbers(log: Path) -> None:
     memmap = read_text(log, text)
     assert [e.type for e in primary(memmap).entries] == list(words.values())
     assert primary(memmap).entries[1].end == 0x1FFF
+    # A copy that has lost its line ends: what is not read is told.
+    (gap,) = primary(read_text(log, repr(text.splitlines()[:4]))).gaps
+    assert gap.start == 0x1000
 
 
 def test_grub_efi_map_comes_before_its_other_list(log: Path) -> None:

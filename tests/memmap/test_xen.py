@@ -65,6 +65,17 @@ def test_xen_new_with_time_stamps(log: Path) -> None:
     }
 
 
+def test_xen_numbered_lines_are_whole(log: Path) -> None:
+    lines = [
+        "(XEN) EFI RAM map:",
+        "(XEN)  [0000000000000000, 000000000009dfff] (usable)",
+        "(XEN)  [0000000000100000, 000000007fffffff] (usable)",
+    ]
+    memmap = read_text(log, "".join(f"{n:6}\t{line}\n" for n, line in enumerate(lines, 1)))
+    assert len(primary(memmap).entries) == 2
+    assert not primary(memmap).gaps
+
+
 def test_xen_reboots_are_boots(log: Path) -> None:
     boot = """\
 (XEN) Xen-e820 RAM map:

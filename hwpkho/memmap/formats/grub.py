@@ -99,8 +99,9 @@ class Grub(TableForm):
         elif "base_addr" in line and (match := _MMAP.search(line)):
             self._above(number)
             self._mmap(number, line, match)
-            if _is_mmap_rest(line[match.end() :]):
-                self._damaged("grub_mmap", number, line[match.end() :])
+            rest = line[match.end() :]
+            if _is_mmap_rest(rest) or _MMAP_BEGUN.search(rest):  # a copy may have lost line ends
+                self._damaged("grub_mmap", number, rest)
         elif "#Pages" in line and _EFI_HEADING.search(line):
             self._tables.begin("grub_efi", headed=True)
             self._last = "grub_efi"

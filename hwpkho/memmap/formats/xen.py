@@ -53,6 +53,9 @@ _TYPES = {
 }
 _TYPE = late(r"\(?type (?P<number>[0-9]{1,10})|\((?P<word>[A-Za-z ]{1,20})\)")
 
+#: What ``cat -n`` and ``grep -n`` put in front of a line.
+_NUMBERED = late(r"^\s*[0-9]{1,6}[:\s]\s*$")
+
 #: Other lines in a row after which a table has ended.
 _PATIENCE = 3
 
@@ -115,7 +118,8 @@ class Xen(TableForm):
     def _e820(self, number: int, line: str, found: re.Match[str], *, following: bool) -> None:
         """Take one line, or several if a copy has lost line ends."""
         match: re.Match[str] | None = found
-        if following and is_remnant(line[: found.start()].replace("(XEN)", "")):
+        torn = _NUMBERED.sub("", line[: found.start()].replace("(XEN)", ""))
+        if following and is_remnant(torn):
             self._tables.damaged(self._name, number, line[: found.start()], _EXPECTED)
         while match:
             more = _MORE.search(line, match.start("type"))

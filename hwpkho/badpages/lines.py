@@ -82,7 +82,7 @@ def last_lines_first(file: FileBytes) -> Iterator[bytes]:
             at = max(start, stop - _PIECE)
             data = bytes(file.read(at, stop - at))
             data, whole = data if whole else data.removesuffix(b"\n"), True
-            if at == first:  # its first line belongs to the entry of those below
+            if at == first:  # nothing before it could hold the start of its first line
                 rest = b"\n".join(reversed((data + rest).split(b"\n")))
                 continue
             head, found, lines = data.partition(b"\n")

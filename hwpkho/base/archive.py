@@ -18,7 +18,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: A sosreport has some ten thousand.
+#: The most members of an archive; a sosreport has some ten thousand.
 MAX_MEMBERS = 1 << 17
 #: Limits for one archive: characters in all paths, folders included, and pieces of sparse files.
 _MAX_NAMES, _MAX_PIECES = 32 << 20, 1 << 18

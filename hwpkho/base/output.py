@@ -243,7 +243,7 @@ class Together:
             file.close()
 
     def _put(self) -> None:
-        from hwpkho.base import renaming  # ctypes costs
+        from hwpkho.base import renaming  # ctypes is slow to import
 
         with undisturbed():
             done: list[_Ready] = []

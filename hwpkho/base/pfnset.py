@@ -262,7 +262,7 @@ def _counted_up(column: array[int]) -> tuple[array[int], array[int]]:
 
 
 def _rises(column: array[int]) -> bool:
-    """Whether each value is at least the one before it."""
+    """Tell whether no value is less than the one before it."""
     return all(map(ge, islice(column, 1, None), column))
 
 

@@ -55,7 +55,7 @@ class Claim(NamedTuple):
     weak: bool = False
 
     def each(self) -> Iterable[Block]:
-        """Return the blocks."""
+        """Return the claim's blocks, computed where :attr:`blocks` is a function."""
         return self.blocks() if callable(self.blocks) else self.blocks
 
 

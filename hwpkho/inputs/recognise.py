@@ -211,7 +211,9 @@ def _pieces(file: FileBytes) -> Iterator[bytes]:
 def _in_blocks(
     pieces: Iterable[bytes], possible: Sequence[tuple[str, lists.Searched]], *, maps: bool
 ) -> Iterator[Answer]:
-    """Yield what the lines of a text say: a map's first, then the first list's that are found."""
+    """Yield the answers for a text: a memory map first, then the lists of the first block that
+    matches any.
+    """
     from hwpkho.logs.text import blocks
     from hwpkho.memmap.lines import MapLines
 

@@ -52,7 +52,7 @@ def tell(head: bytes, length: int | None = None, top: int | None = None) -> Told
         return _list(linked_list.parse(head[: linked_list.HEAD]), version)
     narrow = bitmap.parse(head[: bitmap.HEAD])
     wide = bitmap_base.parse(head[:HEAD]) if len(head) >= HEAD else None
-    if not narrow.size:  # the base of the layout that has one
+    if not narrow.size:  # no bitmap is of size 0, so this word is phys_base
         flaw = bitmap_base.flaw(wide) if wide else f"{len(head)} bytes, its header has {HEAD}"
         return Told(None, flaw) if flaw else Told("bitmap-base", "the word at offset 8 is 0")
     fits = {

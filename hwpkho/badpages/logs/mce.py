@@ -51,7 +51,7 @@ class MachineChecks(MessageReader):
     start = re.compile(
         r"Machine (?P<begins>[Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
         rf"Bank [0-9]+: {_HEX})"
-        # Of AMD; without a family up to 3.13.
+        # AMD; kernels up to 3.13 print no family.
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
         r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"

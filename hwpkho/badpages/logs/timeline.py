@@ -98,7 +98,7 @@ class Timeline:
         self._last: float | None = None
         self._cut: tuple[int, int] | None = None
 
-    # Order.
+    # Order of the lines.
 
     def number(self, seen: int) -> int:
         """Return the number in the file of the line that was read as number ``seen``."""
@@ -190,7 +190,7 @@ class Timeline:
         self._segments, self._unusable = [_Segment()], {}
         self._parts.clear()
 
-    # What is said.
+    # Statements about pages.
 
     def pages(
         self,
@@ -204,8 +204,8 @@ class Timeline:
     ) -> None:
         """Add PFNs ``first`` to ``last``, inclusive, as bad.
 
-        ``epoch`` is the time in the message itself, seconds since 1970. Raises InputError for more
-        pages than any machine has.
+        ``epoch`` is the time in the message itself, seconds since 1970. PFNs beyond 64 bits are
+        only noted as unusable. Raises InputError where a log has more entries than MAX_MENTIONS.
         """
         if not (in_range(first) and in_range(last)):
             self.unusable(place, "a page beyond 64 bits")
@@ -312,7 +312,7 @@ class Timeline:
         """Note that line ``number`` was read only up to character ``at``."""
         self._cut = (number, at)
 
-    # The end.
+    # End of the log.
 
     def finish(self) -> BadPages:
         """Return the list.

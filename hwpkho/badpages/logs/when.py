@@ -24,7 +24,7 @@ _HUMAN = re.compile(
 )
 #: journalctl -o short-monotonic: a host behind the stamp, unless --no-hostname.
 _MONOTONIC = re.compile(rf"\[ {{0,8}}[0-9]{{1,9}}\.[0-9]+{_AGO}\] (?:\S{{1,64}} )?kernel: ")
-#: journalctl -o short-unix, likewise.
+#: journalctl -o short-unix, with a host or not as above.
 _UNIX = re.compile(r"([0-9]{10})\.([0-9]{6}) (?=(?:\S{1,64} )?kernel: )")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 #: Microseconds since 1970, in the journal's JSON.

@@ -28,6 +28,8 @@ _WORDS = {
     "unusable": e820.UNUSABLE,
     "soft reserved": e820.SOFT_RESERVED,
 }
+#: Types that have had a name in every kernel: none prints their numbers.
+_NAMED = frozenset((e820.RAM, e820.RESERVED, e820.ACPI, e820.NVS))
 _SIZE = r"(?:[0-9]+(?:\.[0-9]+)?\s*[KMGTPE]B\s+)?"  # a column that some kernels put before the type
 _TYPE = late(
     rf"{_SIZE}\(?(?:(?P<word>{'|'.join(w.replace(' ', r'[ ]+') for w in _WORDS)})"
@@ -47,6 +49,8 @@ def type_of(text: str) -> str | None:
         return None
     if match["word"]:
         return e820.type_name(_WORDS[" ".join(match["word"].lower().split())])
+    if int(match["number"]) in _NAMED:  # a digit is lost
+        return None
     return e820.type_in_text(match["number"])
 
 

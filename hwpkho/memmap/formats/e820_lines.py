@@ -47,7 +47,7 @@ _TYPE = (
     r"|persistent \(?(?:RAM )?\(?type [0-9]+\))\)?\s*$"
 )
 _ENDS = ("usable", "reserved", "ACPI data", "ACPI NVS", "System RAM")
-_END = late(r"^(?!.*(?<!\S)e820: ).*\]\s+" + _TYPE)
+_END = late(r"^(?!.*(?<!\S)(?<!BIOS )e820: ).*\]\s+" + _TYPE)
 _PREFIX = late(rf"^{_WHO}:\s*")
 #: The end of a line: its type, and what is left of its range.
 TAIL = late(
@@ -60,7 +60,7 @@ OTHER = late(r"[A-Za-z][\w .:/-]{2,60} \[(?:mem|io|bus) +0x[0-9a-f]{8,16}-0x[0-9
 _WORD_BEFORE = late(r"(\S{5,14})\s+\[(?:mem|gap) ")
 #: The end of a range and its type behind anything but ``e820:``, which reports changes like that.
 ENDING = late(
-    r"^(?!.*(?<!\S)e820: ).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+" + _TYPE
+    r"^(?!.*(?<!\S)(?<!BIOS )e820: ).*(?:0x[0-9A-Fa-f]{4,16}\]|[0-9A-Fa-f]{8,16}(?= \())\s+" + _TYPE
 )
 #: In front of a line of a table: the start of another line.
 TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HEX = r"[0-9A-Fa-f]"
 _SMAP = late(
     rf"SMAP type=(?P<type>{_HEX}{{1,8}}),?\s*(?:xattr=(?P<xattr>{_HEX}{{1,8}}),?\s*)?"
-    rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})"
+    rf"base=(?:0x)?(?P<base>{_HEX}{{1,16}}),?\s*len=(?:0x)?(?P<len>{_HEX}{{1,16}})(?!{_HEX})"
 )
 _SMAP_BEGUN = late(r"\bSMAP t|\bb?ase=(?:0x)?[0-9A-Fa-f]{8,16},?\s*len=")
 _SMAP_BASE = late(rf"\bbase=(?:0x)?({_HEX}{{16}})\b")
@@ -36,11 +36,16 @@ _EFI = late(
     rf"(?:0x)?{_HEX}{{1,16}}\s+(?:0x)?(?P<pages>{_HEX}{{8,13}})(?P<words>(?:\s+[A-Z_]{{2,13}}\b)*)"
     rf"(?=\s*$|\s+[A-Z<][A-Za-z>]+\s+(?:0x)?{_HEX}{{8}})"  # another row where the line end is lost
 )
-_EFI_BEGUN = late(rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)")
+_EFI_BEGUN = late(
+    rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)"
+    rf"|(?<!\w){_HEX}{{12,16}}\s+{_HEX}{{12,16}}\s+{_HEX}{{8,13}}(?!\w)"
+)
 #: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
 _EFI_LIKE = late(
     r"^[>|\s]*(?:(?P<type>[A-Z][A-Za-z]{2,30})\s+(?:0x)?[0-9A-Fa-fOolI]|(?P<part>[A-Za-z]+)\s*$)"
 )
+#: Digits of a physical address, at least (sys/arm64, sys/amd64, print_efi_map_entry()).
+_DIGITS = 12
 _SMAP_EXPECTED = "type, base and len"
 _EFI_EXPECTED = "type, addresses, pages, attributes"
 #: Other lines in a row after which a table has ended.
@@ -66,6 +71,7 @@ class FreeBsd(TableForm):
         self._tables = Tables(MAX_EFI_ENTRIES)
         self._patience = 0
         self._smap_follows = 0
+        self._digits = 0  # of the first address of the EFI table
         self._fragments = listings.Fragments(self.unfinished)
 
     def feed(self, number: int, line: str) -> bool:
@@ -157,7 +163,11 @@ class FreeBsd(TableForm):
         invalid = match["type"] == "<INVALID>"  # a type that FreeBSD does not know
         type_ = "unknown" if invalid else type_of(match["type"])
         attr = attributes_of(match["words"].split())
-        if type_ is None or attr is None:
+        if self._tables.first("freebsd_efi") is None:
+            self._digits = len(match["a"])
+        lost = len(match["a"]) < _DIGITS <= self._digits
+        more = len(match["a"]) > _DIGITS and match["a"].startswith("0") and self._digits == _DIGITS
+        if type_ is None or attr is None or lost or more:
             self._tables.damaged("freebsd_efi", number, match[0], _EFI_EXPECTED)
             return
         start = int(match["a"], 16)

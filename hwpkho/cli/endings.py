@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Seconds after which an EndedError that was lost is raised again.
 _AGAIN = 0.2
-_SAID = {signal.SIGINT: "interrupted"}
+_MESSAGES = {signal.SIGINT: "interrupted"}
 
 
 class EndedError(BaseException):
@@ -24,13 +24,15 @@ class EndedError(BaseException):
 
     Attributes:
         code: The exit code, as a shell has it: 128 + the signal's number.
-        said: The message.
+        message: What the program prints.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.code = 128 + number
-        self.said = _SAID.get(signal.Signals(number), f"ended by {signal.Signals(number).name}")
+        self.message = _MESSAGES.get(
+            signal.Signals(number), f"ended by {signal.Signals(number).name}"
+        )
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def program() -> None:
         with endings.raised():
             from hwpkho.cli.main import run
     except endings.EndedError as end:
-        _say(end.said, end.code)
+        _say(end.message, end.code)
     except OSError as error:  # such as too few file descriptors to open a module
         _say(error.strerror or str(error), 3)
     try:

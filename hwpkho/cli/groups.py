@@ -22,14 +22,14 @@ class OfMachine(click.Command):
         try:
             rest = super().parse_args(ctx, args)
         except click.UsageError as error:
-            _no_folder(ctx, (arg for arg in given if f"({arg})" in error.message))
+            _refuse_folders(ctx, (arg for arg in given if f"({arg})" in error.message))
             raise
         arguments = (ctx.params.get(p.name) for p in self.params if isinstance(p, click.Argument))
-        _no_folder(ctx, (value for value in arguments if isinstance(value, str)))
+        _refuse_folders(ctx, (value for value in arguments if isinstance(value, str)))
         return rest
 
 
-def _no_folder(ctx: click.Context, words: Iterable[str]) -> None:
+def _refuse_folders(ctx: click.Context, words: Iterable[str]) -> None:
     """Raise UsageError if one of ``words`` is a folder."""
     # Not Path.is_dir(), which raises if it may not look; here that only means no hint.
     folder = next((word for word in words if os.path.isdir(word)), None)  # noqa: PTH112

@@ -64,7 +64,7 @@ Exit codes: 0 fine; 1 findings, differences or errors in what was decoded;
 2 wrong usage; 3 input unreadable, malformed or ambiguous."""
 
 
-class _NobodyReadsError(Exception):
+class _ReaderGoneError(Exception):
     """The reader of standard output has gone.
 
     Not BrokenPipeError, for which click exits with 1; here that means findings.
@@ -76,7 +76,7 @@ def _reader() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        raise _NobodyReadsError from error
+        raise _ReaderGoneError from error
 
 
 class LazyGroup(Group):
@@ -156,12 +156,12 @@ def run() -> None:
         with endings.raised():
             code = _run()
     except endings.EndedError as end:
-        code = _complain(end.said, end.code)
+        code = _complain(end.message, end.code)
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
         except OSError:  # reported already; Python would exit with 120 at its own flush
-            _give_up_stdout()
+            _discard_stdout()
     sys.exit(code)
 
 
@@ -182,11 +182,11 @@ def _run() -> int:
         code = _complain(error.format_message(), error.exit_code)
     except click.Abort:
         code = 130
-    except (BrokenPipeError, _NobodyReadsError):
-        _give_up_stdout()
+    except (BrokenPipeError, _ReaderGoneError):
+        _discard_stdout()
         code = 141
     except OSError as error:
-        _give_up_stdout()
+        _discard_stdout()
         name = f"{printable(str(error.filename))}: " if error.filename else ""
         code = _complain(f"{name}{error.strerror or error}", 3)
     except MemoryError:
@@ -204,7 +204,7 @@ def _taken(parameter: str, value: str | None) -> bool:
     )
 
 
-def _give_up_stdout() -> None:
+def _discard_stdout() -> None:
     """Discard what could not be written: Python would try to write it again at exit, and fail."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

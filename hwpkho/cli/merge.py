@@ -79,8 +79,8 @@ def command(
     or not the kernel's (not-ram, firmware, device) are left out and reported; bad RAM in use
     stays.
     """
-    keep_all &= _counts("keep_all", "replayable_only", judging)
-    replayable_only &= _counts("replayable_only", "keep_all", judging)
+    keep_all &= _applies("keep_all", "replayable_only", judging)
+    replayable_only &= _applies("replayable_only", "keep_all", judging)
     instead = ("as_json",) if values["output"] is None else ()
     if common.gives_way("to", "provenance", *instead):
         values["to"] = "list"
@@ -131,7 +131,7 @@ def command(
         ctx.exit(1)
 
 
-def _counts(name: str, other: str, judging: ValidateOptions) -> bool:
+def _applies(name: str, other: str, judging: ValidateOptions) -> bool:
     """Tell whether a flag applies: if typed, or if set, with a map, and no ``other`` is typed."""
     of_map = bool(judging.memmaps) and not common.gives_way(name, other)
     return of_map or name in common.given()

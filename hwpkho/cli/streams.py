@@ -25,7 +25,7 @@ _PLAIN = "hwpkho_ascii"
 def prepare() -> None:
     """Make both streams escape what their encoding lacks, and standard error ignore errors."""
     codecs.register(_plain)
-    _fill()
+    _occupy_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             plain = codecs.lookup(stream.encoding).name == "ascii"
@@ -34,16 +34,16 @@ def prepare() -> None:
             )
     err = sys.stderr
     if err is None:  # Python sets None if the descriptor is closed: 2>&-
-        sys.stderr = _unheard(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
+        sys.stderr = _ignoring_errors(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace")
     elif isinstance(err, io.TextIOWrapper):
         raw = getattr(err.buffer, "raw", err.buffer)
         if isinstance(raw, io.FileIO):
             with suppress(OSError, ValueError):
                 err.flush()
-            sys.stderr = _unheard(raw, err.encoding, err.errors)
+            sys.stderr = _ignoring_errors(raw, err.encoding, err.errors)
 
 
-def _fill() -> None:
+def _occupy_descriptors() -> None:
     """Open /dev/null on descriptors 0 to 2 that are closed.
 
     Otherwise the next file opened would get the descriptor, and with it what Python or a library
@@ -70,11 +70,13 @@ def _plain(name: str) -> codecs.CodecInfo | None:
     )
 
 
-def _unheard(raw: io.RawIOBase, encoding: str, errors: str | None) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(_Unheard(raw)), encoding, errors, line_buffering=True)
+def _ignoring_errors(raw: io.RawIOBase, encoding: str, errors: str | None) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_IgnoringErrors(raw)), encoding, errors, line_buffering=True
+    )
 
 
-class _Unheard(io.RawIOBase):
+class _IgnoringErrors(io.RawIOBase):
     """A raw stream that ignores errors in writing to ``out``."""
 
     def __init__(self, out: io.RawIOBase) -> None:

@@ -284,7 +284,7 @@ def _run(
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise UsageError("--sql: expected one SELECT")
-            _shut(connection, place)
+            _restrict(connection, place)
         interruptible.run(connection, lambda: connection.execute(sql, given))
     except duckdb.Error as error:
         raise _complaint(place, error, own=own) from error
@@ -295,7 +295,7 @@ def _run(
     return columns
 
 
-def _shut(connection: DuckDBPyConnection, place: Place) -> None:
+def _restrict(connection: DuckDBPyConnection, place: Place) -> None:
     """Restrict DuckDB to the files of the data set, before it runs a query of the user's own."""
     files = [p for paths in place.committed().values() for p in paths]
     # DuckDB checks both the file's name and the escaped pattern by which the views name it.
@@ -336,7 +336,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Return the first line of DuckDB's message; the others quote the SQL and point into it."""
     return printable(str(error).partition("\n")[0])[:300]
 
@@ -358,7 +358,7 @@ def _complaint(place: Place, error: Exception, *, own: bool) -> InputError | Usa
 
     if type(error).__name__ not in _OF_A_QUERY:
         _find_bad(place, place.committed())
-    text = _said(error)
+    text = _first_line(error)
     if own and not isinstance(error, (duckdb.IOException, duckdb.OutOfMemoryException)):
         return UsageError(f"--sql: {text}")
     return InputError(f"{printable(place.name)}: {text}")

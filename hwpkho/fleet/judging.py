@@ -216,7 +216,7 @@ def _dimms(
 ) -> tuple[Dimms | None, Identity]:
     """Return the DIMMs that a case's listings, logs and maps tell of, None for none; and ``who``.
 
-    A file that cannot be read becomes a remark in ``who``: the case is judged without it.
+    A listing that cannot be understood becomes a remark in ``who``: the case is judged without it.
     """
     named = job.line.dimms if job.line else ()
     own = inputs if case.pages is not None and case.pages.origin in dimm_files.FORMS else ()
@@ -286,7 +286,7 @@ class _Maps:
 
     def dimms(self) -> Dimms:
         """Return the DIMMs that they tell of."""
-        return self._once(_said, self._key, lambda: dimm_files.read(self.paths, sure=False))
+        return self._once(_listings, self._key, lambda: dimm_files.read(self.paths, sure=False))
 
     def memory(self, options: ValidateOptions, machines: Sequence[Machine]) -> Regions | None:
         """Return the view of memory by them, None without maps, and set :attr:`regions` to it.
@@ -317,7 +317,7 @@ class _Maps:
 
 _views: OrderedDict[object, Regions | None] = OrderedDict()
 _hashes: OrderedDict[object, bytes] = OrderedDict()
-_said: OrderedDict[object, Dimms] = OrderedDict()
+_listings: OrderedDict[object, Dimms] = OrderedDict()
 
 
 def _signature(paths: Sequence[str]) -> object:

@@ -47,7 +47,7 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, str(error)) from error
     said = (found.metadata or {}).get(METADATA_KEY.encode())
-    unlike = wrong(None if said is None else said.decode(errors="replace"))
+    unlike = mismatch(None if said is None else said.decode(errors="replace"))
     if unlike is not None:
         raise InputError(f"{shown}: {unlike}")
     wanted = arrow.schema(table)
@@ -56,7 +56,7 @@ def opened(place: Place, table: Table, path: str) -> pq.ParquetFile:
     return file
 
 
-def wrong(said: str | None) -> str | None:
+def mismatch(said: str | None) -> str | None:
     """Return what is wrong with a file whose metadata has the schema ``said``; None: nothing.
 
     ``said`` is None for a file whose metadata has none.

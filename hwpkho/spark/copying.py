@@ -39,7 +39,7 @@ class Copies:
     remote: Remote
     folder: str
     most: int
-    _stay: dict[str, int] = field(default_factory=dict)
+    _kept: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def of(self, job: Job) -> Iterator[Job]:
@@ -55,7 +55,7 @@ class Copies:
         brought: dict[str, int] = {}
         counted: dict[str, int] = {}
         try:
-            self._bring(job, maps, self._stay, counted)
+            self._bring(job, maps, self._kept, counted)
             self._bring(job, (job.folder,) if job.folder else inputs, brought, counted)
             yield job._replace(
                 folder=self.local(job.folder) if job.folder else None,
@@ -70,8 +70,8 @@ class Copies:
             )
         finally:
             _remove(brought)
-            if sum(self._stay.values()) > self.most:
-                _remove(self._stay)
+            if sum(self._kept.values()) > self.most:
+                _remove(self._kept)
 
     def local(self, key: str) -> str:
         """Return the path of a key on this machine, always inside :attr:`folder`."""
@@ -90,9 +90,9 @@ class Copies:
             if path in counted:
                 continue
             left = self.most - sum(counted.values())
-            if path not in self._stay:
+            if path not in self._kept:
                 into[path] = self._copy(file, path, left)
-            counted[path] = self._stay[path] if path in self._stay else into[path]
+            counted[path] = self._kept[path] if path in self._kept else into[path]
             if counted[path] > left:
                 raise self._too_large(file)
 

@@ -40,7 +40,7 @@ def rows(spark: SparkSession, dataset: str) -> dict[Table, DataFrame]:
     shown = printable(dataset)
     where = _PATTERN.sub(r"\\\g<0>", dataset.rstrip("/"))
     found: dict[Table, DataFrame] = {}
-    with _told(shown):
+    with _as_input_errors(shown):
         places.check(_marker(spark, where), shown)
         for table in TABLES:
             _check(spark, f"{where}/{table}")
@@ -109,13 +109,13 @@ def _check(spark: SparkSession, folder: str) -> None:
         raise
     for footer in read:
         said = footer.getParquetMetadata().getFileMetaData().getKeyValueMetaData().get(METADATA_KEY)
-        wrong = parquet.wrong(said)
+        wrong = parquet.mismatch(said)
         if wrong is not None:
             raise InputError(f"{printable(footer.getFile().toString())}: {wrong}")
 
 
 @contextmanager
-def _told(shown: str) -> Iterator[None]:
+def _as_input_errors(shown: str) -> Iterator[None]:
     """Within the block, turn exceptions of Spark and the storage into InputError, one line long."""
     try:
         yield

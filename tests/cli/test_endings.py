@@ -46,7 +46,7 @@ def test_what_a_library_makes_of_a_signal_is_the_end_all_the_same(error):
 
     with pytest.raises(endings.EndedError) as ended:
         work()
-    assert (ended.value.code, ended.value.said) == (143, "ended by SIGTERM")
+    assert (ended.value.code, ended.value.message) == (143, "ended by SIGTERM")
     assert ended.value.__cause__ is error
 
 

@@ -44,14 +44,14 @@ def summary(checked: Checked) -> str:
         are = "is" if lost == 1 else "are"
         parts.insert(0, f"{lost} of {pages(was)} of before {are} in use again")
     worst = checked.worst
-    if worst is not None and not _told(checked, worst):
+    if worst is not None and not _numbers_show(checked, worst):
         parts.append(f"{worst.message} ({worst.code})")
     if checked.status == "unknown" and (n := len(checked.not_seen)):
         parts.append(f"{n} thing{'' if n == 1 else 's'} could not be looked at")
     return "; ".join(parts)
 
 
-def _told(checked: Checked, worst: Finding) -> bool:
+def _numbers_show(checked: Checked, worst: Finding) -> bool:
     """Tell whether the summary's numbers show the problem already, so ``worst`` need not be added.
 
     For an error only lost and forgotten pages and a bad outcome count; for less any number does.

@@ -53,14 +53,14 @@ REPORT = Report()
 
 
 def _sentence(result: Decoded) -> str:
-    parts = [_said(h) for h in result.handovers]
+    parts = [_list_sentence(h) for h in result.handovers]
     for table in result.tables:
         bad = f"calls {human_bytes(table.bad_bytes())} bad" if table.readable else "is unreadable"
         parts.append(f"an EFI table {bad}")
     return "; ".join(parts)
 
 
-def _said(h: Handover) -> str:
+def _list_sentence(h: Handover) -> str:
     which = {"in": "the incoming handover", "out": "the outgoing handover"}.get(
         h.role or "", "the handover"
     )

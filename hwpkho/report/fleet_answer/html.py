@@ -66,7 +66,7 @@ class Report:
             sections.append(Section(each.name, each.title, parts))
         asked: list[Part] = [_asked(result.wanted, found), Text(_hashes(result.name))]
         sections.append(Section("asked", "What was asked", asked))
-        style, sentence = _summary(result) if len(found) > 1 else found[0].said()
+        style, sentence = _summary(result) if len(found) > 1 else found[0].summary()
         page = Page("fleet ask", result.name, style, sentence, (), sections, call)
         return render(page)
 
@@ -130,7 +130,7 @@ class Answered:
             svg = inline(drawn, f"{self.name}-plot-{number}")
             yield Figure(svg, plot.caption, zoom=False)
 
-    def said(self) -> tuple[Style, str]:
+    def summary(self) -> tuple[Style, str]:
         """Return how bad the answer is, and a sentence that says how many rows it has."""
         row = _ROWS.get(self.name, "row")
         what = f"{self.count} {row}{'s' * (self.count != 1)}" if self.count else "Nothing"

@@ -60,7 +60,7 @@ def structure(found: Structure, name: str) -> Figure:
         (
             box.title,
             ", ".join(filter(None, (*box.lines, box.why))),
-            Cell("; ".join(box.told()), _STYLES[box.worst]),
+            Cell("; ".join(box.codes()), _STYLES[box.worst]),
         )
         for box in found.boxes
     ]

@@ -31,7 +31,7 @@ def report(m: Merged, screen: Screen | None = None) -> Iterator[str]:
     if m.table:
         yield from fold(f"EFI table: {efi_table.described(m.table)}", screen.prose, "", "  ")
     yield from left_out(m, screen)
-    yield from _told("kept though not replaying", kept(m), screen)
+    yield from _run_lines("kept though not replaying", kept(m), screen)
 
 
 def counted(m: Merged) -> str:
@@ -49,7 +49,7 @@ def kept(m: Merged) -> Runs:
 
 def left_out(m: Merged, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines on the pages that merge left out by the memory map."""
-    yield from _told("left out by the memory map", m.left_out, screen or Screen())
+    yield from _run_lines("left out by the memory map", m.left_out, screen or Screen())
 
 
 def _without(runs: Runs, others: Runs) -> Runs:
@@ -64,7 +64,7 @@ def _without(runs: Runs, others: Runs) -> Runs:
     return rest
 
 
-def _told(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
+def _run_lines(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
     if not runs.rulings:
         return
     yield from fold(f"{what}: {verdicts(runs)}", screen.prose, "", "  ")

@@ -64,7 +64,7 @@ class Box:
     files: tuple[LuoFile, ...] = ()
     of_list: bool = False
 
-    def told(self) -> list[str]:
+    def codes(self) -> list[str]:
         """Return code and name of its problems, each code once."""
         names = registry()
         codes = dict.fromkeys(p.code for p in self.problems)

@@ -51,7 +51,7 @@ def draw(structure: Structure) -> Drawing:
 
 def _about(structure: Structure) -> str:
     """Return a description of the picture for readers who cannot see it."""
-    broken = [f"{box.title}: {', '.join(box.told())}" for box in structure.boxes if box.problems]
+    broken = [f"{box.title}: {', '.join(box.codes())}" for box in structure.boxes if box.problems]
     names = ", ".join(box.title for box in structure.boxes)
     wrong = f" Wrong: {'; '.join(broken)}." if broken else " Nothing is marked as wrong."
     why = "".join(f" {box.title}: {box.why}." for box in structure.boxes if box.why)
@@ -68,8 +68,8 @@ def _lines(box: Box) -> Iterator[tuple[str, str]]:
     for line in wrap(box.why, _ROOM, break_on_hyphens=False):
         yield "dim", line
     sign = "✕" if box.worst == "broken" else "▲"
-    for told in box.told():
-        code, _, name = told.partition(" ")
+    for named in box.codes():
+        code, _, name = named.partition(" ")
         yield box.worst, f"{sign} {code}"
         yield box.worst, name
 

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from hwpkho.report.validate.base import TextReport, TextWriter
-from hwpkho.report.validate.findings import NamedFinding, said_of
+from hwpkho.report.validate.findings import NamedFinding, findings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class _Writer(TextWriter):
     def add(self, result: CaseResult) -> None:
         v = result.validation
         own = [_plain(result.case), result.state, str(result.exit), (v and v.outcome) or ""]
-        found = said_of(result)
+        found = findings_of(result)
         self._rows([*own, *_cells(f)] for f in found)
         if not found:
             self._rows([[*own, *[""] * (len(COLUMNS) - len(own))]])

@@ -74,7 +74,7 @@ class NamedFinding(NamedTuple):
         )
 
 
-def said_of(result: CaseResult) -> list[NamedFinding]:
+def findings_of(result: CaseResult) -> list[NamedFinding]:
     """Return the rows of a case: its findings, worst first, or why it could not be judged."""
     v = result.validation
     if v is not None:

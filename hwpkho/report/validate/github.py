@@ -13,7 +13,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import registry
 from hwpkho.images.raw import split_base
 from hwpkho.report.validate.base import Summary, TextReport, TextWriter
-from hwpkho.report.validate.findings import NamedFinding, counted, said_of
+from hwpkho.report.validate.findings import NamedFinding, counted, findings_of
 from hwpkho.report.validate.many import STATES
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Writer(TextWriter):
 
     def add(self, result: CaseResult) -> None:
         self._counts[result.state] += 1
-        for f in said_of(result):
+        for f in findings_of(result):
             if f.counts or f.severity != "note":
                 self._take(f, result)
 

@@ -92,7 +92,7 @@ class _Many(TextWriter):
             (self._folder.path / name).write_bytes(result.drawn)
             href = f"{self._folder.href}/{name}"
         style, _, state = STATES[result.state]
-        said = words.said(result, v)[1] if v else result.accepted or result.error or ""
+        said = words.case_headline(result, v)[1] if v else result.accepted or result.error or ""
         pages = Cell(str(v.pfns), sort=v.pfns) if v else ""
         row = (
             Cell(result.case, href=href), Cell(state, _STYLES[style]), pages, said,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
-from hwpkho.report.validate.findings import NamedFinding, counted, said_of
+from hwpkho.report.validate.findings import NamedFinding, counted, findings_of
 from hwpkho.report.validate.many import STATES
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ REPORT = TextReport("markdown", "Markdown, for summaries and comments", _One, _W
 def _row(result: CaseResult, most: int, *, alone: bool) -> str:
     v = result.validation
     said = headline(v)[1] if v else result.accepted or ""
-    found = [f for f in said_of(result) if f.counts or (alone and f.severity != "note")]
+    found = [f for f in findings_of(result) if f.counts or (alone and f.severity != "note")]
     lines = [*([escaped(said)] if said else []), *map(_finding, found[:most])]
     if len(found) > most:
         lines.append(f"and {len(found) - most} more")

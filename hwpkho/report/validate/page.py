@@ -47,7 +47,7 @@ _MAX_TODO = 8
 
 def page(result: CaseResult, v: Validation, call: Call) -> Page:
     """Return the page on a case that was judged as ``v``."""
-    style, sentence = words.said(result, v)
+    style, sentence = words.case_headline(result, v)
     made_of = structure.of(v)
     sections = [
         Section("findings", "Findings", list(_findings(result, v, call))),
@@ -135,7 +135,11 @@ def _verdicts(v: Validation) -> list[Part]:
     ]
     if not rows:
         return []
-    columns = (Column("Verdict"), Column("Pages", number=True), Column(words.will(v).capitalize()))
+    columns = (
+        Column("Verdict"),
+        Column("Pages", number=True),
+        Column(words.verdicts_heading(v).capitalize()),
+    )
     return [Table(f"{counted(v.pfns, 'bad page')} by verdict", columns, rows)]
 
 
@@ -144,9 +148,11 @@ def _runs(v: Validation, call: Call) -> list[Part]:
         return []
     count, shift = v.runs.count(), page_shift(v.page_size)
     every = count <= MAX_RUNS
-    shown = list(islice(words.pieces(v, lambda r: every or not words.well(r)), MAX_RUNS))
+    shown = list(
+        islice(words.runs_where(v, lambda r: every or not words.simply_taken_out(r)), MAX_RUNS)
+    )
     if not every and len(shown) < MAX_RUNS:
-        shown += islice(words.pieces(v, words.well), MAX_RUNS - len(shown))
+        shown += islice(words.runs_where(v, words.simply_taken_out), MAX_RUNS - len(shown))
     rows = [_run(a, b, r, shift) for a, b, r in shown]
     columns = (
         Column("PFNs", mono=True), Column("Pages", number=True), Column("Verdict"),
@@ -164,7 +170,7 @@ def _runs(v: Validation, call: Call) -> list[Part]:
 
 
 def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
-    style, verdict = words.look(r)
+    style, verdict = words.verdict_of(r)
     address, pages = f"0x{a << shift:x}", str(b - a + 1)
     return span(a, b), pages, Cell(verdict, style), address, words.where(r, a), r.code or ""
 
@@ -172,8 +178,8 @@ def _run(a: int, b: int, r: Ruling, shift: int) -> Sequence[Cell | str]:
 def _lists(v: Validation, count: int, call: Call) -> Iterator[Part]:
     """Yield a list of runs for each verdict, up to ``MAX_LISTED`` runs in all unless all wanted."""
     left = count if call.everything else MAX_LISTED
-    for looks in dict.fromkeys(map(words.look, v.runs.rulings)):
-        ends = [(a, b) for a, b, r in v.runs.stretches() if words.look(r) == looks]
+    for looks in dict.fromkeys(map(words.verdict_of, v.runs.rulings)):
+        ends = [(a, b) for a, b, r in v.runs.stretches() if words.verdict_of(r) == looks]
         runs = sum(v.runs.pfns.run_count(a, b) for a, b in ends)
         most = min(runs, left)
         left -= most

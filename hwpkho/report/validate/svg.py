@@ -30,7 +30,7 @@ class _One(TextWriter):
         found = [drawing.draw(memory.of(v), "memory")]
         made_of = structure.of(v)
         found += [boxes.draw(made_of)] if made_of else []
-        title = f"{result.case}: {words.said(result, v)[1]}"
+        title = f"{result.case}: {words.case_headline(result, v)[1]}"
         self.write(markup.document([x for x in found if x is not None], title))
 
     def finish(self, _notes: Sequence[Finding]) -> None:

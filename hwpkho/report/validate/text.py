@@ -38,7 +38,7 @@ class _One(TextWriter):
         if v is None:
             self.write(f"{result.case}: {result.error}\n")
             return
-        style, sentence = words.said(result, v)
+        style, sentence = words.case_headline(result, v)
         paint = screen.paint
         title = f"{paint('head', result.case)}: {paint(style, sentence)}"
         blocks = [fold(title, screen.prose, "", "  ")]
@@ -68,7 +68,11 @@ def _verdict_table(v: Validation, screen: Screen) -> Iterator[str]:
     rows: list[tuple[Cell, ...]] = [
         ((style, verdict), str(pages), text) for style, verdict, pages, text in words.verdicts(v)
     ]
-    columns = (Column("verdict"), Column("pages", right=True), Column(words.will(v), wraps=True))
+    columns = (
+        Column("verdict"),
+        Column("pages", right=True),
+        Column(words.verdicts_heading(v), wraps=True),
+    )
     yield from table(columns, rows, screen)
 
 
@@ -78,9 +82,11 @@ def _runs(v: Validation, screen: Screen) -> Iterator[str]:
         return
     count, most = v.runs.count(), screen.most(MAX_RUNS)
     every = count <= most
-    shown = list(islice(words.pieces(v, lambda r: every or not words.well(r)), most))
+    shown = list(
+        islice(words.runs_where(v, lambda r: every or not words.simply_taken_out(r)), most)
+    )
     if len(shown) < min(count, most):
-        shown += islice(words.pieces(v, words.well), most - len(shown))
+        shown += islice(words.runs_where(v, words.simply_taken_out), most - len(shown))
     if any(r.verdict or r.fact for r in v.runs.rulings):
         yield from _judged(shown, page_shift(v.page_size), screen)
     elif shown:
@@ -100,7 +106,7 @@ def _judged(shown: Sequence[tuple[int, int, Ruling]], shift: int, screen: Screen
     for a, b, r in shown:
         where = f"{words.where(r, a)}{f' ({r.code})' if r.code else ''}"
         address = ("dim", f"0x{a << shift:x}")
-        rows.append((span(a, b), str(b - a + 1), words.look(r), address, where))
+        rows.append((span(a, b), str(b - a + 1), words.verdict_of(r), address, where))
     yield from table(columns, rows, screen)
 
 

@@ -38,7 +38,7 @@ _VERDICTS = {
 _NOT_JUDGED = "not judged"
 
 
-def said(result: CaseResult, v: Validation) -> tuple[str, str]:
+def case_headline(result: CaseResult, v: Validation) -> tuple[str, str]:
     """Return the style of a case (error, warning, note or good) and its headline.
 
     The codes that make the exit code 1 are added if the headline does not speak of them.
@@ -96,7 +96,7 @@ def _scratch(cost: ScratchCost) -> str:
     return f"{human_bytes(cost.size)} in {areas} area{'s' * (areas != 1)}{share}{pages}"
 
 
-def will(v: Validation) -> str:
+def verdicts_heading(v: Validation) -> str:
     """Return the heading of the last column of :func:`verdicts`."""
     certain = v.basis.table or v.outcome in ("replay", None)
     return "what the next kernel does" if certain else "if it were replayed"
@@ -114,17 +114,19 @@ def verdicts(v: Validation) -> Iterator[tuple[str, str, int, str]]:
         yield "error", _NOT_JUDGED, unjudged, "lines of the map are lost there"
 
 
-def look(r: Ruling) -> tuple[str, str]:
+def verdict_of(r: Ruling) -> tuple[str, str]:
     """Return style and verdict of a ruling."""
     return (_VERDICTS[r.verdict][0], r.verdict) if r.verdict else ("error", _NOT_JUDGED)
 
 
-def well(r: Ruling) -> bool:
+def simply_taken_out(r: Ruling) -> bool:
     """Tell whether pages with this ruling are taken out of use, without any finding."""
     return not r.code and r.verdict in ("replays", "reserved")
 
 
-def pieces(v: Validation, wanted: Callable[[Ruling], bool]) -> Iterator[tuple[int, int, Ruling]]:
+def runs_where(
+    v: Validation, wanted: Callable[[Ruling], bool]
+) -> Iterator[tuple[int, int, Ruling]]:
     """Yield first PFN, last PFN (inclusive) and ruling of each run whose ruling is ``wanted``."""
     for start, end, r in v.runs.stretches():
         if wanted(r):

@@ -135,7 +135,7 @@ BROKEN = [
 def test_what_is_broken_is_marked_with_its_code(name, title, code, tmp_path):
     case = decode.decode([str(replays.unpack(name, tmp_path))])
     found = structure.of_handover(case.handovers[-1])
-    assert code in [c.split()[0] for b in found.boxes if b.title == title for c in b.told()]
+    assert code in [c.split()[0] for b in found.boxes if b.title == title for c in b.codes()]
     assert found.elsewhere == ()
     got = _picture(boxes.draw(found))
     assert f"✕ {code}" in got.text or f"▲ {code}" in got.text

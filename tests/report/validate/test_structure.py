@@ -28,7 +28,7 @@ def _boxes(*specs, **options):
 
 
 def _told(boxes):
-    return {box.title: [x.split()[0] for x in box.told()] for box in boxes if box.problems}
+    return {box.title: [x.split()[0] for x in box.codes()] for box in boxes if box.problems}
 
 
 def _made(tmp_path, pick, sessions=1):

@@ -202,7 +202,9 @@ class Tables:
             code, what = BEYOND, f"the range from 0x{start:x} reaches past 2^64"
             if end < start:
                 code, what = REVERSED, f"the range 0x{start:x}-0x{end:x} is reversed"
-            self.lose(name, line, code, what, named=(start, start))
+            depth = attributes.get("depth")
+            depth = depth if isinstance(depth, int) else 0
+            self.lose(name, line, code, what, depth=depth, named=(start, start))
             return False
         entry = Entry(start, end, type_, attributes)
         if entries and entries[-1] == entry:

@@ -278,6 +278,18 @@ def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool,
     assert bool(primary(read_text(log, text)).gaps) == damaged
 
 
+def test_a_reversed_line_of_a_branch_is_lost_in_that_branch(log: Path) -> None:
+    text = (
+        "40000000-bfffffff : System RAM\n  40200000-402fffff : Kernel code\n"
+        "  bc4300000-bc43ffff : reserved\n"
+        "  bce00000-bf5fffff : reserved\nc0000000-ffffffff : System RAM\n"
+    )
+    (gap,) = primary(read_text(log, text)).gaps
+    assert gap.start == 0x40300000
+    assert gap.end is not None
+    assert gap.end >= 0xBCDFFFFF
+
+
 def test_two_lines_that_have_become_one_hide_lines_of_any_level(log: Path) -> None:
     text = (
         "00100000-3fffffff : System RAM\n  00200000-002fffff : Kernel code\n"

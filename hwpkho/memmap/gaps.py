@@ -33,6 +33,9 @@ TOP = (1 << phys_bits(None)) - 1
 #: Every e820 list starts below this address: the real mode vectors are in the first page.
 LOWEST = 0x10000
 
+#: Of a tree of resources: the level of a line that has lost its indentation.
+ANY_LEVEL = 1 << 16
+
 #: Gaps kept for each map; further ones are merged into the last, with what lies between.
 MAX_GAPS = 64
 
@@ -62,7 +65,7 @@ def lose(
         at: How many entries are before the line, default all that are there now.
         span: First and last byte concerned, if known without the entries around it.
         replaced: How many entries from ``at`` on are themselves doubtful.
-        depth: Of a tree of resources: the level of the line.
+        depth: Of a tree of resources: the level of the line, or ``ANY_LEVEL``.
         named: First and last byte that the damaged line still names.
     """
     where = len(table.entries) if at is None else at
@@ -148,6 +151,8 @@ def _place(entries: Sequence[Entry], loss: LostLine, *, disorder: bool) -> Place
     before = _neighbour(entries[: loss.at][::-1], loss.depth)
     after = _neighbour(entries[loss.at + loss.replaced :], loss.depth)
     parent = _neighbour(entries[: loss.at][::-1], loss.depth - 1)
+    if loss.depth == ANY_LEVEL and not (before and after and after.start <= before.end):
+        parent = None
     if before is None and after is None:
         return (0, TOP) if loss.replaced else None
     if parent is not None:

@@ -278,10 +278,13 @@ def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool,
     assert bool(primary(read_text(log, text)).gaps) == damaged
 
 
-def test_a_reversed_line_of_a_branch_is_lost_in_that_branch(log: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ["  bc4300000-bc43ffff : reserved", "  tem RAM", "43ffff : reserved", "erved"]
+)
+def test_a_damaged_line_of_a_branch_is_lost_in_that_branch(line: str, log: Path) -> None:
     text = (
         "40000000-bfffffff : System RAM\n  40200000-402fffff : Kernel code\n"
-        "  bc4300000-bc43ffff : reserved\n"
+        f"{line}\n"
         "  bce00000-bf5fffff : reserved\nc0000000-ffffffff : System RAM\n"
     )
     (gap,) = primary(read_text(log, text)).gaps

@@ -51,6 +51,8 @@ _PLAIN_LINES = re.compile(rf"^{_PLAIN}$", re.MULTILINE)
 _NEXT = re.compile(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
 #: The whole numbers of a damaged line: in front of its hyphen or its colon.
 _WHOLE = re.compile(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
+#: The beginning of a line of the tree.
+_BEGINS = re.compile(rf"{_HEX}{{8}}")
 #: A damaged line of the tree: part of a range and the name, or the range without its colon.
 #: /proc/ioports has at most four digits.
 _LIKE = re.compile(
@@ -198,11 +200,13 @@ class Iomem(TableForm):
             self._patience = _PATIENCE
             self._like = number
             depth = self._depth_of(like["indent"])
+            if not like["indent"] and not _BEGINS.match(line, like.end("indent")):
+                depth = gaps.ANY_LEVEL
             numbers = [int(a or b, 16) for a, b in _WHOLE.findall(line)]
             named = (min(numbers), max(numbers)) if numbers else None
             self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=named)
         elif is_remnant(line) or _REST.search(line) or is_end(line):
-            self._tables.suspect("iomem", number, line, _EXPECTED)
+            self._tables.suspect("iomem", number, line, _EXPECTED, depth=gaps.ANY_LEVEL)
 
     def _depth_of(self, indent: str) -> int:
         """Return the depth of a line with this indentation."""

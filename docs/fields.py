@@ -28,7 +28,7 @@ def page(folder: Path) -> str:
 
 
 def _document(schema: _Schema, titles: set[str]) -> str:
-    """Return a document's table, and one for each object that is in it several times."""
+    """Return a document's table, and one for each object definition that it shares."""
     parts = [f"## {schema['title']}", schema["description"], _table(schema)]
     for name, shared in schema.get("$defs", {}).items():
         title = shared.get("properties", {}).get("schema", {}).get("const")
@@ -51,7 +51,7 @@ def _table(schema: _Schema) -> str:
 
 
 def _fields(schema: _Schema, before: str) -> Iterator[tuple[str, str, str]]:
-    """Give path, type and meaning of the fields of an object, and of those in it."""
+    """Yield path, type and meaning of the fields of an object, nested ones included."""
     required = schema.get("required", [])
     for name, field in schema.get("properties", {}).items():
         path = f"{before}{name}"
@@ -62,7 +62,7 @@ def _fields(schema: _Schema, before: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _within(field: _Schema, path: str) -> Iterator[tuple[_Schema, str]]:
-    """Give the objects that a field is, or holds, each with its path."""
+    """Yield the objects that a field is or contains, each with its path."""
     if "properties" in field:
         yield field, path
     if isinstance(field.get("items"), dict):

@@ -1,4 +1,4 @@
-"""Brings pages into the site that do not stand in docs/ (see mkdocs.yml).
+"""Adds pages to the site that are not files in docs/ (see mkdocs.yml).
 
 README.md is the site's first page. Its links lead to docs/NAME.md, where a reader of the repository
 finds the page; here they lead to NAME.md. The manual pages, and a page of all fields of JSON
@@ -33,7 +33,7 @@ FROM_TOP = {
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
 }
-#: What makes a browser ask another host: elements, styles, and what the theme's script looks for.
+#: Markup that makes a browser ask another host: elements, styles, classes for the theme's script.
 _ASKED = re.compile(
     r"<(?:script|link|img|iframe|source|audio|video|embed|object|track|input)\b[^>]*"
     r"\b(?:src|srcset|href|data|poster)=[\"']?(?:https?:)?//[^>]*>"
@@ -49,7 +49,7 @@ def _here(link: re.Match[str]) -> str:
 
 
 def _made() -> dict[str, str]:
-    """Return the pages that stand in no file, by their paths."""
+    """Return the generated pages by their paths: fields of documents, and manual pages."""
     made = {"fields.md": fields.page(TOP / "hwpkho" / "schemas")}
     for path in sorted((TOP / "man").glob("*.1")):
         text = render(path.read_text("utf-8"), 90)
@@ -58,7 +58,7 @@ def _made() -> dict[str, str]:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the made pages into the navigation, at the end of the reference."""
+    """Put the generated pages into the navigation, at the end of the reference."""
     (reference,) = (part["Reference"] for part in config.nav if "Reference" in part)
     manual = [{path[4:-3]: path} for path in _made() if path.startswith("man/")]
     reference += [{"Fields of the documents": "fields.md"}, {"Manual pages": manual}]
@@ -66,7 +66,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page for each file of FROM_TOP, and the made ones."""
+    """Add a page for each file of FROM_TOP, and the generated ones."""
     for name, page in FROM_TOP.items():
         text = _LINK.sub(_here, (TOP / name).read_text("utf-8"))
         files.append(File.generated(config, page, content=text))
@@ -76,7 +76,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Lead links to files at the top to their pages, and link to the made ones."""
+    """Point links to files at the top to their pages, and add links to the generated pages."""
     for name, at in FROM_TOP.items():
         markdown = re.sub(rf"\]\(\.\./{re.escape(name)}(?=[)#])", f"]({at}", markdown)
     if page.file.src_uri == "commands.md":
@@ -95,7 +95,7 @@ def _to_fields(row: re.Match[str]) -> str:
 
 
 def on_page_content(html: str, page: Page, **_: object) -> str:
-    """Take out of docstrings what is meant for an editor: roles, and the second colon of ``::``."""
+    """Remove reStructuredText from docstrings: roles, and the second colon of ``::``."""
     if page.file.src_uri != "api.md":
         return html
     html = re.sub(r":[a-z]+:(<code>)", r"\1", html)
@@ -103,14 +103,14 @@ def on_page_content(html: str, page: Page, **_: object) -> str:
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
-    """Refuse a page that makes its reader's browser ask another host for something."""
+    """Raise PluginError for a page that makes a browser ask another host for something."""
     if found := _ASKED.search(output):
         raise PluginError(f"{page.file.src_uri} asks another host: {found[0]}")
     return output
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Refuse a style sheet that does so."""
+    """Raise PluginError for a style sheet that does so."""
     for path in Path(config.site_dir).rglob("*.css"):
         if found := _ASKED.search(path.read_text("utf-8")):
             raise PluginError(f"{path.name} asks another host: {found[0]}")

@@ -42,7 +42,7 @@ class Group(click.Group):
     """A group of commands, with hints for mistyped commands and misplaced options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options before the command; the error for one of the command's says so."""
+        """Parse the options before the command; for one of the command's own, raise UsageError."""
         names = self.list_commands(ctx)
         given = [arg for arg in args if arg in names]
         try:

@@ -113,7 +113,7 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
     """
     arrow.needed()
     _check_names(todo, how.names)
-    places.opened(place, create=True)
+    places.ensure(place, create=True)
     with place.alone():  # finishes the write of a process that was killed, so that it is known
         pass
     known = Known(place)

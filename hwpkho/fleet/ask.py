@@ -195,7 +195,7 @@ def _connected(place: Place) -> Generator[DuckDBPyConnection]:
     needed()
     import duckdb
 
-    places.opened(place, create=False)
+    places.ensure(place, create=False)
     files = place.committed()
     with temporary.folder() as spilled:
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -311,7 +311,7 @@ def views(place: Place) -> Iterator[str]:
     The views name files by a pattern, so they include what is added later. Raises InputError if
     there is no data set.
     """
-    places.opened(place, create=False)
+    places.ensure(place, create=False)
     yield f"-- The data set {printable(place.name)}, {SCHEMA}: views for DuckDB.\n"
     for table in TABLES:
         if not place.files(table):

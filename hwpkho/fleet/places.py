@@ -34,7 +34,7 @@ def at(name: str) -> Place:
     return Remote(name)
 
 
-def opened(place: Place, *, create: bool) -> None:
+def ensure(place: Place, *, create: bool) -> None:
     """Check that a place is a data set of this version; with ``create``, make it one if need be.
 
     Raises InputError if it is not one, or of another version.

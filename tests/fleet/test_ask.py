@@ -268,7 +268,7 @@ def test_changes_are_those_of_sets(tmp_path_factory, captures):
 
     sets = [frozenset(p for a, n in runs for p in range(a, a + n + 1)) for runs in captures]
     place = places.at(str(tmp_path_factory.mktemp("sets") / "d"))
-    places.opened(place, create=True)
+    places.ensure(place, create=True)
     writer = add._Writer(place, Known(place))
     made = [
         made_fleet.Capture("h", n, str(n), n, "r", made_fleet._runs(pages), crashes=False,

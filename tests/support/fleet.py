@@ -97,7 +97,7 @@ def with_gaps(dataset: Path) -> Path:
     for case in cases[-3:]:
         case.findings = [("HP301", "error", "source", "m", None, None, None)]
     place = places.at(str(dataset))
-    places.opened(place, create=True)
+    places.ensure(place, create=True)
     writer = add._Writer(place, Known(place))
     writer.take(cases)
     writer.flush()

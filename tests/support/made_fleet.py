@@ -139,7 +139,7 @@ class Fleet:
     def store(self, dataset: Path) -> None:
         """Write the rows of a data set without judging: as many as there are."""
         place = places.at(str(dataset))
-        places.opened(place, create=True)
+        places.ensure(place, create=True)
         writer = add._Writer(place, Known(place))
         for capture in self.captures():
             writer.take([_rows(capture)])

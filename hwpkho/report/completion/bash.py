@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = r"""# bash completion for @PROGRAM@, made by: @PROGRAM@ completion bash
 
-# Sets the kind and the words of what the option $2 of the command $1 takes; fails for a flag.
+# Sets kind and words for the value of the option $2 of the command $1; fails for a flag.
 _hwpkho_option() {
     kind='' words=''
     case "$1 $2" in
@@ -21,7 +21,7 @@ _hwpkho_option() {
     esac
 }
 
-# Sets the same for the argument $2, from 0, of the command $1.
+# Sets kind and words for the argument $2, counted from 0, of the command $1.
 _hwpkho_argument() {
     kind=text words=''
     case "$1 $2" in
@@ -29,7 +29,7 @@ _hwpkho_argument() {
     esac
 }
 
-# Sets options and commands of the command $1.
+# Sets the options and, for a group, the commands of the command $1.
 _hwpkho_names() {
     options='' commands=''
     case "$1" in
@@ -44,7 +44,7 @@ _hwpkho() {
     _hwpkho_names "$path"
     for (( at = 1; at < COMP_CWORD; at++ )); do
         word=${COMP_WORDS[at]}
-        # bash takes --to=json for three words.
+        # bash splits --to=json into three words.
         if [[ $word == '=' ]]; then continue; fi
         if [[ -n $pending ]]; then pending=''; continue; fi
         if (( plain )); then number+=1; continue; fi

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _HEAD = """# fish completion for @PROGRAM@, made by: @PROGRAM@ completion fish
 
-# Whether the command of the line is the one that the arguments name.
+# Succeeds if the command line is at the command that the arguments name.
 function __fish_hwpkho_at
     set -l path
     set -l previous
@@ -42,7 +42,7 @@ def _quoted(text: str) -> str:
 
 
 def _value(value: Value) -> str:
-    """Return the options of complete(1) for what a parameter takes."""
+    """Return the options of fish's ``complete`` for the values of a parameter."""
     words = " ".join(model.of(value))
     options = {
         "words": f"-x -a '{words}'",

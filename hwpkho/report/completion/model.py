@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: What a value is: one of ``words``; several of them joined by commas; a file; a folder; any text.
 Kind = Literal["words", "listed", "file", "folder", "text"]
 
-#: Words that no shell changes or splits where they stand without quotes.
+#: Words that no shell changes or splits even without quotes.
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./;+-]*")
 
 
@@ -85,7 +85,7 @@ class Shell(NamedTuple):
 
 
 def safe(word: str) -> bool:
-    """Return whether ``word`` can stand in a script without quotes of any kind."""
+    """Return whether ``word`` needs no quotes in a script of any shell."""
     return _SAFE.fullmatch(word) is not None
 
 

@@ -1,4 +1,4 @@
-"""The shells whose command lines are completed."""
+"""The shells that there is a completion script for."""
 
 from __future__ import annotations
 

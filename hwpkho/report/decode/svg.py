@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format svg`` of decode."""
 
     name = "svg"
     about = "pictures of the structure and of memory"

@@ -40,7 +40,7 @@ _STATES: dict[lives.State, Cell | str] = {
 
 
 class _Html:
-    """The report."""
+    """``--format html`` of diff."""
 
     name, about = "html", "a page: what was lost and added; of a chain every page's life"
 

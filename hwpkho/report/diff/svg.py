@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format svg`` of diff."""
 
     name = "svg"
     about = "a drawing of every page's life, of three lists or more"

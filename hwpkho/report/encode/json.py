@@ -1,4 +1,4 @@
-"""``hwpkho.encode/1``: what encode placed where, as JSON."""
+"""``hwpkho.encode/1``: the output of encode, and where each structure was placed, as JSON."""
 
 from __future__ import annotations
 

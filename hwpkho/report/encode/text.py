@@ -1,4 +1,4 @@
-"""encode for people: what was written, and what was placed where."""
+"""encode for people: the output, the machine, and where each structure was placed."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _ROWS = {
 
 
 class Report:
-    """See the module."""
+    """``--format html`` of fleet ask."""
 
     name = "html"
     about = "a page: plots, each with its numbers as a table"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format svg`` of fleet ask."""
 
     name = "svg"
     about = "the plots of the page, one below the other"

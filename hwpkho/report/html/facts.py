@@ -71,7 +71,7 @@ class Text(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A finding or problem, with what the registry knows of its code.
+    """A finding or problem, with the kernel's behaviour and the advice from its code.
 
     Attributes:
         severity: error, warning or note.

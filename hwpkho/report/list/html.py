@@ -30,7 +30,7 @@ _Row = tuple[Cell | str, ...]
 
 
 class Report:
-    """See the module."""
+    """``--format html`` of list."""
 
     name = "html"
     about = "a page: each run of bad pages, what is known of it, and who says so"

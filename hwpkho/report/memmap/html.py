@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format html`` of memmap."""
 
     name = "html"
     about = "one page with all of it, to open in a browser"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format svg`` of memmap."""
 
     name = "svg"
     about = "a picture of the address space"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """See the module."""
+    """``--format html`` of merge."""
 
     name = "html"
     about = "a page: what the list is made of, what was left out, and who knew what"

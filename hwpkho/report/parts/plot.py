@@ -50,12 +50,12 @@ class Bars(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What is drawn, for who cannot see it."""
+        """A description for readers who cannot see the plot."""
         return "; ".join(f"{bar.label}: {bar.said}" for bar in self.shown) or "Nothing."
 
     @property
     def caption(self) -> str:
-        """What stands below the drawing."""
+        """The text below the drawing."""
         more = len(self.bars) - len(self.shown)
         return f"{self.title}.{f' {more} more are not drawn.' if more else ''}"
 
@@ -80,7 +80,7 @@ class Days(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What is drawn, for who cannot see it."""
+        """A description for readers who cannot see the plot."""
         if not self.counts:
             return "No day."
         day, most = max(self.counts, key=itemgetter(1))
@@ -90,7 +90,7 @@ class Days(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """What stands below the drawing."""
+        """The text below the drawing."""
         return f"{self.title}. {self.about}"
 
     @property

@@ -1,1 +1,1 @@
-"""Pictures as SVG: of memory to scale, and of what a handover is made of."""
+"""Pictures as SVG: memory to scale, the structure of a handover, plots."""

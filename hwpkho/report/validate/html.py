@@ -181,7 +181,7 @@ def _slug(case: str) -> str:
 
 
 class Report:
-    """See the module."""
+    """``--format html`` of validate."""
 
     name = "html"
     about = "a page, of many cases an index and a folder of pages"

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.pfnset import PFN_MAX
-from hwpkho.handover.luo.model import UNKNOWN_ORDER, Folios, place_of
+from hwpkho.handover.luo.model import MAX_INFERRED, UNKNOWN_ORDER, Folios, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,8 @@ class FileMemory:
         folios, found = self._folios, list[tuple[int, int, int]]()
         for i, (pfn, order, count) in enumerate(folios.blocks()):
             last = pfn + (count << order) - 1
+            if i == len(folios) - 1 and folios.order[i] == UNKNOWN_ORDER and not folios.unmarked:
+                last = max(last, pfn + self._rest(pfn, folios.page[i]) - 1)
             at = bisect_left(pfns.last, pfn)
             if at < len(pfns.first) and pfns.first[at] <= last:
                 found.append((pfn, last, i))
@@ -80,6 +82,16 @@ class FileMemory:
                 end = last
         for run in self._hit:
             yield from self._of_run(*run)
+
+    def _rest(self, pfn: int, page: int) -> int:
+        """Return how many pages the last folio has at least, at ``page`` of the file.
+
+        A file has no holes, so it reaches to the end of the file. 0 where no folio at ``pfn``
+        could, or the size of the file is unknown.
+        """
+        rest = self._pages - page
+        order = max(rest - 1, 0).bit_length()
+        return rest if order <= MAX_INFERRED and not pfn % (1 << order) else 0
 
     def places(self, first: int, last: int) -> Iterator[Place]:
         """Yield the places of the PFNs ``first`` to ``last``, inclusive, ascending by PFN."""

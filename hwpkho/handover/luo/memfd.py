@@ -16,7 +16,15 @@ from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_A
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc
 from hwpkho.handover.luo.memory import MAX_AMISS
-from hwpkho.handover.luo.model import ARRAY, CHUNK, MEMFD, UNKNOWN_ORDER, Folios, LuoFile
+from hwpkho.handover.luo.model import (
+    ARRAY,
+    CHUNK,
+    MAX_INFERRED,
+    MEMFD,
+    UNKNOWN_ORDER,
+    Folios,
+    LuoFile,
+)
 from hwpkho.handover.problems import Report
 
 if TYPE_CHECKING:
@@ -25,9 +33,6 @@ if TYPE_CHECKING:
 
     from hwpkho.abi.luo import File
     from hwpkho.handover.luo.memory import LuoMemory
-
-#: The largest order that is inferred from the next folio's position in the file: 1 GiB.
-_MAX_INFERRED = 18
 
 
 def read(file: File, name: str, memory: LuoMemory, /) -> LuoFile:
@@ -157,7 +162,7 @@ def _folios(
 def _inferred(pfn: int, step: int) -> int:
     """Return the order of a folio whose successor is ``step`` pages further on in the file."""
     order = step.bit_length() - 1
-    fits = step > 0 and step == 1 << order and order <= _MAX_INFERRED and not pfn % step
+    fits = step > 0 and step == 1 << order and order <= MAX_INFERRED and not pfn % step
     return order if fits else UNKNOWN_ORDER
 
 

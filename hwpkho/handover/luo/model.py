@@ -23,6 +23,8 @@ State = Literal["serialized", "not-serialized", "released"]
 
 #: Stands for an order that is not known.
 UNKNOWN_ORDER = -1
+#: The largest order that is inferred from the folio's position in the file: 1 GiB.
+MAX_INFERRED = 18
 
 #: Names of LUO's own pages.
 FLBS, SESSIONS, FILES = "page of FLBs", "session block", "file block"

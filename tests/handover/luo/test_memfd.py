@@ -205,9 +205,9 @@ def _without_tracker(made: Orchestrator, data: int, folder: Path, pfns: list[int
 
 
 def test_without_the_tracker_orders_follow_from_the_next_folio(made, cli, tmp_path):
-    """All but the last one's, which may reach far behind the end of the file."""
+    """All but the last one's, which reaches to the end of the file, and perhaps far behind it."""
     data = made.memfd([(PFN + 0x200, 0, 9), (PFN, 512, 0), (PFN + 8, 513, 3)], size=521 << 12)
-    bad = [PFN, PFN + 0x201, PFN + 8, PFN + 15]
+    bad = [PFN, PFN + 0x201, PFN + 8, PFN + 15, PFN + 16]
     path = _without_tracker(made, data, tmp_path, bad)
     (h,) = cli("decode", "--json", path).json["handovers"]
     assert _runs(h["luo"]["sessions"][0]["files"][0]) == [
@@ -222,6 +222,7 @@ def test_without_the_tracker_orders_follow_from_the_next_folio(made, cli, tmp_pa
     }
     assert told == {
         PFN: ("HP920", 0, 512), PFN + 0x201: ("HP921", 9, 1), PFN + 8: ("HP918", None, 513),
+        PFN + 15: ("HP918", None, 520),
     }  # fmt: skip
 
 

@@ -282,11 +282,9 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
     overwritten = scratch.overwritten(h, kernel)
     if overwritten:
         return Decision("dropped", problem=overwritten, how="chance")
+    if (h.unmarked or h.tracker == "gone") and h.walk is not None and h.walk.absent:
+        return Decision(None)  # the nodes of the tracker that the image lacks may mark it
     if h.unmarked:
-        # The nodes of the tracker that the image lacks may mark it.
-        open_ = h.walk is not None and h.walk.absent
-        if open_:
-            return Decision(None)
         how: How | None = "chance" if h.unmarked.free else None
         return Decision("dropped", problem=h.unmarked.problem, how=how)
     if h.tracker == "gone":

@@ -133,6 +133,16 @@ def test_a_page_that_the_missing_part_of_the_tracker_may_mark(tmp_path):
     assert certain(which_handover([h]).root).phys == made.root
 
 
+def test_a_damaged_tracker_of_which_the_image_lacks_the_rest(tmp_path):
+    m = Machine(arch="x86_64")
+    made = m.handover(PFNS)
+    m.poke(made.tracker + 8, "<Q", m.put() + 8)
+    del m.memory[made.nodes[0]]  # the only bitmap
+    (h,) = read_inputs([str(m.save(tmp_path))]).handovers
+    assert h.tracker == "gone"
+    assert validate([str(m.save(tmp_path))]).outcome is None
+
+
 def test_why_a_list_is_unread_is_said_of_the_list(tmp_path):
     m = Machine(arch="x86_64")
     made = m.handover(PFNS, subtrees=[("other", b"x")])

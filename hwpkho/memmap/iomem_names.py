@@ -27,11 +27,17 @@ _END = 3
 #: What damage puts in place of a letter or between two, and how many of them a name may have.
 _ODD, _FEW = re.compile(r"[^A-Za-z0-9 ]"), 2
 
+#: printk's, in front of a message.
+_STAMP = re.compile(r"\[ {0,4}[0-9]{1,8}\.[0-9]{6}\]")
+
 
 @lru_cache(maxsize=256)
 def is_part(name: str) -> bool:
-    """Tell whether a name is empty, a prefix of one of Linux's own, or a damaged deciding one."""
-    if not name:
+    """Tell whether a name is empty, a prefix of one of Linux's own, or a damaged deciding one.
+
+    So is one that a kernel's message breaks off, on a serial console.
+    """
+    if not name or _STAMP.search(name):
         return True
     if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
         return True

@@ -279,8 +279,10 @@ def test_a_name_with_a_letter_more_is_another_resource(name: str, damaged: bool,
 
 
 @pytest.mark.parametrize(
-    "line", ["  bc4300000-bc43ffff : reserved", "  tem RAM", "43ffff : reserved", "erved"]
-)
+    "line",
+    ["  bc4300000-bc43ffff : reserved", "  tem RAM", "43ffff : reserved", "erved",
+     "  bc4[   12.345678] usb 1-1: new device", "  bc430000-bc43ffff : r[    1.000000] usb: x"],
+)  # fmt: skip
 def test_a_damaged_line_of_a_branch_is_lost_in_that_branch(line: str, log: Path) -> None:
     text = (
         "40000000-bfffffff : System RAM\n  40200000-402fffff : Kernel code\n"

@@ -60,6 +60,7 @@ _LIKE = re.compile(
     rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
     rf"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
     rf"|{_HEX}{{5,16}}(?:-{_HEX}{{0,16}})?(?: :?)?\s*$"
+    rf"|{_HEX}{{2,16}}(?:-{_HEX}{{0,16}})?(?: :? ?)?\[ *[0-9]{{1,8}}\.[0-9]{{6}}\]"  # a message
     rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
 #: Between two lines of the tree: a line that has lost its range, or most of its name.

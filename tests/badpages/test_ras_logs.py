@@ -342,7 +342,9 @@ def test_what_lines_say(form, text, found) -> None:
     "text",
     [
         TASK + "memory_failure_event: pfn 0x77",
+        f"{NEWER}memory_failure_event\n{DATE} pfn=0x9 page_type=slab page action_result=Failed",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
+        TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x0000",
         TASK + "cxl_poison: memdev=mem0 hpa=0xffffffffffffffff dpa=0x40 dpa_length=0x40",
         "No MCE errors.\n" + ROW + "1 Fatal error(s): x at y location: 0, addr 0, grain 0",
         "Memory controller events summary:\n\tUncorrected on DIMM Label(s): 'x'",

@@ -30,6 +30,11 @@ _BODY = re.compile(
     r"|physical_address:\s*0x(?P<address>[0-9a-zA-Z]*)"
     r"|physical_address_mask:\s*0x(?P<mask>[0-9a-fA-F]{1,16}))"
 )
+#: A terminal or mail program may break a line there, and what counts is on the next one.
+_BROKEN = re.compile(
+    r"\s*(?:section[_ ]type:(?:\s*memory)?|physical_address(?:_mask)?:(?: 0x[0-9a-f]{0,15})?"
+    r"|event(?: severity:)?|severity:|Error(?: [0-9]+,(?: type:)?)?)?\s*$"
+)
 _NUMBER = re.compile(r"\{([0-9]{1,10})\}$")
 _MEMORY = re.compile(r"memory error")
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
@@ -75,11 +80,13 @@ class Cper(MessageReader):
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
-        place, begun, text, _ = message
+        place, _, text, whole = message
+        if not whole and _BROKEN.match(text):
+            return False
         said = _BODY.match(text)
         if said is None:
             return True
-        before = _NUMBER.search(begun.string, max(0, begun.start() - 16), begun.start())
+        before = _NUMBER.search(place.line, max(0, place.at - 16), place.at)
         number = before[1] if before else ""
         event = self._open.get(number)
         severity = said["event"] or said["event_old"]

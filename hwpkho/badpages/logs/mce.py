@@ -51,6 +51,9 @@ class MachineChecks(MessageReader):
     start = re.compile(
         r"Machine (?P<begins>[Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-fA-F]+ "
         rf"Bank [0-9]+: {_HEX})"
+        # A terminal or mail program broke the line.
+        r"|CPU(?<!\wCPU) [0-9]+: Machine (?P<statusless>[Cc]heck(?: Exception)?:?"
+        r"(?: {1,40}[0-9a-fA-F]{1,16})?(?: Bank)?(?: [0-9]{1,4}:?)?\s*$)"
         # AMD; kernels up to 3.13 print no family.
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
@@ -93,6 +96,9 @@ class MachineChecks(MessageReader):
             return True
         if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
             self._pages(place, begun)
+            return True
+        if begun["statusless"]:
+            self.log.unusable(place, "a machine check whose status is cut off")
             return True
         numbers = [group for group in _numbers(begun) if group]
         text = begun["text"] or begun["record"] or begun["bank"]

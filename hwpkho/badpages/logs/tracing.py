@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from hwpkho.badpages.model import Kind
 
 #: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) prints the date behind an event's
-#: name, without a colon.
-_DATED = rb"\s+(?:<[A-Z]+> )?[0-9]{4}-"
+#: name, without a colon; a terminal or mail program may break the line there.
+_NEXT = rb"[ \t]*\n|\s+(?:<[A-Z]+> )?[0-9]{4}-"
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 #: perf and trace-cmd use C's printf(), which prints 0 without 0x.
 _PFN = re.compile(
@@ -84,17 +84,18 @@ class Traced(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        b"_event(?:[:(]|%b)" % _DATED,
-        b"_record(?:[:(]|%b)" % _DATED,
-        b"_poison(?:[:(]|%b)" % _DATED,
-        b"_media(?:[:(]|%b)" % _DATED,
-        b"_dram(?:[:(]|%b)" % _DATED,
+        b"_event(?:[:(]|%b)" % _NEXT,
+        b"_record(?:[:(]|%b)" % _NEXT,
+        b"_poison(?:[:(]|%b)" % _NEXT,
+        b"_media(?:[:(]|%b)" % _NEXT,
+        b"_dram(?:[:(]|%b)" % _NEXT,
         b"fflining page at",
         b"fflined(?<=is already offlined)",
     )
     start = re.compile(
         r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
-        r"|cxl_(?:poison|general_media|dram))(?::\s|\(|(?=\s+(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-))"
+        r"|cxl_(?:poison|general_media|dram))"
+        r"(?::\s|\(|(?=:?\s*$|\s+(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-))"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
@@ -103,6 +104,10 @@ class Traced(MessageReader):
         place, begun, text, whole = message
         if date := _DATE.match(text):  # rasdaemon's date; the stamp in front is the logger's
             place = place._replace(at=begun.end() + date.end())
+        if not text.strip() and begun["event"]:
+            if whole:
+                self.log.unusable(place, f"{begun['event']}: it is cut off behind its name")
+            return whole
         if begun["isolation"]:
             self._offlining(place, text)
         elif begun["event"] == "memory_failure_event":
@@ -164,10 +169,13 @@ class Traced(MessageReader):
         if not grain and not whole:
             return False  # the rest is in the next line
         address = int(found[1], 0 if found[1].startswith("0x") else 10) if found else 0
-        if address:
+        # In words the grain follows.
+        cut = severity is not None and found is not None and not text[found.end() :].strip()
+        if address and not cut:
             self.log.addresses(place, address, kind, extent=_grain(grain))
         elif kind == "uncorrected":
-            self.log.unusable(place, "mc_event: an uncorrected error without an address")
+            how = "whose address is cut off" if cut else "without an address"
+            self.log.unusable(place, f"mc_event: an uncorrected error {how}")
         return True
 
     def _extlog(self, place: Place, text: str) -> None:

@@ -343,6 +343,14 @@ def test_a_line_that_another_message_breaks_off_is_lost(torn: str, read: Reader)
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]
 
 
+@pytest.mark.parametrize("wrong", ["me#01:", "01:", "mem0l"])
+def test_a_damaged_last_line_of_x86_is_lost(wrong: str, read: Reader) -> None:
+    row = "efi: mem{:02}: [MMIO        |RUN|  |UC] range=[0x{:016x}-0x{:016x}] (0MB)\n"
+    last = row.format(1, 0x2000, 0x2FFF).replace("mem01:", wrong)
+    (gap,) = primary(read(row.format(0, 0, 0xFFF) + last + "other: message\n")).gaps
+    assert gap.start == 0x1000
+
+
 @pytest.mark.parametrize("form", ["efi: mem{0:02}: [{1}] range=[0x{2:016x}-0x{3:016x}] (1MB)",
                                   "efi:   0x{2:012x}-0x{3:012x} [{1}]"])  # fmt: skip
 def test_columns_too_many_in_the_first_line_spoil_no_other(form: str, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ _ARM64_BEGUN = late(
 #: A whole line of either list with something unreadable in it.
 _LIKE = late(
     r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
+    r"|\|[^|\[\]]{0,8}\]\s{0,8}range=\[0x"
 )
 #: The beginning of a line of arm64's list, perhaps with another message behind it.
 _ROW = late(r"(?<!\w)efi:\s+0x[0-9A-Fa-f]{3}")
@@ -159,6 +160,8 @@ class DmesgEfi(TableForm):
     def _look_above(self, number: int, line: str) -> None:
         """Join a range to its first half above; look for a heading above x86's first line."""
         for number, text in self.above():
+            if self._headless and _X86.search(text):
+                break  # a whole line, and no first half of this one
             line = f"{text} {line}"
             if self._first:
                 if _X86_SECOND in line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -32,6 +33,7 @@ badmemorylist           0xb7
     [
         (_ENUM, [0xB7, 0xB8, 0xD8]),
         (_ENUM.encode("utf-16"), [0xB7, 0xB8, 0xD8]),
+        ("".join(f"> | {line}\n\n" for line in _ENUM.splitlines()), [0xB7, 0xB8, 0xD8]),
         (
             _ENUM.replace("{badmemory}", "{5189b25c-5558-4bf2-bca4-289b11bd29e2}"),
             [0xB7, 0xB8, 0xD8],
@@ -60,6 +62,8 @@ def test_commands_and_what_they_print(text, listed, tmp_path, cli) -> None:
     [
         (_SET + "0xb7-0xc1\n", "not a range"),
         (_SET + "b7\n", "is not a PFN"),
+        (re.sub("^", "[10:00:00] ", _ENUM, flags=re.MULTILINE), "behind something else"),
+        (_ENUM.replace("  0xb8", "7: 0xb8").replace("  0xB8", "7: 0xB8"), "not a line of"),
         (_SET + "\n", "without PFNs"),
         (_SET + "0x10000000000000000\n", "is not a PFN"),
         (_SET + "99999999999999999999\n", "is not a PFN"),

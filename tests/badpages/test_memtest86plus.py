@@ -67,6 +67,7 @@ def test_screens(text, listed, tmp_path, cli) -> None:
         ("  0   0   5   00027ca9f010 (9.94GB)  Parity error detected near this address", "near"),
         ("0x20,0x30..0x2f\n", "is not a range of pages"),
         (_HEAD.format("Bad pages") + "0x20,0x3", ""),
+        (_HEAD.format("BadRAM Patterns") + "nbadram=0x1000,0xfffff000\n", "none can be read"),
         (_HEAD.format("Linux memmap") + "memmap=0x8$0x20ff8,0x8\n", "no address"),
         (_HEAD.format("Linux memmap") + "memmap=0x8$0x2\x07evil\n", "\\x07evil"),
     ],
@@ -93,6 +94,13 @@ def test_merged_patterns_hold_good_pages(tmp_path, cli) -> None:
     got = said(cli, tmp_path, "badram=0x1000,0xffffffffffffc000\n")
     assert got.json["loss"] == {"good_pages": 2, "bad_pages_left": 0}
     assert said(cli, tmp_path, "badram=0x1000,0xffffffffffffe000\n").json["loss"] is None
+
+
+def test_an_error_behind_another_is_said(tmp_path, cli) -> None:
+    row = "   3     0     6  00027ca9f010 (9.94GB)  5a5a5a5a  5a5a5a5b "
+    got = said(cli, tmp_path, row + row.replace("27ca", "27cb") + "\n")
+    assert (got.code, got.json["pfns"]) == (0, [0x27CA9F])
+    assert "another error stands on its line" in got.err
 
 
 def test_an_error_whose_address_is_damaged_is_said(tmp_path, cli) -> None:

@@ -42,7 +42,7 @@ _SIGN = Sign(
 #: The list, its object, commands, error messages, and lines that continue a list.
 _WANTED = late(
     r"badmemory|5189b25c-|bcdedit|an error |the parameter is|[\^`][ \t\r]*$"
-    r"|^[ \t]*(?:[0-9]|#|::|@?rem\b)",
+    r"|^[ \t>|]*(?:[0-9]|#|::|@?rem\b)|0[xX][0-9a-fA-F]",
     re.IGNORECASE | re.MULTILINE,
 )
 _COMMENT = late(r"\s*(?:#|::|@?rem\b)", re.IGNORECASE)
@@ -57,6 +57,10 @@ _DELETE = late(
 _COMMAND = late(r"\bbcdedit(?:\.exe)?\b", re.IGNORECASE)
 _SHOWN_OBJECT = late(rf"\S.*\s{_OBJECT}\s*", re.IGNORECASE)
 _SHOWN_LIST = late(r"badmemorylist\s+(\S.*)", re.IGNORECASE)
+#: The same anywhere, and what may stand in front of a line in a mail or table.
+_LIST = late(r"badmemorylist\s+[0-9]", re.IGNORECASE)
+_QUOTED = late(r"^[>|\s]*")
+_HEX = late(r"(?<!\w)0[xX][0-9a-fA-F]")
 _MORE = late(r"\s*(?:0[xX][0-9a-fA-F]+|[0-9]+)(?:\s+(?:0[xX][0-9a-fA-F]+|[0-9]+))*\s*")
 _FAILED = late(r"\s*(?:An error (?:has )?occurred|The parameter is incorrect)", re.IGNORECASE)
 _NUMBER = late(r"(?:0[xX](?P<hex>[0-9a-fA-F]{1,16})|(?P<dec>[0-9]{1,20}))")
@@ -145,11 +149,14 @@ class _Store:
 
     def line(self, line: str, where: str) -> None:
         """Apply a line."""
-        if _COMMENT.match(line):
-            return
+        line = _QUOTED.sub("", line, count=1).rstrip(" |")
+        if _COMMENT.match(line) or not line:
+            return  # a copy may be double-spaced
         if self._open and _MORE.fullmatch(line):
             self.entries += self._numbers(line, where)
             return
+        if self._open and _HEX.search(line) and not _COMMAND.search(line):
+            raise InputError(f"{self._found.name}: {where}: not a line of badmemorylist")
         self._open = False
         if command := _COMMAND.search(line):
             if match := _SET.search(line, command.end()):
@@ -160,6 +167,11 @@ class _Store:
             self.entries, self._open = self._numbers(match[1], where), True
         elif _SHOWN_OBJECT.fullmatch(line):
             self.entries = []  # the list is in a line below, or there is none
+        elif _LIST.search(line):
+            raise InputError(
+                f"{self._found.name}: {where}: badmemorylist stands behind something else; give "
+                "what bcdedit prints as it is"
+            )
         elif _FAILED.match(line) and self.entries is not self._before:
             self.entries = self._before
             self._found.problem(NO_BCD_OBJECT, "the previous command failed and set nothing", where)

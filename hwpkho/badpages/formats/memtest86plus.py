@@ -54,6 +54,10 @@ _TABLE = (
 #: Versions up to 5: test, pass, address, megabytes.
 _OLD = r"[ |]*(?P<oldtest>[0-9]{1,2}) +[0-9]{1,9} +(?P<old>[0-9a-fA-F]{8,16}) - +[0-9.]{1,12}MB "
 _ERROR = late(f"{_SINGLE}|^{_TABLE}|^{_OLD}")
+#: An address behind one: a copy has lost line ends.
+_ANOTHER = late(
+    rf"[0-9a-fA-F]{{6,16}} {{0,4}}{_SIZE}|[0-9a-fA-F]{{8,16}} - {{1,20}}[0-9.]{{1,12}}MB "
+)
 #: The same with something else in place of the address.
 _DAMAGED = late(
     rf"^[ |]*[0-9]{{1,4}} +[0-9]{{1,9}} +[0-9]{{1,2}} +\S{{1,20}} {_SIZE}"
@@ -95,8 +99,8 @@ MAX_LISTS = 1 << 15
 _LISTED = late(r"badram=|memmap=|^[ |]*0[xX][0-9a-fA-F.xX]+,")
 #: Lines that are read, and lines that continue in the next one.
 _WANTED = late(
-    r"badram=|memmap=|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address|Err(?:ors)?:|Status:"
-    r"|MTLOG |cumulative error count: |\] Test: |Final Result:"
+    r"badram=|memmap=|\(excludes test|0[xX][0-9a-fA-F]|[KMGTP]i?B\)|[0-9.]MB |Error Address"
+    r"|Err(?:ors)?:|Status:|MTLOG |cumulative error count: |\] Test: |Final Result:"
     r"|,[ |]*$",
     re.MULTILINE,
 )
@@ -151,7 +155,9 @@ class Memtest86Plus(TextForm):
         screen = _Screen(found)
         for number, line in _joined(numbered(file, _WANTED, screen=True)):
             screen.line(line, f"line {number}")
-        if screen.counted is not None and not screen.about_errors:
+        if screen.announced is not None and not screen.about_errors:
+            found.unusable("a list is announced, and none can be read", screen.announced)
+        elif screen.counted is not None and not screen.about_errors:
             found.unusable("errors are counted, but none has an address", screen.counted)
         return found.finish()
 
@@ -190,6 +196,7 @@ class _Screen:
     def __init__(self, found: Collector) -> None:
         self._found = found
         self.counted: str | None = None
+        self.announced: str | None = None
         self.about_errors = False
         self._lists = 0
         self._limit = False
@@ -207,6 +214,8 @@ class _Screen:
         elif match := _ERROR.search(line):
             self.about_errors = True
             self._error(match, where)
+            if _ANOTHER.search(line, max(map(match.end, ("at", "address", "old")))):
+                found.unusable("another error stands on its line", where)
         elif "B)" in line and _DAMAGED.search(line):
             self.about_errors = True
             found.unusable("the address of an error is damaged", where)
@@ -224,6 +233,8 @@ class _Screen:
             self._pages(_value(match[1]), where)
         elif _COUNTED.search(line):
             self.counted = self.counted or where
+        if "(excludes test" in line:
+            self.announced = self.announced or where
 
     def _list(self, where: str) -> None:
         self.about_errors = True

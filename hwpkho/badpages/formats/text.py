@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 #: UTF-8's byte order mark, which Windows' editors write.
 BOM = b"\xef\xbb\xbf"
-_COMMENT = late("#[^\n]*")
+_LINE_END = late(rb"[\r\n]")
+_COMMENT = late("#[^\r\n]*")
 #: Bytes of a text read at once.
 _BLOCK = 1 << 20
 _SEPARATORS = (b",", b" ", b"\t", b"\r")
@@ -46,7 +47,7 @@ _MAX_SIZE = 1 << 29
 _MAX_UTF16 = 1 << 26
 #: What a list consists of, with numbers of either base; and how many bytes are checked.
 _LIST = late(
-    rb"(?:[\s,]+|#[^\n]*+"
+    rb"(?:[\s,]+|#[^\r\n]*+"
     rb"|(?:0[xX])?[0-9a-fA-F]{1,20}+(?:-(?:0[xX])?[0-9a-fA-F]{1,20}+)?(?![^\s,#]))*+"
 )
 _LOOKED_AT = 1 << 14
@@ -113,12 +114,11 @@ def _blocks(data: Text, source: str) -> Iterator[str]:
 
 
 def _line_end(data: Text, at: int) -> int:
-    """Return the offset of the next line feed from ``at`` on, or the end of the data."""
+    """Return the offset of the next line end from ``at`` on, or the end of the data."""
     while at < len(data):
         block = bytes(data[at : at + _BLOCK])
-        end = block.find(b"\n")
-        if end >= 0:
-            return at + end
+        if end := _LINE_END.search(block):
+            return at + end.start()
         at += len(block)
     return len(data)
 

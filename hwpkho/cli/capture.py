@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from hwpkho.base.addresses import human_bytes
-from hwpkho.base.escape import printable
-from hwpkho.cli import options, screen
+from hwpkho.cli import common, options, screen
 from hwpkho.commands import capture
 from hwpkho.inputs.case import CaseOptions
-
-if TYPE_CHECKING:
-    from hwpkho.commands.capture import Captured
 
 EPILOG = """\b
 Examples:
   hwpkho capture -o capture.elf && hwpkho validate capture.elf --memmap capture.elf
   hwpkho capture vmcore -o small.elf
   hwpkho capture dump.elf debugfs-kho/ -o small.elf && hwpkho decode small.elf
+  hwpkho capture vmcore -o small.elf --json | jq .pages
 
 Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no handover."""
 
@@ -36,6 +30,7 @@ Exit codes: 0 fine; 2 wrong usage, or the output exists; 3 not readable, or no h
 @options.handover
 @options.efi_table
 @options.layout
+@common.json_flag
 def command(
     inputs: tuple[str, ...],
     output: str | None,
@@ -47,13 +42,14 @@ def command(
     arch: str | None,
     efi_table: int | None,
     layout: str | None,
+    as_json: bool,
 ) -> None:
     """Save the pages needed to decode a handover, or an EFI table, into a small ELF core.
 
     INPUT is a memory image with the copies that belong to it, as decode reads them; without INPUT
     the running kernel is captured. The file decodes and validates as the original does.
     """
-    path = capture.check(output)
+    path = capture.check(output, as_json=as_json)
     reading = CaseOptions(
         page_size, root_fdt, kho_scratch, arch, efi_table=efi_table, layout=layout
     )
@@ -64,13 +60,10 @@ def command(
 
         live = Live(page_size=page_size)
         made = capture.running(live, path, reading, scrub=not no_scrub, force=force)
-    _report(made)
+    from hwpkho.report import capture as report
 
-
-def _report(made: Captured) -> None:
-    for handover in made.handovers:
-        screen.say(f"hwpkho: {printable(str(handover))}")
-    size = human_bytes(made.page_size)
-    screen.say(f"hwpkho: {printable(made.path)}: {made.pages} pages of {size}")
-    for note in made.notes:
-        screen.say(f"hwpkho: note: {note}")
+    if as_json:
+        click.echo(report.document(made), nl=False)
+        return
+    for line in report.lines(made):
+        screen.say(f"hwpkho: {line}")

@@ -39,16 +39,22 @@ class Captured:
     """What a capture holds.
 
     Attributes:
+        source: The memory that was captured, printable.
         handovers: What decode reads in it.
+        tables: EFI tables of poisoned memory likewise.
         pages: Pages kept, those of which the image holds a part included.
         page_size: Of these, bytes.
+        scrubbed: Whether the bytes of these pages that decode does not read are zeros.
         path: Where it went.
         notes: What the user should know.
     """
 
+    source: str
     handovers: tuple[Handover, ...]
+    tables: tuple[PoisonTable, ...]
     pages: int
     page_size: int
+    scrubbed: bool
     path: str
     notes: tuple[str, ...] = ()
 
@@ -190,7 +196,16 @@ def _capture(
                 core.seek(0)
                 shutil.copyfileobj(core, out)
     notes = tuple(f"the capture no longer has this problem: {p.message}" for p in own)
-    return Captured(tuple(handovers), pages, page_size or MIN_PAGE, path, notes)
+    return Captured(
+        machine.source.name,
+        tuple(handovers),
+        held,
+        pages,
+        page_size or MIN_PAGE,
+        scrub,
+        path,
+        notes,
+    )
 
 
 def _write(
@@ -276,8 +291,13 @@ def _facts(h: Handover, without: list[Problem]) -> Handover:
     return h._replace(source="", problems=problems, walk=None if spent(h) else h.walk)
 
 
-def check(path: str | None) -> str:
-    """Return the path to write to; UsageError where none was given."""
+def check(path: str | None, *, as_json: bool = False) -> str:
+    """Return the path to write to.
+
+    Raises UsageError where none was given, or where ``as_json`` takes standard output from it.
+    """
     if path is None:
         raise UsageError("no output for the capture: give -o OUT")
+    if path == output.STDOUT and as_json:
+        raise UsageError("--json takes standard output; give another -o OUT")
     return path

@@ -23,7 +23,7 @@ from hwpkho.images.recorder import Recorder
 from hwpkho.inputs.case import read_inputs
 from hwpkho.judging.efi_table.generations import GENERATIONS
 from hwpkho.live.machine import Live
-from tests.support import FIXTURES, captures, efi
+from tests.support import FIXTURES, captures, efi, schemas
 from tests.support.examples import crossed, some, times
 from tests.support.handovers import Machine, Made, note
 from tests.support.luo import Orchestrator
@@ -51,8 +51,15 @@ def test_a_crop_says_what_the_original_says(
     name: str, more: list[str], cli: Any, capture: Any, tmp_path: Path
 ) -> None:
     source, out = capture(name), tmp_path / "small.elf"
-    assert cli("capture", source, "-o", out, *more).code == 0
-    assert _decoded(cli, out) == _decoded(cli, source)
+    made = cli("capture", "--json", source, "-o", out, *more)
+    assert (made.code, made.err) == (0, "")
+    schemas.check(made.json, "capture")
+    assert made.json["scrubbed"] is not bool(more)
+    original = _decoded(cli, source)
+    assert _decoded(cli, out) == original
+    assert [h["count"] for h in made.json["handovers"]] == [
+        h["hwpoison"] and h["hwpoison"]["count"] for h in original["handovers"]
+    ]
     plain = cli("validate", "--json", source)
     again = cli("validate", "--json", out)
     assert plain.code == again.code
@@ -65,12 +72,15 @@ def test_an_efi_table_and_its_entry_are_kept(
     name: str, more: list[str], cli: Any, tmp_path: Path
 ) -> None:
     source, out = efi.unpack(name, tmp_path), tmp_path / "small.elf"
-    got = cli("capture", "--page-size", efi.truth(name)["page_size"], source, "-o", out, *more)
+    size = ("--page-size", efi.truth(name)["page_size"])
+    got = cli("capture", "--json", *size, source, "-o", out, *more)
     assert got.code == 0, got.err
+    schemas.check(got.json, "capture")
     shown = [_decoded(cli, path) for path in (source, out)]
     for document in shown:
         (table,) = document["efi_poisoned_memory"]
         del table["source"]
+        assert got.json["efi_tables"] == [{"phys": table["phys"], "layout": table["layout"]}]
     assert shown[0] == shown[1]
     assert out.stat().st_size < source.stat().st_size
 
@@ -759,6 +769,15 @@ def test_permission_denied(root: Path, tmp_path: Path) -> None:
     (root / "sys/kernel/debug").chmod(0)
     with pytest.raises(InputError, match="needs root"):
         capture_running(root, tmp_path / "live.elf")
+
+
+def test_an_output_that_cannot_be(cli: Any, capture: Any) -> None:
+    name = capture("x86-empty")
+    got = cli("capture", name, "--json")
+    assert (got.code, got.err) == (2, "hwpkho: no output for the capture: give -o OUT\n")
+    got = cli("capture", name, "--json", "-o", "-")
+    assert (got.code, got.out) == (2, "")
+    assert got.err == "hwpkho: --json takes standard output; give another -o OUT\n"
 
 
 def test_an_output_that_is_in_the_way(root: Path, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str
         return None
     by_map = outcome.judge_handover(h, kernel.without_cmdline())
     alone = outcome.judge_handover(h, kernel.without_memory())
-    if by_map.finding is None or by_map.outcome == alone.outcome:
+    if by_map.finding is None or alone.outcome in FATAL:
         return None
     return by_map.finding.message if by_map.outcome in FATAL else None
 

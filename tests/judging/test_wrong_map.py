@@ -268,6 +268,10 @@ def test_a_panic_that_the_map_alone_predicts(areas, blocks, says, m, tmp_path):
     assert says in first.message
     words = "if the memory map is this machine's, the next kernel will panic at boot"
     assert headline(judged) == ("error", words)
+    m.poke(made.blob + 24, "<I", 7)  # total_pages: without a map the list is dropped
+    judged = validated(m, made, tmp_path, areas=areas)
+    assert judged.outcome == "crash"
+    assert "HP568" not in {f.code for f in judged.findings}
 
 
 def test_a_list_of_which_the_map_alone_leaves_nothing(m, tmp_path):

@@ -282,12 +282,16 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
     overwritten = scratch.overwritten(h, kernel)
     if overwritten:
         return Decision("dropped", problem=overwritten, how="chance")
-    if (h.unmarked or h.tracker == "gone") and h.walk is not None and h.walk.absent:
+    gone = h.tracker == "gone"
+    lacks = h.walk.absent if h.walk is not None else ()
+    if gone:  # the words of a page that holds something else lead to no nodes
+        lacks = [at for at in lacks if not at % kernel.page_size]
+    if lacks and (h.unmarked or gone):
         return Decision(None)  # the nodes of the tracker that the image lacks may mark it
     if h.unmarked:
         how: How | None = "chance" if h.unmarked.free else None
         return Decision("dropped", problem=h.unmarked.problem, how=how)
-    if h.tracker == "gone":
+    if gone:
         message = "the tracker marks no page of this handover: the next kernel may reuse them first"
         return Decision("dropped", finding(UNMARKED, message), how="chance")
     for phys in (h.hwpoison and h.hwpoison.pages) or ():

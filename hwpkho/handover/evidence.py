@@ -74,7 +74,7 @@ def damaged_roots(
         marked = root is not None and not phys % page_size and find_root.marked(
             trackers, phys, root, page_size
         )  # fmt: skip
-        found.append(Damaged(phys, page, why, root, count, marked, _is_cut(page)))
+        found.append(Damaged(phys, page, why, root, count, bool(marked), _is_cut(page)))
     return found
 
 

@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
         root: The parsed tree.
         kexec_count: From kexec-metadata, None where missing.
         marked: Whether the tracker that it names marks this very page; None before the page size
-            is known.
+            is known, and where the image lacks nodes of the tracker that may.
     """
 
     phys: int
@@ -363,25 +363,31 @@ def _has_leftovers(source: Source, candidate: Candidate, page_size: int) -> bool
     return tail is not None and any(tail) and fdt.MAGIC not in bytes(tail)
 
 
-def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -> bool:
-    """Tell whether the tracker that ``root`` names marks the page at ``phys``; sizes in bytes."""
+def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -> bool | None:
+    """Tell whether the tracker that ``root`` names marks the page at ``phys``; sizes in bytes.
+
+    None where the image lacks nodes of the tracker that may mark it.
+    """
     if not root.memory_map or root.version is None:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
-    return walk.preserved.block_around(phys) is not None
+    return walk.preserved.block_around(phys) is not None or (None if walk.absent else False)
 
 
 def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:
     """Return the incoming and the outgoing root FDT, without leftovers of other kernels.
 
     The newest one is marked by its tracker; an unmarked one with a higher kexec count is of an
-    older series of kexecs. The one with a count one below is the incoming one; of several, the one
-    that the boot loader named, or else a marked one. Where the running kernel booted with the
-    newest one, that is the incoming one, and there is no outgoing one yet.
+    older series of kexecs, unless it is the next one and the image lacks its tracker. The one
+    with a count one below is the incoming one; of several, the one that the boot loader named,
+    or else a marked one. Where the running kernel booted with the newest one, that is the
+    incoming one, and there is no outgoing one yet.
     """
     counted = [c for c in real if c.kexec_count is not None]
     marked = [c for c in counted if c.marked] or [c for c in counted if c.phys in named] or counted
     newest = max((c.kexec_count or 0 for c in marked), default=0)
+    if any(c.kexec_count == newest + 1 and c.marked is None for c in counted):
+        newest += 1
     early = any(c.kexec_count == newest and c.phys in booted for c in counted)
     kept = [c for c in counted if newest - (not early) <= (c.kexec_count or 0) <= newest]
     for count in (newest - 1, newest):

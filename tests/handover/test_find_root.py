@@ -240,6 +240,19 @@ def test_a_chain_of_kexecs_shows_the_last_two(n, tmp_path):
     assert which_handover(found) is found[1]
 
 
+@pytest.mark.parametrize(("lacks", "roots"), [(True, 3), (False, 2)])
+def test_an_outgoing_root_whose_tracker_is_not_in_the_image(lacks, roots, tmp_path):
+    """Its tracker may mark it; one that is all zeros does not."""
+    m, made = _chain(3)
+    for node in made[2].nodes:
+        m.memory[node] = bytes(m.page_size)
+        if lacks:
+            del m.memory[node]
+    found = _decode(tmp_path, m)
+    assert [h.root.phys for h in found] == [h.root for h in made[roots - 2 : roots]]
+    assert which_handover(found) is found[1]
+
+
 def test_old_roots_in_no_order_of_addresses(tmp_path):
     m = Machine(at=0x9000_0000)
     last = m.handover([3], kexec_count=2)

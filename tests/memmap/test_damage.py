@@ -299,6 +299,7 @@ def rows_of(row: str, *starts: int) -> list[str]:
         (SMAP_ROW, "ase=0000000000002000 len=0000000000001000"),
         (SMAP_ROW, "0002000 len=0000000000001000"),
         (SMAP_ROW, "SMAP type=01 base=0000000000002000 len=00000000000001000"),
+        (SMAP_ROW, "SMAP type=011 base=0000000000002000 len=0000000000001000"),
         (SMAP_ROW, "SMAP type=01 base=0000002000 len=0000000000001000"),
         (IOMEM_ROW, "erved"),
         (IOMEM_ROW, "00002000-00002fff : Sys#em RAM"),

@@ -343,11 +343,17 @@ def test_a_line_that_another_message_breaks_off_is_lost(torn: str, read: Reader)
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(0x1000, 0x1FFF)]
 
 
-@pytest.mark.parametrize("wrong", ["me#01:", "01:", "mem0l"])
-def test_a_damaged_last_line_of_x86_is_lost(wrong: str, read: Reader) -> None:
-    row = "efi: mem{:02}: [MMIO        |RUN|  |UC] range=[0x{:016x}-0x{:016x}] (0MB)\n"
-    last = row.format(1, 0x2000, 0x2FFF).replace("mem01:", wrong)
-    (gap,) = primary(read(row.format(0, 0, 0xFFF) + last + "other: message\n")).gaps
+X86_BODY = "[MMIO        |RUN|  |UC] range=[0x0000000000002000-0x0000000000002fff] (0MB)"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [f"me#01: {X86_BODY}", f"01: {X86_BODY}", f"mem0l: {X86_BODY}",
+     "mem01: ty#e=11, attr=0x1, range=[0x0000000000002000-0x0000000000003000) (0MB)"],
+)  # fmt: skip
+def test_a_damaged_last_line_of_x86_is_lost(last: str, read: Reader) -> None:
+    first = f"efi: mem00: {X86_BODY}".replace("2000-", "0000-").replace("2fff", "0fff")
+    (gap,) = primary(read(f"{first}\nefi: {last}\nother: message\n")).gaps
     assert gap.start == 0x1000
 
 

@@ -41,6 +41,16 @@ real memory  = 4294967296 (4096 MB)
     ]
 
 
+def test_freebsd_damaged_last_row_is_lost(log: Path) -> None:
+    text = """\
+                   Type     Physical      Virtual   #Pages Attr
+       BootServicesCode 000000000000 000000000000 00000001 UC WC WT WB
+    RuntimeServ#cesData 0000#0010000 000000010000 00000050 WC WT WB RUNTIME
+"""
+    (gap,) = primary(read_text(log, text)).gaps
+    assert gap.start == 0x1000
+
+
 MIB, GIB = 1 << 20, 1 << 30
 
 

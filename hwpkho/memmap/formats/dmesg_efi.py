@@ -60,7 +60,7 @@ _ARM64_BEGUN = late(
 )
 #: A whole line of either list with something unreadable in it.
 _LIKE = late(
-    r"\bmem[0-9]{1,6}:\s*(?:type=|\[).*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
+    r"\bmem[0-9]{1,6}:.*\brange=\[.*[\])]\s*$|(?<!\w)efi:\s+0x\S.*\|[^\]]*\]\*?\s*$"
     r"|\|[^|\[\]]{0,8}\]\s{0,8}range=\[0x"
 )
 #: The beginning of a line of arm64's list, perhaps with another message behind it.

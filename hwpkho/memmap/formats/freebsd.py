@@ -38,7 +38,7 @@ _EFI = late(
 )
 _EFI_BEGUN = late(
     rf"(?<![\w.])[A-Z][A-Za-z]{{2,30}}\s+(?:0x)?0{_HEX}{{11,15}}(?:\s|$)"
-    rf"|(?<!\w){_HEX}{{12,16}}\s+{_HEX}{{12,16}}\s+{_HEX}{{8,13}}(?!\w)"
+    rf"|{_HEX}{{12,16}}\s+{_HEX}{{8,13}}(?!\w)"
 )
 #: What was a line of the EFI table: a type and the beginning of a number, or part of a type alone.
 _EFI_LIKE = late(
@@ -145,6 +145,7 @@ class FreeBsd(TableForm):
         start = int(match["base"], 16)
         digits = {len(match["base"]), len(match["len"])}
         cut = 16 in digits and len(digits) > 1
+        cut = cut or (len(match["type"]) > 2 and match["type"].startswith("0"))
         if cut or mixed_case(match["base"]) or mixed_case(match["len"]):
             self._damaged_smap(number, match.string)
             return

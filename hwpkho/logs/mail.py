@@ -33,7 +33,7 @@ _OTHERWISE = late(rb"=(?![0-9A-F]{2}|[ \t]*\r{0,2}(?:\n|$))|[^\r\n]{78}[^ \t\r\n
 _PLAINLY = late(
     rb"=3D(?:0x|[G-Zg-z/\[<(%{\"'])|[ \t]=3D[ \t]"
     rb"|\b(\w{1,20})=3D[^=\r\n]{1,40}\b(?!\1=)\w{1,20}=3D"
-    rb"|^(?=[^\n]{0,74}[ \t])[^\n]{60,75}=[ \t]{0,8}\r{0,2}\n(?=[^\r\n-])",
+    rb"|^(?=[^\n]{0,74}[ \t])[^\n]{59,74}[^\n<>!]=[ \t]{0,8}\r{0,2}\n(?=[^\r\n-])",
     re.MULTILINE,
 )
 #: Boundaries that are known: a mailbox has those of all its mails.

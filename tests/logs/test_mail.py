@@ -43,7 +43,9 @@ def test_what_is_plainly_quoted_printable_is_decoded(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"badram=3D000000,FFFFF000\n", b"a=20\n", b"GRUB_CMDLINE_LINUX=\nnext\n", b"x=3D0x1 y=z\n",
+    [b"badram=3D000000,FFFFF000\n", b"a=20\n", b"GRUB_CMDLINE_LINUX=\nnext\n",
+     b"// comes in C++20, but is supported " + b"x" * 30 + b" -std >=\n// C++11.\n",
+     b"x=3D0x1 y=z\n",
      b"efi: x=3D0x1 " + b"y" * 90 + b"\n", b"addr=3D001000\naddr=3D002000\naddr=3D003000\n"],
 )  # fmt: skip
 def test_numbers_behind_an_equals_sign_stay(text: bytes) -> None:

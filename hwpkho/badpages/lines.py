@@ -68,6 +68,13 @@ def pieces(file: FileBytes) -> Iterator[bytes]:
             yield bytes(file.read(at, min(_PIECE, end - at)))
 
 
+def ends_within_line(file: FileBytes) -> bool:
+    """Tell whether a text ends without a line end: a number there may be cut off."""
+    end = bytes(file.read(max(0, file.size - 4), min(4, file.size)))
+    # Behind a line end NULs may follow: after a crash, and in UTF-16.
+    return end.rstrip(b"\0")[-1:] not in (b"", b"\n", b"\r")
+
+
 def last_lines_first(file: FileBytes) -> Iterator[bytes]:
     """Yield the lines of a file in reverse order, several at once; holes are skipped.
 

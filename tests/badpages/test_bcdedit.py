@@ -57,6 +57,11 @@ def test_commands_and_what_they_print(text, listed, tmp_path, cli) -> None:
     assert pages(got.json["pfns"]) == set(listed)
 
 
+def test_a_pfn_at_the_end_may_be_cut_off(tmp_path, cli) -> None:
+    got = said(cli, tmp_path, _ENUM.rstrip("\n"))
+    assert [(p["code"], p["where"]) for p in got.json["problems"]] == [("HP612", "line 8")]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

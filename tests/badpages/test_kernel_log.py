@@ -326,6 +326,23 @@ def test_a_stamp_is_no_part_of_a_number_that_was_cut(stamp, tmp_path, cli) -> No
     assert "line 2: Memory failure: the number is cut off" in got.err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mce: Uncorrected hardware memory error in user-access at 1c5e0b7400",
+        (
+            "mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: bd80000000100134\n"
+            "mce: [Hardware Error]: TSC 0 ADDR 1c5e0b7400"
+        ),
+        "a-1 [0] d..1 2.000000: cxl_poison: memdev=mem0 trace_type=List hpa=0x1c5e0b7400",
+    ],
+)
+def test_a_number_at_the_end_of_a_log_may_be_cut_off(line) -> None:
+    assert [p.code for p in read(line).problems] == ["HP612", "HP614"]
+    assert [p.code for p in read(line + "\n").problems] == ["HP614"]
+    assert read(line).pfns.tolist() == [0x1C5E0B7]
+
+
 def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     boots = "".join(f"{BANNER}\n[    9.000000] {MF.format(pfn)}\n" for pfn in (1, 2, 3))
     log = f"[  500.000000] {MF.format(0)}\n{boots}"

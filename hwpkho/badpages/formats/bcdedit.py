@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from hwpkho.badpages import packing
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import TextForm
-from hwpkho.badpages.lines import LONGEST, numbered
+from hwpkho.badpages.lines import LONGEST, ends_within_line, numbered
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, bounded, physical
@@ -25,7 +25,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.base.listing import parts
 from hwpkho.base.pfnset import PFN_MAX
-from hwpkho.codes.pfnlist import NO_BCD_OBJECT
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, NO_BCD_OBJECT
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ class Bcdedit(TextForm):
                 joined = []
         if joined:
             store.line("".join(joined), f"line {start}")
+        if store.entries and store.entries[-1][1] == f"line {start}" and ends_within_line(file):
+            message = "the text ends within this line: its last PFN may be cut off"
+            found.problem(ENTRY_UNUSABLE, message, f"line {start}")
         for pfn, where in store.entries:
             start = pfn << _WINDOWS_SHIFT
             found.addresses(start, start + (1 << _WINDOWS_SHIFT) - 1, "excluded", where=where)

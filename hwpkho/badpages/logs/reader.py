@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.lines import last_lines_first, pieces
+from hwpkho.badpages.lines import ends_within_line, last_lines_first, pieces
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
@@ -97,6 +97,8 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     """
     mails = Unquoting()
     log, lines = _scanned(blocks(pieces(file), mails), file.shown, form, asked)
+    if ends_within_line(file):
+        log.ends_within(lines)
     if log.runs_backwards and file.size <= _SMALL:
         text = b"".join(blocks(pieces(file))).removesuffix(b"\n").split(b"\n")
         log, _ = _scanned([b"\n".join(reversed(text))], file.shown, form, asked, lines)

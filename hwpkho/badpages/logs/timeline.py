@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -35,6 +36,8 @@ _MAX_UNUSABLE = 1 << 10
 _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
 #: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
+#: The number with which a line ends.
+_NUMBER_LAST = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]+$")
 
 
 class _Said(NamedTuple):
@@ -97,6 +100,9 @@ class Timeline:
         self._id: str | None = None
         self._last: float | None = None
         self._cut: tuple[int, int] | None = None
+        #: The line within which the log ends, and the place that named a page last.
+        self._open_line: int | None = None
+        self._latest: Place | None = None
 
     # Order of the lines.
 
@@ -244,6 +250,7 @@ class Timeline:
 
     def _name(self, place: Place, key: _Key, epoch: int | None) -> None:
         named = self._segments[-1].named
+        self._latest = place
         if key[2] in BAD and len(self._hosts) < _MAX_HOSTS and (name := host(place)):
             self._hosts.setdefault(name, place.number)
         if key not in named:
@@ -312,6 +319,10 @@ class Timeline:
         """Note that line ``number`` was read only up to character ``at``."""
         self._cut = (number, at)
 
+    def ends_within(self, number: int) -> None:
+        """Note that the log ends within line ``number``, without a line end."""
+        self._open_line = number
+
     # End of the log.
 
     def finish(self) -> BadPages:
@@ -321,6 +332,10 @@ class Timeline:
         for a boot that it does not have.
         """
         self._end_boot()
+        latest = self._latest
+        if latest and latest.number == self._open_line and _NUMBER_LAST.search(latest.line):
+            message = "the log ends within this line: its number may be cut off, its page another"
+            self.doubt(latest, ENTRY_UNUSABLE, message)
         boots = self._boot + 1
         if self._wanted is not None and self._wanted >= boots:
             there = "one boot, number 0" if boots == 1 else f"boots 0 to {boots - 1}"

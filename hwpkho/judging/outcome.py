@@ -224,13 +224,18 @@ def _unread_blob(h: Handover, kernel: NextKernel) -> Decision | None:
         return None
     if kernel.frames is None and w.state == "nowhere":
         return Decision("crash", problem=w.problem)
-    if h.walk is None or h.walk.absent or kernel.frames is None:
-        return Decision(None)
-    if h.walk.preserved.block_around(w.phys):
+    if kernel.frames is None or _may_mark(h, w.phys):
         return Decision(None)
     # RAM that is not preserved: by then it holds something else than the blob.
     message = f"the hwpoison blob at 0x{w.phys:x} is not marked preserved"
     return Decision("dropped", finding(UNMARKED, message, phys=w.phys), how="chance")
+
+
+def _may_mark(h: Handover, phys: int) -> bool:
+    """Whether the tracker marks the page at ``phys``, or the image does not show what it marks."""
+    if h.walk is None or h.walk.absent or spent(h):
+        return True
+    return h.walk.preserved.block_around(phys) is not None
 
 
 def _blob(h: Handover, _: NextKernel) -> Decision | None:
@@ -260,7 +265,7 @@ def _area(h: Handover, kernel: NextKernel) -> Decision | None:
             message = f"chunk 0x{phys:x} is outside RAM"
             return Decision("crash", finding(CHUNK_OUTSIDE, message, phys=phys))
     if chain.end == "absent" and chain.at is not None:
-        if h.walk is None or h.walk.absent or h.walk.preserved.block_around(chain.at):
+        if _may_mark(h, chain.at):
             return Decision(None)
         # By then a page that is not preserved holds arbitrary bytes.
         return Decision("dropped", problem=w.problem)

@@ -19,7 +19,7 @@ from hwpkho.judging.decision import Decision
 from hwpkho.judging.result import finding
 from tests.support import captures, certain
 from tests.support.handovers import Machine, elf
-from tests.support.judged import set_root
+from tests.support.judged import RAM, set_root
 from tests.support.kdump_writer import kdump
 
 PFNS = [0x1000, 0x2222, 0x1001]
@@ -116,6 +116,19 @@ def test_what_an_image_lacks_does_not_tell_the_outcome(lacks, tmp_path):
     for phys in [made.blob] if lacks == "blob" else [made.chunks[0], made.tracker]:
         del m.memory[phys]
     assert validate([str(m.save(tmp_path))]).outcome is None
+
+
+@pytest.mark.parametrize("lacks", ["blob", "chunk"])
+def test_a_reused_tracker_does_not_tell_either(lacks, tmp_path, cli):
+    m = Machine(at=0x6000_0000)
+    made = m.handover(PFNS)
+    for node in made.nodes:
+        m.memory[node] = bytes(m.page_size)
+    del m.memory[made.blob if lacks == "blob" else made.chunks[0]]
+    (tmp_path / "iomem").write_text(RAM)
+    path = m.save(tmp_path)
+    got = cli("validate", "--json", path, "--role", "in", "--memmap", tmp_path / "iomem")
+    assert got.json["outcome"] is None
 
 
 def test_a_page_that_the_missing_part_of_the_tracker_may_mark(tmp_path):

@@ -857,6 +857,7 @@ def test_other_messages_of_kernels(text, found) -> None:
             "is not a range",
         ),
         ("mce: Memory error not recovered\n", "not recovered, without a page"),
+        ("mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1: bd800000001", "bit 63"),
         ("[ 1.0] mce: [Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 1:\nbd8\n", "cut"),
         (
             "[    1.000000] Memory failure: -0x9: recovery action for huge page: Ignored\n",

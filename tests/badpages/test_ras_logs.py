@@ -342,6 +342,7 @@ def test_what_lines_say(form, text, found) -> None:
     "text",
     [
         TASK + "memory_failure_event: pfn 0x77",
+        f"{NEWER}mce_record {DATE} bank=7, mci=Uncorrected_error, mcgstatus=0, sta",
         f"{NEWER}memory_failure_event\n{DATE} pfn=0x9 page_type=slab page action_result=Failed",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x0000",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
     from hwpkho.badpages.model import Kind
 
-_UC, _MISCV, _ADDRV, _DEFERRED = 1 << 61, 1 << 59, 1 << 58, 1 << 44
+_VAL, _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 63, 1 << 61, 1 << 59, 1 << 58, 1 << 44
 _INTEL, AMD, _HYGON = 0, 2, 9
 #: Vendors whose memory controllers report a normalized address of their own.
 NORMALIZING = (AMD, _HYGON)
@@ -110,6 +110,9 @@ def assess(record: Record) -> Found | None:
 
 def settle(log: Timeline, place: Place, record: Record) -> None:
     """Evaluate a machine check and add its page, or a problem, to ``log``."""
+    if record.status and not record.status & _VAL:  # its last digits are cut off
+        log.unusable(place, "a machine check whose status is damaged: bit 63 (valid) is not set")
+        return
     found = assess(record)
     if found is None:
         return

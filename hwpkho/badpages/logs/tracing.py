@@ -73,6 +73,7 @@ _SEVERITIES = {0: "recoverable", 1: "fatal", 2: "corrected"}
 _UMC = re.compile(r"\bUnified Memory Controller\b")
 #: Deferred errors are uncorrected, but nothing has used the data yet; EDAC logs them as UE.
 _BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
+_BAD_RECORD = re.compile(r"\bmci=\s?(?:Uncorrected|Deferred)")
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*. The meanings of 2 and 3 changed in 4.x, and one of them is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
@@ -241,6 +242,8 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
             _number(_IPID.search(text)) or None,
             AMD if amd else None,
         )
+        if record.status is None and _BAD_RECORD.search(text):
+            reader.log.unusable(place, "mce_record: an uncorrected error without its status")
     record.channel = _UMC.search(text) is not None
     settle(reader.log, place, record)
 

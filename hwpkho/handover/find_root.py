@@ -371,7 +371,10 @@ def marked(trackers: Trackers, phys: int, root: roots.RootFdt, page_size: int) -
     if not root.memory_map or root.version is None:
         return False
     walk = trackers.walk(root.memory_map, page_size, root.version)
-    return walk.preserved.block_around(phys) is not None or (None if walk.absent else False)
+    if walk.preserved.block_around(phys) is not None:
+        return True
+    # Nodes that no kernel wrote show that the pages hold something else by now.
+    return None if walk.absent and not (walk.damaged or walk.odd) else False
 
 
 def _newest_two(real: Sequence[Candidate], named: set[int], booted: set[int]) -> list[Candidate]:

@@ -106,7 +106,7 @@ def set_running(found: Found, source: Source, trackers: Trackers, page_size: int
     if not root.memory_map or root.version is None or not joining.released(root, source):
         return
     walk = trackers.walk(root.memory_map, page_size, root.version)
-    reused = walk.nodes and not find_root.marked(trackers, phys, root, page_size)
+    reused = walk.nodes and find_root.marked(trackers, phys, root, page_size) is False
     if reused:
         found.role = "in"
 
@@ -151,7 +151,7 @@ def own_missing(found: Sequence[Found], trackers: Trackers, page_size: int) -> I
     if root is None or phys is None or not root.memory_map or root.version is None:
         return
     walk = trackers.walk(root.memory_map, page_size, root.version)
-    if walk.nodes and not find_root.marked(trackers, phys, root, page_size):
+    if walk.nodes and find_root.marked(trackers, phys, root, page_size) is False:
         message = (
             "the kernel that took this handover is running; its own root FDT is damaged or not "
             "in the image"

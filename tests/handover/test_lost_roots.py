@@ -151,6 +151,19 @@ def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli):
         assert (got.code, "HP217" in got.err) == (0, True), args
 
 
+@pytest.mark.parametrize("lacks", [False, True])
+def test_a_tracker_that_the_image_lacks_shows_no_running_kernel(lacks, tmp_path):
+    m = Machine(at=0x1_0000, arch="x86_64")
+    made = m.handover([0x50])
+    m.boot_data(made, [(0x100_0000, 0x100_0000)])
+    m.memory[made.nodes[0]] = bytes(m.page_size)
+    if lacks:
+        del m.memory[made.nodes[0]]
+    (h,) = read_inputs([str(m.save(tmp_path))]).handovers
+    assert h.role == "in"
+    assert ("HP217" in {p.code for p in h.problems}) != lacks
+
+
 @pytest.mark.parametrize("name", ["x86-structv1-small-post", "x86-empty-post"])
 def test_an_outgoing_root_whose_tracker_is_overwritten_is_missed(name, tmp_path):
     """Its page is whole, but nothing marks it, as what an older chain of kernels left over."""

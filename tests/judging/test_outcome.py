@@ -108,13 +108,15 @@ def test_a_piece_of_memory_does_not_show_where_memory_ends(what, captured, tmp_p
     assert ("HP205" in codes, "HP206" in codes) == (what == "whole", what != "whole")
 
 
-@pytest.mark.parametrize("lacks", ["blob", "chunk and tracker"])
+@pytest.mark.parametrize("lacks", ["blob", "end of the blob", "chunk and tracker"])
 def test_what_an_image_lacks_does_not_tell_the_outcome(lacks, tmp_path):
     m = Machine(arch="x86_64")
-    made = m.handover(PFNS)
+    made = m.handover(PFNS, revision="fdt-v1")
     m.put()  # memory goes on behind it
-    for phys in [made.blob] if lacks == "blob" else [made.chunks[0], made.tracker]:
-        del m.memory[phys]
+    for phys in [made.chunks[0], made.tracker] if "chunk" in lacks else [made.blob]:
+        page = m.memory.pop(phys)
+    if "end" in lacks:
+        m.memory[made.blob] = page[:100]
     assert validate([str(m.save(tmp_path))]).outcome is None
 
 

@@ -41,7 +41,7 @@ READER = HwpoisonReader()
 
 
 def blob(source: Source, phys: int, registered: int | None, page_size: int | None) -> bytes | None:
-    """Return as much of the blob as the consumer of its revision reads; None where it is absent.
+    """Return as much of the blob as the consumer reads; None where the image lacks some of it.
 
     ``phys`` is its physical address; ``registered`` and ``page_size`` are in bytes, None where
     unknown.
@@ -60,7 +60,7 @@ def blob(source: Source, phys: int, registered: int | None, page_size: int | Non
     whole = source.read(phys, length)
     if whole is None:  # a wrong length: take the rest of the page
         whole = source.read(phys, page - phys % page)
-    return bytes(whole if whole is not None else head)
+    return None if whole is None else bytes(whole)
 
 
 def check(

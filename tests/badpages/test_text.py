@@ -130,6 +130,8 @@ def test_what_makes_a_list_too_long(monkeypatch):
         ("\x1b[31m", 1, "a word of 5 characters is not a PFN"),
         ("hello", 1, "not a PFN"),
         ("0x1-0x2 5-4", 1, "before it starts"),
+        ("     1\t0x10\n     2\t0x20\n", 1, "the line is numbered, as by cat -n"),
+        ("\ufeff     1\t0x10\n", 1, "the line is numbered"),
     ],
 )
 def test_refused_lists(text, line, word):

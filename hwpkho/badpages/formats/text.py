@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: UTF-8's byte order mark, which Windows' editors write.
 BOM = b"\xef\xbb\xbf"
+#: The first line of what cat -n and nl print: its number would be a PFN.
+_NUMBERED = b"     1\t"
 _LINE_END = late(rb"[\r\n]")
 _COMMENT = late("#[^\r\n]*")
 #: Bytes of a text read at once.
@@ -68,9 +70,14 @@ class Text(Protocol):
 def parse(data: Text, source: str, base: int = 10) -> BadPages:
     """Read a list; ``base`` (10 or 16) is that of numbers without ``0x``, ``source`` its name.
 
-    Raises InputError, naming the line, for what is not a PFN, and for more than
+    Raises InputError, naming the line, for what is not a PFN, for numbered lines, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
+    if bytes(data[: len(BOM + _NUMBERED)]).removeprefix(BOM).startswith(_NUMBERED):
+        raise InputError(
+            f"{source}: line 1: the line is numbered, as by cat -n; give the list without the "
+            "numbers of its lines"
+        )
     first, last = array("Q"), array("Q")
     count, number = 0, 1
     for block in _blocks(data, source):

@@ -25,19 +25,18 @@ _SUBJECTS: tuple[Subject, ...] = (
 #: From worst to mildest.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
-_FAMILIES = (
-    "image",
-    "root",
-    "blob",
-    "tracker",
-    "memmap",
-    "pfnlist",
-    "live",
-    "policy",
-    "efi",
-    "efi_kernel",
-    "preserved",
-)
+#: Modules by the hundred of their codes.
+_FAMILIES = {
+    "1": ("image",),
+    "2": ("root",),
+    "3": ("blob",),
+    "4": ("tracker",),
+    "5": ("memmap",),
+    "6": ("pfnlist", "live"),
+    "7": ("policy",),
+    "8": ("efi", "efi_kernel"),
+    "9": ("preserved",),
+}
 
 
 class Code(NamedTuple):
@@ -107,12 +106,26 @@ class Problem(NamedTuple):
 
 @cache
 def registry() -> dict[str, Code]:
-    """Return every code by its id, in ascending order. Raises ValueError for an id used twice."""
+    """Return every code by its id, in ascending order."""
+    return {id_: code for hundred in _FAMILIES for id_, code in _of_hundred(hundred).items()}
+
+
+def code_of(id_: str) -> Code:
+    """Return the code with this id, ``HP301``; KeyError for an unknown one."""
+    return _of_hundred(id_[2])[id_]
+
+
+@cache
+def _of_hundred(hundred: str) -> dict[str, Code]:
+    """Return the codes by id, in ascending order, for ``3`` those from HP300 to HP399.
+
+    Raises ValueError where one is registered twice or in a module of another hundred.
+    """
     found: dict[str, Code] = {}
-    for family in _FAMILIES:
+    for family in _FAMILIES[hundred]:
         for code in import_module(f"hwpkho.codes.{family}").CODES:
-            if code.id in found:
-                raise ValueError(f"code {code.id} is registered twice")
+            if code.id in found or code.id[2] != hundred:
+                raise ValueError(f"{code.id} is registered twice, or is not one of HP{hundred}xx")
             found[code.id] = code
     return dict(sorted(found.items()))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 from hwpkho.base.pfnset import PfnSet
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.judging.result import Runs, finding
 
 if TYPE_CHECKING:
@@ -171,10 +171,9 @@ class Checked:
         what the files lack.
         """
         counts = ("error",) if self.outcome is None else ("error", "warning")
-        codes = registry()
         for severity in counts:
             for f in self.findings:
-                about_files = codes[f.code].subject in ("image", "map")
+                about_files = code_of(f.code).subject in ("image", "map")
                 if f.severity == severity and not about_files:
                     return f
         return None

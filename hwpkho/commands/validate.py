@@ -10,7 +10,7 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, recorded_page_size
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import SEVERITIES, Problem, Severity, registry
+from hwpkho.codes import SEVERITIES, Problem, Severity
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.codes.root import NO_KHO
 from hwpkho.commands import usage, validate_table
@@ -194,7 +194,7 @@ def _finish(
     listed = pfn_set(pfns)
     runs = verdicts.judge_pfns(listed, kernel, handover)
     distinct = sum(extent.pfns for extent in runs.extents)
-    findings += verdicts.findings(runs, registry(), kernel.page_size)
+    findings += verdicts.findings(runs, kernel.page_size)
     if handover is not None and decision.outcome == "replay":
         published = replayed.publishes(handover, runs)
         if published is not None:

@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,7 +103,7 @@ def finding(
 
 def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
     """Return a problem of reading as a finding, with its own severity unless one is given."""
-    certainty = registry()[problem.code].certainty
+    certainty = code_of(problem.code).certainty
     return Finding(
         problem.code, severity or problem.severity, certainty, problem.message, phys=problem.phys
     )

@@ -15,7 +15,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.base.ranges import paint
-from hwpkho.codes import pfnlist, preserved
+from hwpkho.codes import code_of, pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.handover.luo import luo_of
 from hwpkho.judging.preserved import of_luo
@@ -189,15 +189,12 @@ def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
         yield at, end - 1, ordered[number].ruling
 
 
-def findings(runs: Runs, by_id: dict[str, Code], page_size: int) -> Iterator[Finding]:
-    """Yield one finding for each ruling that has a code; ``page_size`` in bytes.
-
-    ``by_id`` are the registered codes by id.
-    """
+def findings(runs: Runs, page_size: int) -> Iterator[Finding]:
+    """Yield one finding for each ruling that has a code; ``page_size`` in bytes."""
     for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
             continue
-        code = by_id[ruling.code]
+        code = code_of(ruling.code)
         says = code.pfns_are.format(
             where=ruling.region or "?",
             them="it" if extent.pfns == 1 else "them",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.report.check import words
 from hwpkho.report.parts.layout import fold, span
 from hwpkho.report.parts.paint import Paint
@@ -138,11 +138,10 @@ def _listed(what: str, pages: PfnSet) -> Iterator[str]:
 
 
 def _findings(checked: Checked, paint: Paint, *, routine: bool) -> Iterator[str]:
-    names = registry()
     findings = [f for f in checked.findings if routine or not is_routine(f)]
     shown = findings[:MAX_FINDINGS]
     for f in shown:
-        yield _finding(f, names[f.code].name, paint)
+        yield _finding(f, code_of(f.code).name, paint)
     if len(findings) > len(shown):
         yield f"  and {len(findings) - len(shown)} more findings; --json has them all"
     hidden = len(checked.findings) - len(findings)

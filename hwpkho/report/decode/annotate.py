@@ -13,7 +13,7 @@ from hwpkho.abi.vmalloc import Chunk
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import align_down, align_up, page_shift
 from hwpkho.base.escape import printable
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.errors import InputError
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
@@ -108,7 +108,7 @@ class _Marks:
         """
         marked, left = list(spans), []
         for problem in self._left:
-            code = registry()[problem.code]
+            code = code_of(problem.code)
             if code.field and phys == self._blob:
                 named = (i for i, s in enumerate(spans) if s.meaning.startswith(code.field))
                 at = next(named, None)

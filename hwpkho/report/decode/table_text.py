@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import human_bytes
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.report.parts.layout import field, fold, severe
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ def lines(table: PoisonTable, screen: Screen, page_size: int | None) -> Iterator
         return
     for label, text in rows(table, screen, page_size or DEFAULT_PAGE_SIZE):
         yield from field(label, text, screen)
-    names, label = registry(), "problems"
+    label = "problems"
     for p in table.problems:
-        yield from severe(label, p.severity, f"{p.code} {names[p.code].name}: {p.message}", screen)
+        yield from severe(
+            label, p.severity, f"{p.code} {code_of(p.code).name}: {p.message}", screen
+        )
         label = ""
     if not table.problems:
         yield from field(label, screen.paint("good", "none"), screen)

@@ -10,7 +10,7 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.decode import luo_text, table_text
 from hwpkho.report.parts.layout import Column, field, fold, severe, span, table
@@ -206,8 +206,9 @@ def _problems(h: Handover, screen: Screen) -> Iterator[str]:
     if not h.problems:
         yield from field("problems", screen.paint("good", "none"), screen)
         return
-    names = registry()
     label = "problems"
     for p in h.problems:
-        yield from severe(label, p.severity, f"{p.code} {names[p.code].name}: {p.message}", screen)
+        yield from severe(
+            label, p.severity, f"{p.code} {code_of(p.code).name}: {p.message}", screen
+        )
         label = ""

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from hwpkho.base.addresses import human_bytes, page_shift
-from hwpkho.codes import SEVERITIES, registry
+from hwpkho.codes import SEVERITIES, code_of
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.html.facts import Cell, Column, Fields, Message, Part, Table, Text
 from hwpkho.report.parts.layout import span
@@ -41,7 +41,7 @@ def message(
     ``where`` are label and text of rows on its place, ``counts`` whether it makes the exit code 1
     (None: not a finding of validate).
     """
-    known = registry()[code]
+    known = code_of(code)
     how = CERTAINTY[certainty or known.certainty]
     rows = [*where]
     if not again:
@@ -83,7 +83,7 @@ def todo_of(found: Iterable[tuple[str, Severity]]) -> list[str]:
     """
     worst = sorted(found, key=lambda pair: SEVERITIES.index(pair[1]))
     codes = dict.fromkeys(code for code, severity in worst if severity != "note")
-    return [f"{registry()[code].advice.removesuffix('.')} ({code})" for code in codes]
+    return [f"{code_of(code).advice.removesuffix('.')} ({code})" for code in codes]
 
 
 def fields(rows: Iterable[tuple[str, str]]) -> Fields:

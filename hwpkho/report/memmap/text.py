@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.memmap import efi
 from hwpkho.memmap.view.ownership import each_is_ram, kind
 from hwpkho.report.parts import picture, to_scale
@@ -147,8 +147,7 @@ def _of_map(map_: Map, memmap: MemoryMap) -> list[tuple[int, int, str]]:
 
 
 def _problems(shown: MemmapReport, screen: Screen) -> Iterator[str]:
-    names = registry()
     for p in shown.problems:
-        if screen.detail > 0 or p.severity != "note" or not names[p.code].routine:
-            text = f"{p.code} {names[p.code].name}: {p.message}"
+        if screen.detail > 0 or p.severity != "note" or not code_of(p.code).routine:
+            text = f"{p.code} {code_of(p.code).name}: {p.message}"
             yield from severe("", p.severity, text, screen, 0)

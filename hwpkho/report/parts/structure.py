@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import align_down, human_bytes
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.parts.layout import counted
@@ -66,9 +66,8 @@ class Box:
 
     def codes(self) -> list[str]:
         """Return code and name of its problems, each code once."""
-        names = registry()
         codes = dict.fromkeys(p.code for p in self.problems)
-        return [f"{code} {names[code].name}" for code in codes]
+        return [f"{code} {code_of(code).name}" for code in codes]
 
     @property
     def worst(self) -> Literal["broken", "doubtful", ""]:
@@ -108,7 +107,7 @@ def of_handover(h: Handover) -> Structure:
         if problem.severity == "note" or problem in placed:
             continue
         found = places.at(problem.field) or places.at(problem.phys)
-        if not found and registry()[problem.code].field:
+        if not found and code_of(problem.code).field:
             found = of_list
         if found:
             found.problems.append(problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.codes.policy import NOT_JUDGED
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts.layout import counted as counted
@@ -23,14 +23,14 @@ _LABEL = 9
 
 def is_routine(f: Finding) -> bool:
     """Tell whether a finding is a note that nearly every report has, shown only with --verbose."""
-    return f.severity == "note" and registry()[f.code].routine
+    return f.severity == "note" and code_of(f.code).routine
 
 
 def finding_lines(f: Finding, screen: Screen, *, advice: bool = True) -> Iterator[str]:
     """Yield the lines on a finding: its message and, with ``advice``, what the kernel does and what
     to do. Notes have the message alone.
     """
-    code, indent = registry()[f.code], " " * (_LABEL + 2)
+    code, indent = code_of(f.code), " " * (_LABEL + 2)
     head = f"  {screen.paint(f.severity, f'{f.severity:<{_LABEL}}')}"
     yield from fold(f"{f.code} {code.name}: {f.message}", screen.prose, head, indent)
     if f.severity == "note" or not advice:
@@ -68,7 +68,7 @@ class NamedFinding(NamedTuple):
     @classmethod
     def of(cls, f: Finding, *, counts: bool = False) -> NamedFinding:
         """Return the row of a finding."""
-        name = registry()[f.code].name
+        name = code_of(f.code).name
         return cls(
             f.severity, f.code, name, f.certainty, f.message, counts, f.first, f.last, f.phys
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.images.raw import split_base
 from hwpkho.report.validate.base import Summary, TextReport, TextWriter
 from hwpkho.report.validate.findings import NamedFinding, counted, findings_of
@@ -86,7 +86,7 @@ def _annotation(f: NamedFinding, result: CaseResult | None) -> str:
 
 def _file(f: NamedFinding, result: CaseResult) -> str | None:
     """Return the file that a finding is about, as the user named it; None for standard input."""
-    about_map = registry()[f.code].subject == "map"
+    about_map = code_of(f.code).subject == "map"
     files = (result.memmaps if about_map else ()) or result.inputs
     if not files or files[0] == "-":
         return None

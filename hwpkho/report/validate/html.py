@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
-from hwpkho.codes import SEVERITIES, registry
+from hwpkho.codes import SEVERITIES, code_of
 from hwpkho.inputs import hashes
 from hwpkho.report.html import blocks
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
@@ -153,12 +153,11 @@ class _Many(TextWriter):
         )
 
     def _findings(self) -> Table:
-        names = registry()
         by_severity = sorted(
             self._codes.items(),
-            key=lambda pair: (SEVERITIES.index(names[pair[0]].severity), -pair[1]),
+            key=lambda pair: (SEVERITIES.index(code_of(pair[0]).severity), -pair[1]),
         )
-        rows = [(code, names[code].name, str(n), names[code].advice) for code, n in by_severity]
+        rows = [(code, code_of(code).name, str(n), code_of(code).advice) for code, n in by_severity]
         heads = ("Code", "Finding", "Cases", "Advice")
         columns = [Column(head, number=head == "Cases") for head in heads]
         return Table("Findings that count, by code", columns, rows)

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.report.parts.checks import checks
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
@@ -105,7 +105,7 @@ def _check(check: Check, case: str) -> list[str]:
     head = _open("testcase", name=check.name, classname=case)
     found = escape("\n".join(check.messages))
     if check.status == "fail":
-        code = registry()[check.code]
+        code = code_of(check.code)
         text = f"{found}\n{escape(f'kernel: {code.kernel}')}\n{escape(f'advice: {code.advice}')}"
         failure = _open("failure", message=check.messages[0], type=code.name)
         return [f"{head}>{failure}>{text}</failure></testcase>"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.layout import fold
 from hwpkho.report.validate.base import TextWriter
@@ -73,14 +73,14 @@ class Many(TextWriter):
 
 def _case(result: CaseResult, screen: Screen) -> Iterator[str]:
     style, word, _ = STATES[result.state]
-    v, names = result.validation, registry()
+    v = result.validation
     said = headline(v)[1] if v else result.accepted or result.error or ""
     head = screen.paint(style, f"{word:<{_LABEL}}")
     yield from fold(f"{screen.paint('head', result.case)}: {said}", screen.prose, head)
     bad = [f for f in v.findings if result.fails(f)] if v else []
     most = screen.most(MAX_OF_A_CASE)
     for f in bad[:most]:
-        text = f"{f.code} {names[f.code].name}: {f.message}"
+        text = f"{f.code} {code_of(f.code).name}: {f.message}"
         yield from fold(text, screen.prose, " " * _LABEL, " " * (_LABEL + 2))
     if len(bad) > most:
         yield f"{'':<{_LABEL}}and {len(bad) - most} more; --all shows all"

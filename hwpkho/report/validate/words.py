@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
-from hwpkho.codes import registry
+from hwpkho.codes import code_of
 from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts.headline import headline
 
@@ -55,11 +55,11 @@ def _failing(result: CaseResult, style: str) -> str:
     With --quiet nothing else would name them. No headline speaks of the user's own limits, and a
     good one speaks of no finding at all.
     """
-    v, names = result.validation, registry()
+    v = result.validation
     codes = dict.fromkeys(f.code for f in v.findings if result.fails(f)) if v else {}
     silent = [
         code
-        for code in map(names.__getitem__, codes)
+        for code in map(code_of, codes)
         if style in ("good", "note") or code.subject == "limits"
     ]
     return ", ".join(f"{code.id} {code.name}" for code in silent)

@@ -1,10 +1,7 @@
 """Lines in which a log reports that it lost messages.
 
-Of what other parts of the kernel suppress only that counts which names bad pages.
-
 Source: kernel/printk/printk.c (console_unlock; up to 4.6 in front of the next message's own text,
-later on a line of its own; devkmsg_read and the rate limit), lib/ratelimit.c;
-kernel/trace/trace.c (print_trace_line) and trace-cmd's trace-read.c; systemd
+later on a line of its own; devkmsg_read and the rate limit), lib/ratelimit.c; systemd
 src/journal/journald-kmsg.c and journald-rate-limit.c; rsyslog plugins/imuxsock and
 tools/syslogd.c.
 """
@@ -21,6 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+#: A report of lost messages.
+REPORT = (
+    r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
+    r"|\bMissed\s+[0-9]+\s+kernel\s+messages?"
+    r"|\b[0-9]+\s+(?:kernel\s+)?messages?\s+suppressed\b"
+    r"|\bSuppressed\s+[0-9]+\s+messages\s+from\b[^\n]{0,80}"
+    r"|\bprintk:\s+[0-9]+\s+messages\s+suppressed\b"
+    r"|\bimuxsock\b[^\n]{0,40}\blost\s+[0-9]+\s+messages\b[^\n]{0,60}"
+    r"|\b(?:[0-9]+|some)\s+messages\s+lost\b"
+)
+
+
 class _Listener(Protocol):
     def messages_lost(self, number: int, words: str, /) -> None:
         """Take note that line ``number`` reports lost messages; ``words`` quotes it."""
@@ -33,31 +42,19 @@ class LostMessages(LineReader):
     front of the next message, on the same line.
     """
 
-    needles = (
+    needles: tuple[bytes, ...] = (
         rb"messages? (?:dropped|suppressed|lost|from )",
         rb"messages\b(?<=kernel messages)",
-        b"callbacks suppressed",
-        rb"U(?<=CPU):[0-9]{1,5} \[(?:LOST|[0-9]{0,20} ?EVENTS) ",
     )
-
-    _REPORT = late(
-        r"\*\*\s+[0-9]+\s+printk\s+messages?\s+dropped\s+\*\*"
-        r"|\bMissed\s+[0-9]+\s+kernel\s+messages?"
-        r"|\b[0-9]+\s+(?:kernel\s+)?messages?\s+suppressed\b"
-        r"|\bSuppressed\s+[0-9]+\s+messages\s+from\b[^\n]{0,80}"
-        r"|\bprintk:\s+[0-9]+\s+messages\s+suppressed\b"
-        r"|\bimuxsock\b[^\n]{0,40}\blost\s+[0-9]+\s+messages\b[^\n]{0,60}"
-        r"|\b(?:[0-9]+|some)\s+messages\s+lost\b"
-        r"|\b\w*(?:ghes|memory_failure|offline_page|unpoison)\w*: [0-9]+ callbacks suppressed\b"
-        r"|\bCPU:[0-9]+ \[(?:LOST(?: [0-9]+)? EVENTS|(?:[0-9]+ )?EVENTS DROPPED)\]"
-    )
+    #: What of a line is the report.
+    report = late(REPORT)
 
     def __init__(self, listeners: Iterable[_Listener]) -> None:
         self._listeners = list(listeners)
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
-        said = self._REPORT.search(line)
+        said = self.report.search(line)
         if said:
             words = f'the log says "{printable(" ".join(said[0].split()))}"'
             for listener in self._listeners:

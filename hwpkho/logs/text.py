@@ -57,9 +57,8 @@ _MESSAGE_BYTES = late(rb'"MESSAGE"\s*:\s*\[\s*([0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){0
 _CR_LF = late(rb"\r+\n")
 #: A whole log as a string of JSON (``aws ec2 get-console-output``, Ansible) or of Python: one line,
 #: in which its line ends are escaped. No message has so many.
-_LONG_LINE = late(rb"[^\n]{1024,}")
-_ESCAPED_END = late(rb"(?:\\r){0,2}\\n")
-_MANY_ENDS = 8
+_ESCAPED_END = late(rb"\\n")
+_MANY_ENDS, _LONG = 8, 1024
 #: Where a string of JSON begins or ends.
 _QUOTE = late(rb"(?<!\\)\"")
 
@@ -156,8 +155,8 @@ def clean(block: bytes) -> bytes:
     """
     if b"\0" in block:
         block = block.replace(b"\0", b"")
-    if b"\\n" in block:
-        block = _LONG_LINE.sub(_unescaped, block)
+    if _ESCAPED_END.search(block) and block.count(b"\\n") >= _MANY_ENDS:
+        block = b"\n".join(map(_unescaped, block.split(b"\n")))
     if b'"MESSAGE"' in block:
         block = _MESSAGE_BYTES.sub(_message, block)
     if b"\x1b" in block:
@@ -174,14 +173,16 @@ def clean(block: bytes) -> bytes:
     return block if block.isascii() else _plain(block)
 
 
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    """Return a line with the line ends that are escaped in it, where it has many."""
-    text = match[0]
-    if text.count(b"\\n") < _MANY_ENDS:
-        return text
-    if text.lstrip()[:1] in (b"{", b"[", b'"'):
-        text = _QUOTE.sub(b"\n", text)
-    return _ESCAPED_END.sub(b"\n", text)
+def _unescaped(line: bytes) -> bytes:
+    """Return a long line with the line ends that are escaped in it, if it has many."""
+    if len(line) < _LONG or line.count(b"\\n") < _MANY_ENDS:
+        return line
+    if line.lstrip()[:1] in (b"{", b"[", b'"'):
+        line = _QUOTE.sub(b"\n", line)
+    line = line.replace(b"\\n", b"\n")
+    for _ in range(2):  # CR CR LF, as on a serial console
+        line = line.replace(b"\\r\n", b"\n")
+    return line
 
 
 def _message(match: re.Match[bytes]) -> bytes:

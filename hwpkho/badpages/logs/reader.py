@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import ends_within_line, last_lines_first, pieces
+from hwpkho.badpages.logs.lost_events import LostEvents
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
-from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.mail import Unquoting
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
 from hwpkho.logs.text import blocks, clean, utf16_of
@@ -122,7 +122,7 @@ def of_text(text: bytes, name: str, asked: Asked, form: str = "kernel-log") -> B
 def _readers(log: Timeline) -> list[LineReader]:
     return [
         _Boots(log),
-        LostMessages([log]),
+        LostEvents([log]),
         *(message(log) for message in MESSAGES),
         _Unusable(log),
     ]

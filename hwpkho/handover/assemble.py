@@ -15,6 +15,7 @@ from hwpkho.errors import InputError
 from hwpkho.handover import boot_loader, evidence, find_root, generations, joining
 from hwpkho.handover import scratch as scratches
 from hwpkho.handover.model import Doubt, Handover, Scratch
+from hwpkho.handover.page_size import page_size_of, recorded_page_size
 from hwpkho.handover.reader import HandoverReader
 from hwpkho.handover.stated import NoHandoverError, Noted
 from hwpkho.handover.tracker import Trackers
@@ -81,7 +82,7 @@ def search(
     missing = [c for c in copies if not joining.belongs(c, candidates, source)]
     if not candidates and options.root_fdt is None and not copies:
         raise _nothing(source, seen)
-    page_size = options.page_size or find_root.page_size_of(source, trackers, candidates, missing)
+    page_size = options.page_size or page_size_of(source, trackers, candidates, missing)
     hurt: list[evidence.Damaged] = []
     doubts: list[tuple[Doubt, Problem]] = []
     if seen is not None and options.root_fdt is None:
@@ -161,7 +162,7 @@ def _check_recorded(source: Source, options: CaseOptions) -> None:
     """Raise InputError where an option contradicts what the image records about its machine."""
     if options.arch and source.arch and options.arch != source.arch:
         raise InputError(f"{source.name} is of {source.arch}, {option('arch')} says {options.arch}")
-    recorded = find_root.recorded_page_size(source)
+    recorded = recorded_page_size(source)
     if options.page_size and recorded and options.page_size != recorded:
         raise InputError(
             f"{source.name} has pages of {recorded} bytes, {option('page_size')} says "

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
 from hwpkho.base import garbage, opening, places, tar
-from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.reading import Input
@@ -17,6 +16,7 @@ from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs import scanner
 from hwpkho.logs.boot_marks import BootMarks
+from hwpkho.logs.chosen_boot import chosen_boot
 from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.text import Ending, blocks
 from hwpkho.memmap import boots, combine, extended, folders, gaps, mistakes, registry
@@ -85,7 +85,7 @@ def read_memmap(
     if len(set(paths)) != len(paths):
         twice = next(p for i, p in enumerate(paths) if p in paths[:i])
         raise UsageError(f"{printable(twice)}: given twice")
-    wanted = _parse_boot(boot)
+    wanted = chosen_boot(boot)
     readings, without = _read_all(paths)
     if wanted is not None:
         _choose_boots(readings, wanted)
@@ -201,18 +201,6 @@ def _files(path: str) -> list[str]:
     if not found:
         raise UnreadMapError(InputError(f"{printable(path)}: {mistakes.folder(folder)}"), path)
     return list(map(str, found))
-
-
-def _parse_boot(boot: str | None) -> int | None:
-    """Return the boot asked for, -1 for the last, None if none was."""
-    if boot is None:
-        return None
-    if boot == "last":
-        return -1
-    number = unsigned(boot) if boot.isdigit() else None
-    if number is None:
-        raise UsageError(f"{option('boot', printable(boot))}: expected a number from 0, or last")
-    return number
 
 
 def _read(path: str) -> Reading:

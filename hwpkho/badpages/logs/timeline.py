@@ -14,6 +14,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND, SEVERAL_MACHINES
 from hwpkho.errors import InputError, UsageError
+from hwpkho.logs.chosen_boot import chosen_boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,7 +72,7 @@ class Timeline:
         # The last wall clock time, and whether any was later or earlier than the one before.
         self._clock: tuple[Clock, float | None] | None = None
         self._rises = self._falls = False
-        self._wanted = _wanted(asked.boot)
+        self._wanted = chosen_boot(asked.boot)
         self.page_size = asked.page_size or DEFAULT_PAGE_SIZE
         self._shift = page_shift(self.page_size)
         self._state: dict[_Key, _Said] = {}
@@ -316,7 +317,7 @@ class Timeline:
             self._losses[words] = None
 
     def cut(self, number: int, at: int) -> None:
-        """Note that line ``number`` was read only up to character ``at``."""
+        """Note that line ``number`` was read only up to byte ``at``."""
         self._cut = (number, at)
 
     def ends_within(self, number: int) -> None:
@@ -359,7 +360,7 @@ class Timeline:
             number, at = self._cut
             found.problem(
                 ENTRY_UNUSABLE,
-                f"longer than {at} characters; the rest was not looked at",
+                f"longer than {at} bytes; the rest was not looked at",
                 f"line {number}",
             )
         if self.unusable_ranges:
@@ -394,14 +395,3 @@ class Timeline:
             f"bad pages of {len(names)} machines: {shown}{f' and {more} more' if more > 0 else ''}",
             f"line {self._machines[names[1]]}",
         )
-
-
-def _wanted(boot: str | None) -> int | None:
-    """Return the number of the selected boot, -1 for the last, None for all; else UsageError."""
-    if boot is None:
-        return None
-    if boot == "last":
-        return -1
-    if not (boot.isascii() and boot.isdigit() and len(boot) < 10):
-        raise UsageError(f"{option('boot', printable(boot))}: expected a number from 0, or last")
-    return int(boot)

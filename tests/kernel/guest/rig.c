@@ -31,8 +31,8 @@ static int complain(const char *what)
 	return 1;
 }
 
-/* Prints every step-th page that has the flag (none where step is 0); returns how many have it. */
-static int64_t pages_with(int flag, uint64_t step)
+/* Prints every step-th page that has the flag, at most so many; returns how many have it. */
+static int64_t pages_with(int flag, uint64_t step, uint64_t most)
 {
 	static uint64_t flags[8192];
 	uint64_t pfn = 0, found = 0;
@@ -43,7 +43,7 @@ static int64_t pages_with(int flag, uint64_t step)
 		return -complain("/proc/kpageflags");
 	while ((n = read(fd, flags, sizeof(flags))) > 0)
 		for (size_t i = 0; i < n / sizeof(*flags); i++, pfn++)
-			if (flags[i] >> flag & 1 && ++found && step && found % step == 0)
+			if (flags[i] >> flag & 1 && ++found % step == 0 && found / step <= most)
 				printf("0x%" PRIx64 "\n", pfn);
 	close(fd);
 	return n < 0 ? -complain("/proc/kpageflags") : (int64_t)found;
@@ -51,11 +51,12 @@ static int64_t pages_with(int flag, uint64_t step)
 
 static int free_pages(uint64_t count)
 {
-	int64_t there = pages_with(KPF_BUDDY, 0);
+	int64_t there = pages_with(KPF_BUDDY, 1, 0);
 
-	if (there < 0 || !count || (uint64_t)there < count)
+	if (there < 0 || !count || (uint64_t)there <= count)
 		return 1;
-	return pages_with(KPF_BUDDY, there / count) < 0;
+	/* A step is left over: some of them may be in use by the time of the second look. */
+	return pages_with(KPF_BUDDY, there / (count + 1), count) < 0;
 }
 
 /* Not the first page of a huge one: that is what its flags stand on. */
@@ -142,7 +143,7 @@ static int preserve(const char *name, char **files)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "poisoned"))
-		return pages_with(KPF_HWPOISON, 1) < 0;
+		return pages_with(KPF_HWPOISON, 1, UINT64_MAX) < 0;
 	if (argc == 3 && !strcmp(argv[1], "free"))
 		return free_pages(strtoull(argv[2], NULL, 10));
 	if (argc == 3 && !strcmp(argv[1], "huge"))

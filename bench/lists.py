@@ -25,6 +25,12 @@ def measure(folder: Path) -> None:
         _line("  and back", back.seconds)
         same = figures.hwpkho(folder, "diff", listed, folder / "back", "--summary")
         same.once()  # ends the run where they differ
+    ascending = folder / "ascending.txt"
+    ascending.write_text("\n".join(map(hex, sorted(pfns))) + "\n")
+    where = ["--ram", "0x40000000:0x40000000", "--no-scratch", "-o", folder / "made.elf", "-f"]
+    ordered, any_order = (figures.hwpkho(folder, "encode", x, *where) for x in (ascending, listed))
+    figures.together([ordered, any_order], 3)
+    figures.ratio("encode of 1 Mi PFNs without order, against ascending", any_order, ordered, 1.5)
 
 
 def _line(what: str, seconds: float) -> None:

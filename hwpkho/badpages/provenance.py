@@ -56,9 +56,12 @@ def entries(cases: Sequence[BadPages], pfns: PfnSet) -> Entries:
 
 
 def _within(mentions: Mentions, pfns: PfnSet) -> Mentions:
+    pages = mentions.pages()
+    if pages.last is pages.first:
+        return mentions.picked([at for at, pfn in enumerate(pages.first) if pfn in pfns])
     order: list[int] = []
     first, last = array("Q"), array("Q")
-    for at, (low, high) in enumerate(mentions.pages().runs()):
+    for at, (low, high) in enumerate(pages.runs()):
         for a, b in pfns.runs(low, high):
             order.append(at)
             first.append(a)

@@ -65,6 +65,12 @@ class Listing:
         """Yield first and last PFN (inclusive) of each range, in order."""
         return zip(self.first, self.last, strict=True)
 
+    def touching(self, low: int, high: int) -> Listing:
+        """Return the ranges that have a PFN between ``low`` and ``high`` (inclusive), in order."""
+        if self.last is self.first:
+            return Listing([pfn for pfn in self.first if low <= pfn <= high])
+        return of_runs(run for run in self.runs() if run[0] <= high and run[1] >= low)
+
     def array(self) -> array[int]:
         """Return every PFN as ``array('Q')``; do not change it, it may be :attr:`first` itself."""
         if self.last is self.first:

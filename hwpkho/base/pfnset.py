@@ -24,6 +24,9 @@ PFN_MAX = (1 << 64) - 1
 _DENSE = 32
 #: PFNs marked at once, and pages whose marks are read at once.
 _PART, _BLOCK = 1 << 13, 1 << 16
+#: Where one set has so many times the runs of another, it is cut at each run of that one: sooner
+#: done than sorting both.
+_FEW = 16
 #: The most runs in one part of :meth:`PfnSet.cuts`.
 _RUNS = 1 << 10
 #: Pages and ranges of several lists that are gathered before they are sorted. The lists of a fleet
@@ -70,10 +73,22 @@ class PfnSet:
         return in_at_least(1, (self, other))
 
     def __and__(self, other: PfnSet) -> PfnSet:
-        return in_at_least(2, (self, other)) if self and other else PfnSet()
+        few, many = sorted((self, other), key=PfnSet.run_count)
+        if len(few.first) * _FEW < len(many.first):
+            return many._within(few)
+        return in_at_least(2, (self, other))
 
     def __sub__(self, other: PfnSet) -> PfnSet:
-        return in_at_least(2, (self, other.gaps())) if self and other else self
+        return self & other.gaps() if self and other else self
+
+    def _within(self, other: PfnSet) -> PfnSet:
+        """Return what both sets have, at the cost of the runs of ``other``."""
+        first, last = array("Q"), array("Q")
+        for ends in other:
+            begins, stops = self.columns(*ends)
+            first += begins
+            last += stops
+        return PfnSet(first, last)
 
     def gaps(self) -> PfnSet:
         """Return every PFN that is not in this set."""
@@ -204,6 +219,16 @@ def once(listings: Iterable[Listing]) -> Listing:
     ordered = sorted(chain.from_iterable(columns))
     new = bytes(map(ne, islice(ordered, 1, None), ordered))
     return Listing(compress(ordered, b"\1" + new))
+
+
+def distinct(listing: Listing) -> int:
+    """Return how many different PFNs a list has."""
+    pages = listing.first
+    if listing.last is not pages or listing.count > _GATHERED:
+        return pfn_set(listing).pages()
+    if _rises(pages):
+        return sum(map(ne, islice(pages, 1, None), pages)) + bool(pages)
+    return len(set(pages))  # a third of the time of sorting them
 
 
 def in_any(sets: Iterable[PfnSet]) -> PfnSet:

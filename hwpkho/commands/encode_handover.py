@@ -10,6 +10,7 @@ from hwpkho.abi.kho import KEXEC_METADATA, numbered
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with, phys_bits
 from hwpkho.base.escape import printable
+from hwpkho.base.listing import of_runs, parts
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import intersection, union
 from hwpkho.commands import encode_remarks as remarks
@@ -25,6 +26,7 @@ from hwpkho.judging import machine, verdicts, wrong_map
 
 if TYPE_CHECKING:
     from hwpkho.commands.encode_options import EncodeOptions, Result
+    from hwpkho.base.listing import Listing
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList
@@ -68,16 +70,21 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     wrong_map.must_fit(options.judging, regions, [(case.handover, case.source)])
     arch = _arch(case, options, page_size, regions)
     kernel = machine.next_kernel(options.judging, page_size, regions, arch)
-    if regions is not None and case.pfns:
-        runs = verdicts.judge_pfns(pfn_set(case.pfns), kernel, None)
-        if all(r.verdict == "not-ram" for r in runs.rulings):
-            revision = options.revision or numbered(options.kho).revision
-            result.notes.append(remarks.empty("no PFN of the list is in RAM of the map", revision))
+    if regions is not None and case.pfns and not _any_in_ram(case.pfns, kernel):
+        revision = options.revision or numbered(options.kho).revision
+        result.notes.append(remarks.empty("no PFN of the list is in RAM of the map", revision))
     return Request(
         case.pfns, page_size, arch, options.kho, options.revision, options.capacity,
         options.order, options.flags, metadata, tuple(subtrees), options.at,
         _ram(options, kernel), options.scratch, _known_end(kernel),
     )  # fmt: skip
+
+
+def _any_in_ram(pfns: Listing, kernel: NextKernel) -> bool:
+    """Tell whether a PFN of the list is in RAM of the map."""
+    # Part by part: the first mostly has one, so a million PFNs are not sorted for it.
+    judged = (verdicts.judge_pfns(pfn_set(of_runs(p)), kernel, None) for p in parts(pfns.runs()))
+    return any(ruling.verdict != "not-ram" for runs in judged for ruling in runs.rulings)
 
 
 def _known_end(kernel: NextKernel) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.pfnset import distinct
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def of_layout(request: Request, layout: Layout) -> Iterator[str]:
             f"entry {beyond} of the list, 0x{pfn:x}, lies beyond every physical "
             "address: an address instead of a PFN?"
         )
-    repeats = request.pfns.count - layout.poison.pages()
+    repeats = request.pfns.count - distinct(request.pfns)
     if repeats:
         yield f"{repeats} of the PFNs repeat another: kept as they are"
     if not layout.blob.count:

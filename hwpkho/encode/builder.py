@@ -22,7 +22,7 @@ from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk, KhoVmalloc, slots, split
 from hwpkho.base.addresses import align_down, align_up, human_bytes
 from hwpkho.base.options import option
-from hwpkho.base.pfnset import pfn_set
+from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.ranges import difference, holding, union
 from hwpkho.encode.layout import Layout, Piece
 from hwpkho.encode.space import NoRoomError, Space
@@ -51,10 +51,9 @@ def build(request: Request) -> Layout:
 def place(request: Request) -> tuple[Layout, Blocks]:
     """Return the handover and its preserved blocks; raises UsageError as :func:`build`."""
     request.check()
-    poison = pfn_set(request.pfns)
     free = free_frames(request)
     for ranges in _places(request, free):
-        builder = _Builder(request, Space(ranges, poison))
+        builder = _Builder(request, Space(ranges, _poison(request, ranges)))
         try:
             return builder.build(), builder.blocks
         except NoRoomError as error:
@@ -91,16 +90,27 @@ def free_frames(request: Request) -> list[tuple[int, int]]:
     return list(difference(union(ram), union(holes)))
 
 
+def _poison(request: Request, ranges: list[tuple[int, int]]) -> PfnSet:
+    """Return what the list has between the start and the end of ``ranges``, or more."""
+    if not ranges:
+        return PfnSet()
+    # Only these are sorted: a million PFNs in any order are mostly elsewhere.
+    return pfn_set(request.pfns.touching(ranges[0][0], ranges[-1][1] - 1))
+
+
 def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
     """Yield the free ranges to try, best first.
 
-    Without a requested address the first is the end of the highest range with room to spare, where
-    boot loaders put nothing. The last is all free memory, which is taken from its start on.
+    The first has room to spare: the frames from a requested address on, else the end of the highest
+    range, where boot loaders put nothing. The last is all free memory, which is taken from its
+    start on.
     """
     size = request.page_size
     foreign = sum(_pages(blob, size) for _, blob in request.subtrees)
     # Generous: chunks and tracker take a few per mille of the array, alignment an entry.
     want = 2 * (request.total_pages + foreign) + (1 << request.order) + 64
+    if request.at is not None:
+        yield [(first, min(end, first + want)) for first, end in free[:1]]
     for first, end in reversed(free if request.at is None else []):
         start = max(first, align_down(max(0, end - want) * size, _START_ALIGN) // size)
         if end - start >= want:
@@ -147,8 +157,8 @@ class _Builder:
         return Layout(
             size, request.arch, request.version, root, len(raw_root), tuple(subtrees),
             self._metadata(), blob, blob_phys, raw_blob, chunks, places, tracker, memory_map,
-            len(self.blocks), scratch_array, scratch, request.pfns, self.space.poison,
-            size << request.order, self.pieces,
+            len(self.blocks), scratch_array, scratch, request.pfns, size << request.order,
+            self.pieces,
         )  # fmt: skip
 
     def _metadata(self) -> KexecMetadata | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ class Layout:
         scratch_array: Physical address of the scratch array, None without scratch.
         scratch: Scratch areas ``(start, size)``, bytes.
         pfns: The PFNs that the array holds; its words are made when they are written.
-        poison: The same as a set: nothing was placed there.
         block: Bytes of a vmalloc entry.
         others: All pages but those of the array, disjoint.
         broken: The handover after a damage, None for a sound one. The other fields, ``raw_blob``
@@ -92,7 +92,6 @@ class Layout:
     scratch_array: int | None
     scratch: tuple[tuple[int, int], ...]
     pfns: Listing = field(repr=False)
-    poison: PfnSet = field(repr=False)
     block: int
     others: list[Piece] = field(repr=False)
     broken: Broken | None = None
@@ -110,6 +109,11 @@ class Layout:
         if self.broken is not None:
             return self.broken.kho_scratch
         return self.scratch_array or 0, 16 * len(self.scratch)
+
+    @property
+    def poison(self) -> PfnSet:
+        """The same PFNs as a set, made at each call: nothing was placed there."""
+        return pfn_set(self.pfns)
 
     def extents(self) -> list[tuple[int, int]]:
         """Return ``(phys, size)``, bytes, of all pages, adjacent ones joined."""

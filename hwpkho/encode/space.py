@@ -34,7 +34,6 @@ class Space:
 
     def __init__(self, ranges: Sequence[tuple[int, int]], poison: PfnSet) -> None:
         """Take ascending disjoint ranges, and the frames that are never handed out."""
-        self.poison = poison
         self._coming = (s for first, end in ranges for s in stretches(first, end, poison))
         self._left: list[tuple[int, int]] = []
 

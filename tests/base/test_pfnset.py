@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hwpkho.badpages.sets import first_seen
 from hwpkho.base.addresses import runs
 from hwpkho.base.listing import Listing, of_runs, parts
-from hwpkho.base.pfnset import PFN_MAX, PfnSet, in_at_least, once, pfn_set, union
+from hwpkho.base.pfnset import PFN_MAX, PfnSet, distinct, in_at_least, once, pfn_set, union
 from hwpkho.judging.result import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
@@ -37,6 +37,26 @@ def test_a_listing_keeps_order_and_repeats(listing):
     assert list(listing) == listing.tolist() == listing.array().tolist() == want
     assert (len(listing), listing.count) == (len(want), len(want))
     assert [pfn for part in parts(listing) for pfn in part] == want
+
+
+@given(listings() | PFNS.map(Listing), st.integers(0, 70), st.integers(-1, 70) | U64)
+def test_ranges_that_touch_others_are_kept_whole(listing, low, high):
+    want = [(a, b) for a, b in listing.runs() if any(low <= pfn <= high for pfn in range(a, b + 1))]
+    assert list(listing.touching(low, high).runs()) == want
+
+
+@given(st.integers(1, 4), st.integers(0, 9), listings())
+def test_many_runs_are_cut_at_few(step, base, ranges):
+    many, few = pfn_set(range(base, base + 400, step)), pfn_set(list(ranges)[:40])
+    pages, others = set(range(base, base + 400, step)), set(list(ranges)[:40])
+    assert list((many & few).listing()) == list((few & many).listing()) == sorted(pages & others)
+    assert list((many - few).listing()) == sorted(pages - others)
+    assert many & few == pfn_set(pages & others)
+
+
+@given(listings() | PFNS.map(Listing) | PFNS.map(sorted).map(Listing))
+def test_different_pfns_of_a_listing(listing):
+    assert distinct(listing) == len(set(listing))
 
 
 def test_a_listing_of_single_pages_has_one_column():

@@ -44,13 +44,15 @@ class Entries:
     case: array[int]
 
 
-def entries(cases: Sequence[BadPages], pfns: PfnSet) -> Entries:
-    """Return the mentions of all cases, limited to the pages of ``pfns``.
+def entries(cases: Sequence[BadPages], pfns: PfnSet | None) -> Entries:
+    """Return the mentions of all cases, limited to the pages of ``pfns``; None for all pages.
 
     A plain list has no mentions; its pages get one each, unless there are too many.
     """
     many = sum(len(x.pfns.first) for x in cases) > _MANY
-    found = [_within(columns.of(x.mentions) if many else columns.mentioned(x), pfns) for x in cases]
+    found = [columns.of(x.mentions) if many else columns.mentioned(x) for x in cases]
+    if pfns is not None:
+        found = [_within(x, pfns) for x in found]
     numbers = chain.from_iterable([n] * len(m) for n, m in enumerate(found))
     return Entries(columns.joined(found), array("L", numbers))
 
@@ -80,8 +82,14 @@ def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, 
     following = iter(heapq.merge(*_by_case(known)))
     entry = next(following, None)
     active: list[tuple[int, int, str]] = []  # last, case, words
+    numbered: dict[int, str] = {}  # a million runs are known by few groups of cases
     for run in histories:
-        numbers = " ".join(map(str, known_by(run.seen)))
+        numbers = numbered.get(run.seen)
+        if numbers is None:
+            numbers = numbered[run.seen] = " ".join(map(str, known_by(run.seen)))
+        if not active and (entry is None or entry[0] > run.last):
+            yield run.first, run.last, numbers
+            continue
         at = run.first
         while at <= run.last:
             while entry is not None and entry[0] <= at:
@@ -98,9 +106,10 @@ def commented(histories: Histories, known: Entries) -> Iterator[tuple[int, int, 
 def _by_case(known: Entries) -> Iterator[Iterator[tuple[int, int, int, str]]]:
     """Yield for each case its ``(first, last, case, words)``, ascending and disjoint."""
     rows: dict[int, list[Mention]] = {}
-    for case, mention in zip(known.case, known.mentions, strict=True):
-        if mention.kind is not None or mention.when is not None:
-            rows.setdefault(case, []).append(mention)
+    mentions = known.mentions
+    for at, words in enumerate(zip(mentions.kind, mentions.when, strict=True)):
+        if words != (None, None):
+            rows.setdefault(known.case[at], []).append(mentions[at])
     for case, said in rows.items():
         yield _painted(case, said)
 

@@ -16,7 +16,7 @@ from hwpkho.base import output
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
-from hwpkho.base.pfnset import PfnSet, in_at_least, once, pfn_set, union
+from hwpkho.base.pfnset import PfnSet, in_all, once, pfn_set, without
 from hwpkho.commands import encode, usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
@@ -264,14 +264,15 @@ def _merge(
     sizes = tuple(x.pfns.count for x in found)
     found, unwanted = [[x.converted(size) for x in xs] for xs in (found, unwanted)]
     notes = said.of_lists([x.pages for x in (*found, *unwanted)])
+    lists = [x.pfns for x in found]
     if options.intersect:
-        merged = in_at_least(len(found), [pfn_set(x.pfns) for x in found]).listing()
+        merged = in_all(lists)
     else:
-        merged = once(x.pfns for x in found)
+        merged = first_seen(lists) if options.in_order else once(lists)
     before = merged.count
-    duplicates = 0 if options.intersect else sum(x.pfns.count for x in found) - before
+    duplicates = 0 if options.intersect else sum(x.count for x in lists) - before
     if unwanted:
-        merged = (pfn_set(merged) - union(x.pfns for x in unwanted)).listing()
+        merged = without(merged, [x.pfns for x in unwanted])
     excluded = before - merged.count
     regions = machine.memory(how, machines)
     usage.refuse(how.given, usage.with_map(facts, regions))
@@ -286,10 +287,10 @@ def _merge(
         raise InputError(f"the merged list has {merged.count} PFNs; a list has at most {MAX_PFNS}")
     disagreements = provenance.disagreements([x.pages for x in found])
     notes += map(str, disagreements)
-    kept = pfn_set(merged) if options.in_order or options.provenance or entries else PfnSet()
-    if options.in_order:
-        ordered = first_seen([x.pfns for x in found])
-        merged = ordered if ordered.count == merged.count else kept.kept_of(ordered)
+    if options.in_order and (options.intersect or left_out.rulings):
+        merged = pfn_set(merged).kept_of(first_seen(lists))
+    fewer = options.intersect or excluded or left_out.rulings
+    kept = pfn_set(merged) if fewer and (options.provenance or entries) else None
     return Merged(
         tuple(x.name for x in found),
         sizes,
@@ -356,5 +357,7 @@ def _unjudged(runs: Runs) -> int:
     return sum(extent.pfns for ruling, extent in pairs if ruling.verdict is None)
 
 
-def _known_by(pfns: PfnSet, found: Sequence[CaseList]) -> Histories:
-    return histories([pfns & pfn_set(x.pfns) for x in found])
+def _known_by(kept: PfnSet | None, found: Sequence[CaseList]) -> Histories:
+    """Return which of ``found`` knew which PFN of ``kept``; None for all."""
+    known = (pfn_set(x.pfns) for x in found)
+    return histories([x if kept is None else kept & x for x in known])

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from hwpkho.badpages.sets import first_seen
 from hwpkho.base.addresses import runs
 from hwpkho.base.listing import Listing, of_runs, parts
-from hwpkho.base.pfnset import PFN_MAX, PfnSet, distinct, in_at_least, once, pfn_set, union
+from hwpkho.base.pfnset import (
+    PFN_MAX,
+    PfnSet,
+    distinct,
+    in_all,
+    in_at_least,
+    once,
+    pfn_set,
+    union,
+    without,
+)
 from hwpkho.judging.result import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
@@ -116,11 +126,19 @@ def test_unions_of_lists(lists):
     pages = sorted({p for x in lists for p in x})
     want = list(runs(pages))
     assert list(union(lists)) == want
-    assert once(lists).tolist() == pages
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hwpkho.base.pfnset._GATHERED", 3)
-        assert list(union(lists)) == want
-        assert once(lists).tolist() == pages
+    first, *others = lists or [Listing()]
+    in_first = set(first)
+    shared, rest = in_first.intersection(*others), in_first.difference(*others)
+    for most in (1 << 21, 3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("hwpkho.base.pfnset._GATHERED", most)
+            assert list(union(lists)) == want
+            assert once(lists).tolist() == pages
+            assert in_all([first, *others]).tolist() == sorted(shared)
+            assert without(once([first]), others).tolist() == sorted(rest)
+            ordered = first_seen([first])
+            assert without(ordered, others).tolist() == [p for p in ordered if p in rest]
+            assert pfn_set(rest).kept_of(first).tolist() == [p for p in first if p in rest]
 
 
 def test_pages_of_lists_that_ascend_stand_once():

@@ -259,7 +259,7 @@ def distinct(listing: Listing) -> int:
     if not _are_few_pages([listing]):
         return pfn_set(listing).pages()
     if _rises(pages):
-        return sum(map(ne, islice(pages, 1, None), pages)) + bool(pages)
+        return bytes(map(ne, islice(pages, 1, None), pages)).count(1) + bool(pages)
     return len(set(pages))  # a third of the time of sorting them
 
 

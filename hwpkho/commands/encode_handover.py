@@ -25,8 +25,8 @@ from hwpkho.inputs.recognise import Kind
 from hwpkho.judging import machine, verdicts, wrong_map
 
 if TYPE_CHECKING:
-    from hwpkho.commands.encode_options import EncodeOptions, Result
     from hwpkho.base.listing import Listing
+    from hwpkho.commands.encode_options import EncodeOptions, Result
     from hwpkho.encode.layout import Layout
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseList

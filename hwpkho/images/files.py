@@ -38,7 +38,7 @@ class FileBytes:
             it is an error for a file on disk; and it may show the same memory in two ways.
     """
 
-    endless = False
+    endless = live = False
 
     def __init__(self, path: str, *, inside: bool = False, as_is: bool = False) -> None:
         """Open ``path``; ``-`` is standard input. A pipe is copied to an unnamed temporary file.
@@ -48,7 +48,6 @@ class FileBytes:
         """
         self.path = "stdin" if path == "-" else path
         self._fd = -1
-        self.live = False
         self._data: memoryview | None = None
         if inside:
             self._fd = opening.regular(path, as_is=as_is)
@@ -231,7 +230,7 @@ class HeldBytes(FileBytes):
     def __init__(self, path: str, data: memoryview) -> None:
         """Take ``data``; ``path`` is its name for messages."""
         self.path, self.size = path, len(data)
-        self._fd, self.live, self._data = -1, False, data
+        self._fd, self._data = -1, data
 
 
 def _size_by_reading(fd: int) -> int:

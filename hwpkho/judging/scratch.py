@@ -79,7 +79,8 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
         message = f"the highest scratch area ends at 0x{top:x}, inside a page"
         return Decision("crash", finding(SCRATCH_BAD, message, phys=scratch.array))
     if scratch.areas:
-        total, needed = sum(size for _, size in scratch.areas), _needed(h, kernel)
+        total = sum(size for start, size in scratch.areas if not kernel.removes(start))
+        needed = _needed(h, kernel)
         if total <= needed:
             message = f"{total} bytes of scratch are too few: early boot takes more than {needed}"
             code = SCRATCH_SMALL

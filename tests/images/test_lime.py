@@ -109,6 +109,15 @@ def test_a_cut_off_image_gives_what_is_there(form) -> None:
     assert _open(data + bytes(100)).problems == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_records_that_overlap_must_hold_the_same_bytes(form) -> None:
+    ranges = ((0x1000, b"a" * 8192), (0x2000, b"a" * 4096 + b"b" * 4096), (0x3000, b"c" * 4096))
+    source = _open(b"".join(record(*r, packed=FORMS[form]) for r in ranges))
+    assert bytes(source.read(0x1FFF, 3) or b"") == b"aaa"
+    with pytest.raises(InputError, match="two segments hold different bytes at 0x3000"):
+        source.read(0x3000, 8)
+
+
 def _bent(data: bytes, at: int, new: bytes) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 

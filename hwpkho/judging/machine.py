@@ -156,9 +156,9 @@ def next_kernel(
         return NextKernel(page_size, version, known, memory.cmdline, memory)
     if options.next_cmdline is None:
         return NextKernel(page_size, version, arch)
-    from hwpkho.memmap.view import cmdline  # only where there is one
+    from hwpkho.memmap.view import parameters  # only where there is one
 
-    line = cmdline.parse(options.next_cmdline, arch)
+    line = parameters.parse(options.next_cmdline, arch)
     line.note_unapplied()
     return NextKernel(page_size, version, arch, line)
 

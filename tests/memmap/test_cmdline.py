@@ -14,9 +14,10 @@ from hwpkho.errors import UsageError
 from hwpkho.memmap import e820
 from hwpkho.memmap.e820 import Slot, sanitize
 from hwpkho.memmap.view.arm64 import limit_end
-from hwpkho.memmap.view.cmdline import Cmdline, parse
+from hwpkho.memmap.view.cmdline import Cmdline
 from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.e820_cmdline import apply
+from hwpkho.memmap.view.parameters import parse
 from hwpkho.memmap.view.regions import view_of
 from tests.support.mapdata import FIXTURES, GIB, MIB, entries, machine
 

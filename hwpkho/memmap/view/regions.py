@@ -26,7 +26,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import extended, gaps, names
-from hwpkho.memmap.view import VIEWS, cmdline, common, gap_filling, ownership
+from hwpkho.memmap.view import VIEWS, common, gap_filling, ownership, parameters
 from hwpkho.memmap.view.crashkernel import crash_kernel
 from hwpkho.memmap.view.spans import Kind, Span, What, combine, occupy
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map, MemoryMap
+    from hwpkho.memmap.view.cmdline import Cmdline
 
 #: A page with parts of several kinds counts as the first of these among them; a page that is RAM
 #: only in part and otherwise a hole is in no run (memblock_trim_memory).
@@ -141,7 +142,7 @@ class Regions:
     arch: str
     base: str
     maps: tuple[str, ...]
-    cmdline: cmdline.Cmdline | None = None
+    cmdline: Cmdline | None = None
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
     before: Regions | None = None
@@ -201,7 +202,7 @@ def view_of(
             f"only {' and '.join(arches.ARCHES.names())} can be judged"
         )
     maps = _of_boot(memmap, boot)
-    line = cmdline.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
+    line = parameters.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
     problems: list[Problem] = []
     if map_name is not None:
         maps = {map_name: _named(maps, map_name)}
@@ -271,14 +272,14 @@ def _named(maps: dict[str, Map], name: str) -> Map:
     return maps[name]
 
 
-def _crash_kernel(spans: list[Span], line: cmdline.Cmdline, arch: str) -> list[Span]:
+def _crash_kernel(spans: list[Span], line: Cmdline, arch: str) -> list[Span]:
     memory = sum(s.end - s.start for s in spans if s.kind in ("ram", "in-use"))
 
     def is_ram(start: int, end: int) -> bool:
         ram = joined((s.start, s.end) for s in spans if s.kind == "ram")
         return not any(difference([(start, end + 1)], ram))
 
-    with cmdline.reading():
+    with parameters.reading():
         area = crash_kernel(line, memory, arch, is_ram)
     if area is None:
         return spans

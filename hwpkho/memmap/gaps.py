@@ -107,7 +107,7 @@ def settle(table: Table) -> None:
     gap.
     """
     if not table.entries:  # nothing is left of it
-        table.problems += [loss.problem._replace(severity="error") for loss in table.lost_lines]
+        table.unusable = [loss.problem for loss in table.lost_lines]
         table.lost_lines.clear()
     disorder = _disorder(table.entries) if table.lost_lines else False
     for loss in table.lost_lines:

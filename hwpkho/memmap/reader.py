@@ -268,7 +268,7 @@ def _of_log(source: Input) -> Reading:
             tables.append(table)
 
     found = boots.split((t for t in tables if not t.zeroed), marks.marks)
-    zeros = [p for t in tables if t.zeroed for p in t.problems]
+    zeros = [t.zeroed for t in tables if t.zeroed]
     if not found:
         if zeros:
             raise InputError(zeros[0].message)
@@ -357,13 +357,12 @@ def _drop_damaged(reading: Reading) -> None:
     """Drop damaged maps. Raises InputError where the boot cannot be judged without one."""
     boot = reading.boot
     for name, table in list(boot.maps.items()):
-        bad = [p for p in table.problems if p.severity == "error"]
-        if not bad:
+        if not table.unusable:
             continue
         if map_names.of(name).needed or table is boot.primary():
-            raise InputError(f"{reading.shown}: {name}: {bad[0].message}")
+            raise InputError(f"{reading.shown}: {name}: {table.unusable[0].message}")
         del boot.maps[name]
-        reading.problems += [p._replace(severity="warning") for p in bad]
+        reading.problems += table.unusable
 
 
 def _arch(readings: Sequence[Reading | _MaplessError], wanted: str | None) -> tuple[str, str]:

@@ -39,15 +39,17 @@ class Table:
         entries: In file order.
         boot: The boot the table belongs to, None where the form knows no boots.
         arch: The architecture that the table shows, None where it shows none.
-        problems: What is wrong with it; messages name lines or offsets. A problem of severity
-            ``error`` makes the table unusable.
+        problems: What is wrong with it; messages name lines or offsets.
         lost_lines: Lines that are lost or damaged, as the form noticed them; see
             :func:`hwpkho.memmap.gaps.lose`.
         gaps: The memory that they described; filled in by :func:`hwpkho.memmap.gaps.settle`.
         line: Number of the log line where the table starts (from 1), None in a file of its own.
         form: The ``name`` of the form that read it; the reader fills it in.
         printed_by: That form's :attr:`hwpkho.memmap.formats.base.LineForm.printed_by`.
-        zeroed: Whether all addresses are 0, as the kernel prints them for unprivileged readers.
+        zeroed: The problem where all addresses are 0, as the kernel prints them for unprivileged
+            readers; there are no entries then. Else None.
+        unusable: The lost lines of a table that has nothing else; filled in by
+            :func:`hwpkho.memmap.gaps.settle`.
     """
 
     name: str
@@ -60,4 +62,5 @@ class Table:
     line: int | None = None
     form: str = ""
     printed_by: Literal["Linux", "Xen"] | None = None
-    zeroed: bool = False
+    zeroed: Problem | None = None
+    unusable: list[Problem] = field(default_factory=list)

@@ -234,11 +234,8 @@ class Tables:
         """Attach a problem to the open table ``name``; ``phys`` is the address that it is about."""
         problems = self.table(name, line).problems
         self._count_odd(name, line)
-        new = problem(code, f"line {line}: {message}", phys)
         if len(problems) < MAX_PROBLEMS:
-            problems.append(new)
-        elif new.severity == "error" and problems[-1].severity != "error":
-            problems[-1] = new
+            problems.append(problem(code, f"line {line}: {message}", phys))
 
     def lose(
         self,

@@ -620,6 +620,25 @@ def test_a_note_has_pages_of_the_machine(
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("00000000-00000000 : System RAM\n", "line 1: every address of /proc/iomem is 0"),
+        ("20000000-10000000 : System RAM\n" + 2 * "1000-9ffff : System RAM\n", "line 1: the range"),
+    ],
+)
+def test_a_map_in_a_note_that_is_unusable_is_one_line(
+    text: str, says: str, tmp_path: Path, cli: Any
+) -> None:
+    m = Machine(arch="arm64")
+    m.handover(PFNS)
+    document = {**json.loads(CaptureNote(page_size=4096).build()), "iomem": text}
+    path = m.save(tmp_path, notes=note(b"HWPKHO-CAPTURE", json.dumps(document).encode()))
+    result = cli("memmap", path)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+    assert says in result.err
+
+
 def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:
     m = Machine(arch="arm64")
     m.handover(PFNS)

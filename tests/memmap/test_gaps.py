@@ -131,7 +131,8 @@ def test_a_tree_has_places_within_its_branches(at: int, depth: int, place: Any) 
 
 def test_a_table_of_which_nothing_is_left_cannot_be_read() -> None:
     made = table(lost_lines=[loss(0)])
-    assert [p.severity for p in made.problems] == ["error"]
+    assert [p.code for p in made.unusable] == [DAMAGED.id]
+    assert not made.lost_lines
 
 
 def test_losses_are_bounded_and_none_is_forgotten() -> None:

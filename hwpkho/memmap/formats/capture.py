@@ -57,7 +57,7 @@ class Capture(FileForm):
             lines.feed(number, line)
         found = lines.finish()
         for table in found:
-            if not table.entries:
-                raise InputError(f"{shown}: {table.problems[0].message}")
+            if table.zeroed:
+                raise InputError(f"{shown}: {table.zeroed.message}")
             table.arch, table.line = core.arch or table.arch, None
         return found

@@ -237,13 +237,13 @@ class Iomem(TableForm):
         gaps.lose(table, CUT, message, span=(start, max(start, gaps.TOP)))
 
     def finish(self) -> Sequence[Table]:
-        """See :meth:`LineForm.finish`; a copy that is all zeros has no entries but a problem."""
+        """See :meth:`LineForm.finish`; a copy that is all zeros has no entries."""
         found = self._tables.finish()
         for table in found:
             if table.entries and not any(e.end for e in table.entries):
                 message = f"line {table.line}: every address of /proc/iomem is 0: read it as root"
-                table.entries = []
-                table.problems, table.zeroed = [problem(IOMEM_ZEROS, message)], True
+                table.entries, table.problems = [], []
+                table.zeroed = problem(IOMEM_ZEROS, message)
             table.arch = _arch(table.entries)
             _check(table)
         return found

@@ -1,4 +1,4 @@
-"""Decodes quoted-printable text of mails.
+"""Decodes quoted-printable and base64 text of mails.
 
 ``=3D`` is an equals sign, ``=`` at a line's end joins it with the next one (RFC 2045, 6.7). Text is
 decoded below a header that declares it, up to the end of that part of the mail. Without a header it
@@ -8,19 +8,30 @@ is decoded only where it is plainly quoted-printable: in any other text ``=20`` 
 from __future__ import annotations
 
 import re
-from binascii import a2b_qp
+from binascii import a2b_base64, a2b_qp
 from itertools import islice
 
 from hwpkho.base.late import late
 
-_HEADER = late(
-    rb"^content-transfer-encoding:[ \t]*quoted-printable[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE
+#: A header may continue on a line that begins with a blank.
+_ENCODED = (
+    rb"content-transfer-encoding:[ \t]*(?:\r?\n[ \t]+)?(?:quoted-printable|(base64))[ \t]*\r?\n"
 )
+_HEADER = late(rb"^" + _ENCODED, re.IGNORECASE | re.MULTILINE)
 _BOUNDARY = late(rb'\bboundary="?([^"\s;]{1,70})', re.IGNORECASE)
 #: Where a body begins: behind an empty line.
 _BODY = late(rb"^\r?\n", re.MULTILINE)
-#: Where a part may end: at a boundary, or where the next mail of a mailbox begins.
-_END = late(rb'^(?:--([^"\s;]{1,72})|From \S[^\n]{0,200}[0-9]{4}\r?\n)', re.MULTILINE)
+#: Where a part may end: at a boundary, where the next mail of a mailbox begins, or at the header of
+#: one that was appended.
+_END = late(
+    rb'^(?:--([^"\s;]{1,72})|From \S[^\n]{0,200}[0-9]{4}\r?\n|(?i:' + _ENCODED + rb"))",
+    re.MULTILINE,
+)
+#: Lines of base64, each of whole groups of four characters, below blank ones.
+_BASE64 = late(
+    rb"(?:[ \t]*\r?\n)*+"
+    rb"(?:(?=[^\n]{4})(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}(?:==|[A-Za-z0-9+/]=))?\r?\n)*+"
+)
 _PADDED = late(rb"=[ \t]+(?=\r{0,2}(?:\n|$))")
 #: How mails and mailboxes begin. Other texts are not searched further: it would double the time.
 _MAIL = late(rb"From \S|[A-Z][A-Za-z-]{1,40}:[ \t]")
@@ -43,10 +54,10 @@ _LONGEST = 1 << 16
 
 
 class Unquoting:
-    """Decodes quoted-printable parts of a text that comes in blocks of whole lines."""
+    """Decodes encoded parts of a text that comes in blocks of whole lines."""
 
     def __init__(self) -> None:
-        self._inside = self._header = False
+        self._inside = self._header = self._base64 = False
         self._mail: bool | None = None  # known from the first block on
         self._ends: set[bytes] = set()
         self._begun = b""  # the beginning of a line that the next block continues
@@ -64,7 +75,7 @@ class Unquoting:
         if b"oundary=" in block or b"BOUNDARY=" in block:
             found = islice(_BOUNDARY.finditer(block), _MAX_ENDS - len(self._ends))
             self._ends.update(match[1] for match in found)
-        headers = b"rintable" in block or b"RINTABLE" in block
+        headers = b"ncoding:" in block or b"NCODING:" in block
         if self._inside or self._header or (headers and _HEADER.search(block)):
             text = begun + self._parts(block)
         elif _is_plainly_quoted(block):
@@ -92,7 +103,14 @@ class Unquoting:
         done: list[bytes] = []
         at = 0
         while at < len(block):
-            if self._inside:
+            if self._inside and self._base64:
+                run = _BASE64.match(block, at)
+                end = run.end() if run else at
+                text = b"".join(map(a2b_base64, block[at:end].split(b"\n")))
+                self._inside = end == len(block)
+                done.append(text if self._inside or text[-1:] in b"\n" else text + b"\n")
+                at = end
+            elif self._inside:
                 end = self._end(block, at)
                 done.append(_decoded(block[at:end]))
                 self._inside, at = end == len(block), end
@@ -106,6 +124,7 @@ class Unquoting:
                 end = header.end() if header else len(block)
                 done.append(block[at:end])
                 self._header, at = header is not None, end
+                self._base64 = header is not None and header[1] is not None
         return b"".join(done)
 
     def _end(self, block: bytes, at: int) -> int:

@@ -247,6 +247,13 @@ def test_a_number_that_a_terminal_broke() -> None:
         ),
         (
             (
+                "{1}[Hardware Error]: event severity: corrected\n"
+                "{1}[Hardware Error]:   physical_address: 0xffffffffffffffff\n"
+            ),
+            set(),
+        ),
+        (
+            (
                 "{1}[Hardware Error]:   physical_address: 0x0000000000009000\n"
                 "EDAC MC0: 1 UE x on y ( page:0x9 offset:0x0 grain:32)"
             ),
@@ -295,6 +302,10 @@ def test_what_lines_say(text, found) -> None:
             "{1}[Hardware Error]:   physical_address: 0x00000000000090"
         ),
         "{1}[Hardware Error]:   physical_address: 0x0000000000009000",
+        (
+            "{1}[Hardware Error]: event severity: fatal\n"
+            "{1}[Hardware Error]:   physical_address: 0xffffffffffffffff"
+        ),
         "MCE: Killing qemu:7 due to hardware memory corruption fault at 7f0000001000",
         (
             "[Hardware Error]: CPU:2 (17:31:0) MC17_STATUS[Over|UE|MiscV|AddrV|-|TCC|SyndV|UECC]: "

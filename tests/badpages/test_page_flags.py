@@ -37,6 +37,7 @@ _CLEAN = _X.replace("X", "_")
         (f"voffset\toffset\tlen\tflags\n7f00\t10\t2\t{_X}\n", [[0x10, 0x11]]),
         (f"voffset\tcgroup\toffset\tflags\n7f00\t@1\t10\t{_X}\n", [0x10]),
         (f"10\t2\t{_X}\n", [[0x10, 0x11]]),
+        (f"10:00:00 offset\tlen\tflags\n10:00:01 10\t2\t{_X}\n", [[0x10, 0x11]]),
         (f"offset\tlen\tflags\n20\t5\t{_CLEAN}\n", []),
         ("             flags\tpage-count       MB\n0x0000000000000400\t 4 0 ____\treserved\n", []),
     ],
@@ -53,6 +54,7 @@ def test_page_types(text, listed, tmp_path, cli) -> None:
     ("text", "says"),
     [
         (f"offset\tlen\tflags\n10\t{_X}\n", "columns are not those"),
+        (f"ts 1 offset\tlen\tflags\nts 2 10\t{_X}\n", "columns are not those"),
         (f"offset\tlen\tflags\nffffffffffffffff\t2\t{_X}\n", "are not a range"),
         (f"offset\tlen\tflags\n10\t0\t{_X}\n", "are not a range"),
         ("offset\tlen\tflags\n10\t2\t___\n", "the line is cut"),

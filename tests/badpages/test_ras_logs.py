@@ -282,6 +282,11 @@ STATUS {status:x} MCGSTATUS f
             f"{ROW}error: pfn=0x9, page_type=unknown page, action_result=Ignored",
             {(9, "poisoned")},
         ),
+        (  # behind what ts, kubectl or a journal adds
+            "ras-mc-ctl",
+            f"2026-07-30T10:00:00Z {ROW}error: pfn=0x9, page_type=x, action_result=Ignored",
+            {(9, "poisoned")},
+        ),
         (
             "ras-mc-ctl",
             f"{ROW}1 Uncorrected error(s): x at y location: 0, addr 37952, grain 5, syndrome 0 ",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import quopri
 import time
 from typing import Any
@@ -30,6 +31,15 @@ def test_a_mail_is_decoded_below_its_header(size: int) -> None:
     after = b"--_b\nContent-Transfer-Encoding: 7bit\n\nx=20\nefi: =3D\n"
     assert _read(mime + after, size) == mime[: -len(QUOTED)] + TEXT + after
     assert _read(HEADER + QUOTED + b"From x 2026\nx=20\n", size).endswith(b"From x 2026\nx=20\n")
+
+
+@pytest.mark.parametrize("size", [130, 1 << 16])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\nbye\n", b"--_b\n"])
+def test_mails_one_behind_the_other_have_their_own_encodings(size: int, end: bytes) -> None:
+    header = b"From: a@b\nContent-Transfer-Encoding:\n base64\n\n"
+    coded = header + base64.encodebytes(TEXT) + end
+    assert _read(coded + HEADER + QUOTED, size) == header + TEXT + end + HEADER + TEXT
+    assert _read(HEADER + QUOTED + coded, size) == HEADER + TEXT + header + TEXT + end
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 _HWPOISON = 1 << 19
 _HEADING = late(r"\s*(?:(?:voffset|foffset|cgroup|map-cnt)\s+)*offset\s+(?:len\s+)?flags\s*")
+#: The heading behind other text, such as a logger's prefix; every line then has that.
+_BEHIND = late(r".{1,200}\s((?:(?:voffset|foffset|cgroup|map-cnt)\t)*offset\t(?:len\t)?flags)\s*")
 _SIGN = Sign(
     (b"flags",),
     late(
-        rb"^[ \t]*(?:(?:voffset|foffset|cgroup|map-cnt)[ \t]+)*offset[ \t]+(?:len[ \t]+)?"
+        rb"[ \t]offset\t(?:len\t)?flags[ \t]*$"
+        rb"|^[ \t]*(?:(?:voffset|foffset|cgroup|map-cnt)[ \t]+)*offset[ \t]+(?:len[ \t]+)?"
         rb"flags[ \t]*$"
         rb"|^[ \t]*flags[ \t]+page-count[ \t]+MB",
         re.MULTILINE,
@@ -64,18 +67,21 @@ class PageTypes(TextForm):
         """
         found = Collector(file.shown, self.name, asked)
         columns: list[str] | None = None
+        behind = False
         listed = summed = cut = 0
         where = known = None
         for number, line in numbered(file, _WANTED):
             if _HEADING.fullmatch(line):
-                columns, known = line.split(), number
+                columns, known, behind = line.split(), number, False
+            elif match := _BEHIND.fullmatch(line):
+                columns, known, behind = match[1].split(), number, True
             elif match := _SUMMARY.match(line):
                 known = number
                 if int(match[1], 16) & _HWPOISON:
                     summed, where = summed + int(match[2]), where or f"line {number}"
             elif _SUMMARY_HEADING.match(line):
                 known = number
-            elif (words := line.split()) and _FLAGS.fullmatch(words[-1]):
+            elif (words := _words(line, behind)) and _FLAGS.fullmatch(words[-1]):
                 known = number
                 if "X" in words[-1]:
                     listed += _of_line(found, words, columns, f"line {number}")
@@ -89,6 +95,14 @@ class PageTypes(TextForm):
         if summed > listed:
             found.unusable(f"the summary counts {summed} pages, {listed} are listed", where)
         return found.finish()
+
+
+def _words(line: str, behind: bool) -> list[str]:
+    """Return the columns of a line; ``behind`` other text they are divided by tabs."""
+    if not behind:
+        return line.split()
+    before, *rest = line.rstrip().split("\t")
+    return [*before.split()[-1:], *rest]
 
 
 def _any_flags(file: FileBytes) -> bool:

@@ -54,7 +54,8 @@ class RasMcCtl(MessageReader):
         b"\t[0-9]{1,18} [^\n]{1,80} errors\n",
     )
     start = re.compile(
-        r"^\s*(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |" + _SUMMARY
+        r"(?:^|(?<=[ \t|\"]))(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |"
+        + _SUMMARY
     )
     _summary_said = False
 

@@ -35,6 +35,8 @@ MAX_BOOTS = 1 << 13
 _MAX_UNUSABLE = 1 << 10
 #: The most machines of a log that are distinguished, and the most that a message names.
 _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
+#: What firmware and hardware report for an address that they do not know.
+_INVALID = (1 << 64) - 1
 #: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
 #: The number with which a line ends.
@@ -236,6 +238,10 @@ class Timeline:
         """
         if not in_range(address):
             self.unusable(place, "an address beyond 64 bits")
+            return
+        if address == _INVALID:
+            if kind in BAD:
+                self.unusable(place, "an address of all ones: the hardware knew none")
             return
         if extent > MAX_EXTENT:
             self.unusable(place, f"an error of {extent} bytes: a damaged number")

@@ -34,8 +34,16 @@ _QUOTED_BLANK = "=20"
 #: Between range and name; no name has it inside.
 _BETWEEN = " : "
 _CLOSING = re.compile(_TAG)
+#: What ends with a time of day, as ts and kubectl logs --timestamps print it, or with a number of
+#: seconds; behind it, what container runtimes add. ``IDENTIFIER - - `` is of syslog (RFC 5424).
+_TIMED = (
+    r".{0,60}[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,Z+-][0-9Z:.+-]{0,20})?(?: std(?:out|err) [FP])? "
+    r"|[0-9]{10}\.[0-9]{3,9} |<[0-9]{1,3}>1 .{0,200} - |[\w.-]{1,80} {1,40}\| "
+)
 #: What may stand before a line that was quoted in a mail, listed or logged.
-_PREFIX = rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|.{{0,100}}{_TAG}|)"
+_PREFIX = (
+    rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|{_TIMED}|.{{0,100}}{_TAG}|)"
+)
 _LINE = re.compile(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
@@ -86,7 +94,9 @@ class Iomem(TableForm):
     name = "iomem"
     about = "/proc/iomem, read as root"
     needles = (rb"-[0-9A-Fa-f]{8,16}+ : ",)
-    unfinished = re.compile(rf"^\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$")
+    unfinished = re.compile(
+        rf"^{_PREFIX}\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$"
+    )
 
     def __init__(self) -> None:
         self._tables = Tables()

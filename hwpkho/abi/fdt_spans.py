@@ -50,7 +50,8 @@ def spans(data: bytes, tree: fdt.Tree, meaning: Meaning = plain) -> list[Span]:
         for prop in node.properties:
             start = prop.offset - 12
             padded = 12 + -(-len(prop.value) // 4) * 4
-            known[start] = Span(start, padded, f"{printable(prop.name)} = {meaning(prop)}")
+            text = f"{printable(prop.name)} = {meaning(prop)}"
+            known[start] = Span(start, padded, text, prop.name)
     at = off_struct
     while at < min(off_strings, len(data)):
         span = known.get(at)

@@ -416,3 +416,11 @@ def test_what_is_wrong_is_beside_its_field(code, line, cli, tmp_path):
     out = cli("decode", "--annotate", *inputs).out
     assert [x for x in out.split("\n") if code in x] == [x for x in out.split("\n") if line in x]
     assert line in out
+
+
+def test_what_is_wrong_is_beside_the_property_that_has_its_field(cli, tmp_path):
+    (tmp_path / "list").write_text("0x10\n")
+    how = ("--kho", "v1", "--flags", "0x10", "--at", "1G", "--no-scratch", "-o", tmp_path / "x")
+    assert cli("encode", tmp_path / "list", *how).code == 0
+    out = cli("decode", "--annotate", tmp_path / "x").out
+    assert "total_pages 1, flags 0x10, order 0  <- HP306 flags-unknown" in out

@@ -65,13 +65,13 @@ def spans(raw: bytes) -> list[Span]:
         return [Span(0, len(raw), "cut off")]
     version, pad, count, first, pages, flags, order = struct.unpack_from("<IIQQIHH", raw)
     return [
-        Span(0, 4, f"version {version}"),
-        Span(4, 4, f"_pad 0x{pad:x}"),
-        Span(8, 8, f"count {count}"),
-        Span(16, 8, f"pfns.first 0x{first:x}"),
-        Span(24, 4, f"pfns.total_pages {pages}"),
-        Span(28, 2, f"pfns.flags 0x{flags:x}"),
-        Span(30, 2, f"pfns.order {order}"),
+        Span(0, 4, f"version {version}", "version"),
+        Span(4, 4, f"_pad 0x{pad:x}", "_pad"),
+        Span(8, 8, f"count {count}", "count"),
+        Span(16, 8, f"pfns.first 0x{first:x}", "pfns.first"),
+        Span(24, 4, f"pfns.total_pages {pages}", "pfns.total_pages"),
+        Span(28, 2, f"pfns.flags 0x{flags:x}", "pfns.flags"),
+        Span(30, 2, f"pfns.order {order}", "pfns.order"),
     ]
 
 

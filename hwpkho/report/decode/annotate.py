@@ -110,7 +110,7 @@ class _Marks:
         for problem in self._left:
             code = code_of(problem.code)
             if code.field and phys == self._blob:
-                named = (i for i, s in enumerate(spans) if s.meaning.startswith(code.field))
+                named = (i for i, s in enumerate(spans) if s.holds(code.field))
                 at = next(named, None)
             else:
                 at = _span_of(problem, code, (phys, size), spans)

@@ -216,6 +216,11 @@ def test_choices_of_help(command, cli):
             assert f"{max(option.opts, key=len)}[{shown}]" in text
 
 
+def test_targets_in_the_help_of_encode(cli):
+    titles = ", ".join(target.title for target in targets.TARGETS)
+    assert f"{titles}, or a form of list;" in " ".join(cli("encode", "--help").out.split())
+
+
 def test_every_row_of_choices_is_of_an_option():
     having = {f"{c} {p.name}" for c in EVERY for p, _ in _choices(c)}
     for name in CHOICES:

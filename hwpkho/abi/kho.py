@@ -75,7 +75,13 @@ V4 = Version(4, "7.2, 7.3", "radix")
 
 #: By name: ``v4``.
 VERSIONS: Registry[Version] = Registry(
-    "KHO version", {f"v{n}": f"{__name__}:V{n}" for n in range(1, 5)}
+    "KHO version",
+    {
+        "v1": f"{__name__}:V1",
+        "v2": f"{__name__}:V2",
+        "v3": f"{__name__}:V3",
+        "v4": f"{__name__}:V4",
+    },
 )
 #: The version that encode writes by default, and that is assumed for the next kernel and for a root
 #: FDT whose own version is unreadable.

@@ -49,8 +49,8 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             type=list_options.Written(targets),
             default=default,
             show_default=True,
-            help="ELF core, folder of 0xADDR.bin and handover.json, hwpoison blob, or a form of "
-            "list; see hwpkho formats.",
+            help="ELF core, folder of segments, hwpoison blob, or a form of list; see hwpkho "
+            "formats.",
         ),
         list_options.fitting,
         list_options.table,

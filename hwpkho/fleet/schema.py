@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
 from hwpkho.judging.result import VERDICTS
 
@@ -59,7 +60,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("boot_id", "text", "Boot of the kernel that was captured."),
         Column("kexec_count", "int", "Kexecs since the last cold boot, of the handover."),
         Column("release", "text", "Release of the kernel that was captured."),
-        Column("arch", "text", "x86_64 or arm64."),
+        Column("arch", "text", f"{' or '.join(ARCHES.names())}."),
         Column("page_size", "int", "Bytes."),
         Column("sources", "text", "What was read: image, debugfs, efi-table, or a form of list."),
         Column("outcome", "text", "What the next kernel does with the list; null for a bare list."),

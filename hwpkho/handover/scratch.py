@@ -79,7 +79,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
         if start + size > 1 << 64:
             report.add(
                 SCRATCH_BAD,
-                f"scratch area 0x{start:x} of {size} bytes makes no sense",
+                f"scratch area 0x{start:x} of {size} bytes reaches past 2^64",
                 start,
             )
     areas = union((start, start + size) for start, size in scratch.areas)

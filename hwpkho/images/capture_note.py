@@ -153,10 +153,12 @@ class CaptureNote:
         )
         if type(note.partial) is not bool:
             raise InputError("partial is neither true nor false")
-        texts = (note.release, note.iomem)
         paged = type(note.page_size) is int and note.page_size in page_sizes()  # not 4096.0
-        if not (paged or note.page_size is None) or not all(_text_or_none(t) for t in texts):
-            raise InputError("page_size, release or iomem makes no sense")
+        if not (paged or note.page_size is None):
+            raise InputError(f"page_size: expected null or one of {page_sizes()}")
+        for name, text in (("release", note.release), ("iomem", note.iomem)):
+            if not _text_or_none(text):
+                raise InputError(f"{name}: expected null or text")
         return note
 
 

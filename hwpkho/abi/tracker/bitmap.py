@@ -236,7 +236,7 @@ def _take_element(
     start, marks = phys_start >> shift, int.from_bytes(page, "little")
     orders = order <= 64 - shift
     if marks and not (orders and start + (marks.bit_length() << order) << shift <= 1 << 64):
-        found.damaged.append(Defect(f"{named} of order {order} makes no sense", at))
+        found.damaged.append(Defect(f"{named}: blocks of order {order} reach past 2^64", at))
         return False
     first, rest = divmod(start, 1 << order) if orders else (0, 1)
     number, skip = divmod(first, bits)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
-from hwpkho.base.ranges import intersection
+from hwpkho.base.addresses import align_down, align_up
+from hwpkho.base.ranges import intersection, joined
 from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table import effects, rules
 from hwpkho.judging.efi_table.generations import GENERATIONS, NONE, latest
@@ -48,8 +49,9 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
             reading = replace(reading, outcome="ignored", reason=why, code=efi_kernel.NO_RUNTIME)
     pages = None
     if kernel.frames is not None:
-        outward = _pages(reading, kernel.page_size)
-        pages = sum(b - a for a, b in intersection(outward, rules.ram(kernel))) // kernel.page_size
+        size = kernel.page_size
+        outward = joined((align_down(a, size), align_up(b, size)) for a, b in reading.bad())
+        pages = sum(b - a for a, b in intersection(outward, rules.ram(kernel))) // size
     told = tuple(_findings(table, reading, generation, kernel, consumer))
     return EfiJudged(
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
@@ -71,16 +73,6 @@ def _read(phys: int, memory: EarlyMemory, kernel: NextKernel, generation: Genera
         return Reading("crash", f"early fault: {error}", efi_kernel.POINTER)
     except AbsentError as error:
         return Reading(None, str(error), efi_kernel.UNDECIDED)
-
-
-def _pages(reading: Reading, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the bad byte ranges rounded outward to pages: end exclusive, ascending, disjoint."""
-    end = 0
-    for a, b in reading.bad():
-        start, past = max(a // size * size, end), -(-b // size) * size
-        if start < past:
-            yield start, past
-            end = past
 
 
 def _findings(

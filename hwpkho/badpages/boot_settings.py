@@ -17,12 +17,12 @@ from hwpkho.abi.params import memparse
 from hwpkho.badpages import plain_settings
 from hwpkho.badpages.collector import MAX_EXPANDED, Collector
 from hwpkho.badpages.form import TextForm
-from hwpkho.badpages.lines import LONGEST, numbered
+from hwpkho.badpages.lines import LONGEST, ends_within_line, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
-from hwpkho.codes.pfnlist import MASK_SHORT
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, MASK_SHORT
 from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ _BADRAM = late(r"(?<![\w.-])badram=([^\s\"'`]*)")
 #: Matches in every line that sets anything.
 _WANTED = late(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
 _SETTINGS = ("memmap=", "badram", "cutmem")
+#: A setting with whose last number a line ends.
+_LAST = late(
+    r"(?:memmap=[^\s\"'`<]*|badram(?:=|[ \t]+)\S*|BADRAM=\S*|cutmem[ \t]+\S+[ \t]+\S*)"
+    r"(?<=[0-9a-zA-Z])$"
+)
 _HEX = late(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = late(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: A shell's tokens that may contain ``#``, and the comment that it begins elsewhere.
@@ -73,6 +78,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     assigned: tuple[str, str] | None = None
     memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
     cuts = _Cuts(found)
+    number, whole = 0, ""
     for number, whole in numbered(file, _WANTED, LONGEST):
         if not _WANTED.search(whole) or cuts.line(whole, number):
             continue
@@ -99,6 +105,10 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         for match in _COMMAND.finditer(line) if "badram" in line or "cutmem" in line else ():
             command = _badram_command if match[1] == "badram" else _cutmem
             command(found, match[2].strip(), where)
+    last = max(map(whole.rfind, ("memmap=", "badram", "BADRAM=", "cutmem")))
+    if last >= 0 and _LAST.match(whole, last) and ends_within_line(file):
+        message = "the text ends within this line: its last number may be cut off"
+        found.problem(ENTRY_UNUSABLE, message, f"line {number}")
     cuts.finish()
     loose = 0  # items that plain_settings cannot read
     for value, where in chain.from_iterable(memmaps.values()):

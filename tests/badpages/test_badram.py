@@ -48,6 +48,17 @@ def test_settings(text, listed, tmp_path, cli) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "codes"),
+    [("ro memmap=4K$0x9000", ["HP612"]), ("memmap=4K$0x9000 ro", []), ("memmap=4K$0x9000\n", []),
+     ("badram 0x9000,0xfffffffffffff000", ["HP612"]), ("cutmem 0x5000 0x6000", ["HP612"]),
+     ('GRUB_BADRAM="0x9000,0xfffffffffffff000"', []),
+     ('GRUB_BADRAM="0x9000,0xfffffffffffff', ["HP612"])],
+)  # fmt: skip
+def test_a_number_at_the_end_may_be_cut_off(text, codes, tmp_path, cli) -> None:
+    assert [p["code"] for p in said(cli, tmp_path, text).json["problems"]] == codes
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("badram 0x1000,0xfffffffffffff000,0x2000", "3 numbers, the last address has no mask"),

@@ -433,6 +433,17 @@ def test_the_newest_entry_may_stand_first(how) -> None:
         assert len(ends) == 1, "the time of a line does not depend on the order"
 
 
+def test_a_log_of_dmesg_may_be_upside_down() -> None:
+    """As tac leaves it: printk's clock only falls. Boots with a message each are rarely so many."""
+    said = [BANNER, "one", MF.format(1), *_STEPS, "two"]
+    lines = [f"[ {n * 100:4}.000000] {line}" for n, line in enumerate(said)]
+    found = read("\n".join(lines[::-1]) + "\n")
+    assert (found.pfns.tolist(), found.mentions[0].where) == ([1], "line 4")
+    assert not found.notes
+    few = read("\n".join(lines[2:4][::-1]) + "\n")
+    assert few.notes[0].startswith("log: 2 boots")
+
+
 @pytest.mark.parametrize(
     "made",
     [lambda t: t.encode("utf-16"), lambda t: t.replace("\n", "\r").encode(),

@@ -33,7 +33,7 @@ LOG = """\
 def sources(tmp_path: Path) -> list[Path]:
     """A log, a command line and a plain list."""
     paths = [tmp_path / name for name in ("log", "cmdline", "plain")]
-    texts = (LOG, "memmap=8K$0x101000", "0x101 0x103")
+    texts = (LOG, "memmap=8K$0x101000\n", "0x101 0x103")
     for path, text in zip(paths, texts, strict=True):
         path.write_text(text)
     return paths

@@ -227,7 +227,7 @@ def test_ranges_stay_ranges(args, code, tmp_path):
         "odd": " ".join(f"{i}-{i + 5}" for i in range(0, 9000, 9)),
         "other": "0x900000-0xffffff, 5-0x2aaaaa # c\n0x10",
         "too-long": "0-0xffffffffffffffff",
-        "huge": "cutmem 3G 4T",
+        "huge": "cutmem 3G 4T\n",
         "iomem": "00001000-0009ffff : System RAM\n00100000-1fffffff : System RAM\n",
     }
     for name, text in files.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import ge
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import ends_within_line, last_lines_first, pieces
@@ -10,6 +11,7 @@ from hwpkho.badpages.logs.lost_events import LostEvents
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
+from hwpkho.base.late import late
 from hwpkho.logs.mail import Unquoting
 from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
 from hwpkho.logs.text import blocks, clean, utf16_of
@@ -27,6 +29,10 @@ _SMALL = 1 << 24
 _BANNER = re.compile(r"(?<!\w)Linux version [0-9]+\.[0-9]+\S* ?\(")
 #: journalctl's lines between boots.
 _MARK = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --$")
+#: printk's time stamp, at the beginning of a line as dmesg prints it, with -x and -r, too; and how
+#: many that only fall are no coincidence of boots with a message each.
+_STAMP = late(rb"(?m)^(?:<[0-9]{1,3}>|\w{1,8} *:\w{1,8} *: )?\[ {0,8}([0-9]{1,9}\.[0-9]{6})\]")
+_MANY = 8
 #: fs/pstore/platform.c, pstore_dump.
 _PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#[0-9]{1,9}) Part([0-9]{1,9})\s*$")
 
@@ -99,12 +105,19 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     log, lines = _scanned(blocks(pieces(file), mails), file.shown, form, asked)
     if ends_within_line(file):
         log.ends_within(lines)
-    if log.runs_backwards and file.size <= _SMALL:
+    upside_down = log.runs_backwards or _falls(bytes(file.read(0, min(HEAD, file.size))))
+    if upside_down and file.size <= _SMALL:
         text = b"".join(blocks(pieces(file))).removesuffix(b"\n").split(b"\n")
         log, _ = _scanned([b"\n".join(reversed(text))], file.shown, form, asked, lines)
-    elif log.runs_backwards and not (mails.decoded or utf16_of(bytes(file.read(0, HEAD)))):
+    elif upside_down and not (mails.decoded or utf16_of(bytes(file.read(0, HEAD)))):
         log, _ = _scanned(map(clean, last_lines_first(file)), file.shown, form, asked, lines)
     return log.finish()
+
+
+def _falls(head: bytes) -> bool:
+    """Tell whether printk's clock runs backwards in the first lines of a log, as tac leaves it."""
+    stamps = [float(stamp) for stamp in _STAMP.findall(clean(head))]
+    return len(stamps) >= _MANY and stamps[0] > stamps[-1] and all(map(ge, stamps, stamps[1:]))
 
 
 def of_text(text: bytes, name: str, asked: Asked, form: str = "kernel-log") -> BadPages:

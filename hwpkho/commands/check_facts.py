@@ -53,6 +53,7 @@ class Facts:
         map_path: The file that it was read from.
         map_boot: Which boot of it, ``last`` of a log.
         unseen: What could not be looked at.
+        kho_unseen: The one of these that says that it is unknown whether there is a handover.
         notes: What was taken for granted, for people.
     """
 
@@ -71,6 +72,7 @@ class Facts:
     map_path: str | None = None
     map_boot: str | None = None
     unseen: list[Unseen] = field(default_factory=list)
+    kho_unseen: Unseen | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -80,10 +82,12 @@ class Facts:
             return None
         return self.corrupted // (self.page_size or 1)
 
-    def miss(self, why: object, left_open: str, *, denied: bool = False) -> None:
-        """Note what could not be looked at; ``why`` may be the error that says so."""
+    def miss(self, why: object, left_open: str, *, denied: bool = False) -> Unseen:
+        """Note what could not be looked at and return it; ``why`` may be the error that says so."""
         cause = why.__cause__ if isinstance(why, BaseException) else None
         denied = denied or isinstance(why, PermissionError) or isinstance(cause, PermissionError)
         if denied and self.tree.in_container and not self.tree.copied:
             left_open += " (this is a container: look on its host)"
-        self.unseen.append(Unseen(str(why), left_open, denied))
+        unseen = Unseen(str(why), left_open, denied)
+        self.unseen.append(unseen)
+        return unseen

@@ -43,7 +43,7 @@ def read(facts: Facts, page_size: int | None) -> None:
         facts.miss(f"{shown}: it has no folder kho, but {case.name} has a handover", OPEN)
         facts.kho = Kho()
     if facts.kho.unseen and not (case and any(h.role == "out" for h in case.handovers)):
-        facts.miss(facts.kho.unseen, OPEN, denied=facts.kho.denied)
+        facts.kho_unseen = facts.miss(facts.kho.unseen, OPEN, denied=facts.kho.denied)
     if case is None:
         return
     sizes = {h.page_size for h in case.handovers if h.page_size}
@@ -105,8 +105,7 @@ def nothing_in_memory(facts: Facts) -> None:
         return
     held = sum(size for _, size in case.source.extents())
     if facts.regions is not None and held >= facts.regions.ram_bytes() * _WHOLE:
-        if facts.kho.unseen:
-            facts.unseen = [u for u in facts.unseen if u.why != facts.kho.unseen]
+        facts.unseen = [u for u in facts.unseen if u is not facts.kho_unseen]
         facts.kho = Kho(absent="no root FDT is in its memory")
     else:
         facts.miss(case.name, OPEN)

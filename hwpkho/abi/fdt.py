@@ -275,8 +275,9 @@ class _Reader:
         self.at = (start + size + 3) & ~3
         name = self._string(nameoff)
         if name is None:
-            where = f"name offset {nameoff} is outside the strings"
-            self.odd = self.odd or f"property at offset 0x{at:x}: {where}"
+            inside = nameoff < len(self.strings)
+            why = "has no end" if inside else "is outside the strings"
+            self.odd = self.odd or f"property at offset 0x{at:x}: name offset {nameoff} {why}"
         elif node.children:  # libfdt stops looking at the first child
             self.late += 1
         else:

@@ -1,13 +1,15 @@
 """JSON from elsewhere: one reader for lists, maps, manifests, baselines and notes.
 
-Python's own reader accepts more than JSON allows (``NaN``, ``Infinity``), and values that fail
-later: numbers too large for a float, and lone surrogates, which cannot be encoded.
+Python's own reader accepts more than JSON allows (``NaN``, ``Infinity``), values that fail later
+(numbers too large for a float, and lone surrogates, which cannot be encoded), and keys that stand
+twice in an object, of which it drops the first.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from hwpkho.base.escape import printable
@@ -27,8 +29,9 @@ def load(data: bytes | memoryview, where: str, *, surrogates: bool = False) -> A
     """Return the JSON document in ``data`` (UTF-8, UTF-16 or UTF-32, with or without a BOM).
 
     ``where`` begins each message. Raises InputError for what is not JSON, for integers of more than
-    40 digits and numbers too large for a float, for nesting deeper than 100 levels, and for lone
-    surrogates; with ``surrogates`` the caller checks for these by :func:`check_text`.
+    40 digits and numbers too large for a float, for nesting deeper than 100 levels, for a key that
+    stands twice in an object, and for lone surrogates; with ``surrogates`` the caller checks for
+    these by :func:`check_text`.
     """
     raw = bytes(data)
     try:
@@ -80,6 +83,14 @@ def _constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {twice} stands twice in an object")
+    return found
+
+
 def _int(digits: str) -> int:
     if len(digits) > _DIGITS:
         raise ValueError(f"a number of {len(digits)} digits")
@@ -95,6 +106,8 @@ def _float(digits: str) -> float:
 
 #: Made once: a manifest has one document a line, and making a decoder costs as much as reading one.
 _PLAIN, _SUSPICIOUS = (
-    json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=number)
+    json.JSONDecoder(
+        object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=number
+    )
     for number in (int, _int)  # int itself is twice as fast
 )

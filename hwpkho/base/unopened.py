@@ -41,6 +41,10 @@ def _beside(path: str) -> str:
         return "; the shell did not replace the ~ within quotes"
     place = Path(path)
     try:
+        return f"; it is a symbolic link to {printable(str(place.readlink()))}"
+    except (OSError, ValueError):
+        pass
+    try:
         there = list(islice((p.name for p in place.parent.iterdir()), _MAX_NAMES))
     except (OSError, ValueError):
         return ""

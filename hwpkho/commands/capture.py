@@ -169,6 +169,7 @@ def _capture(
         tuple(_noted(c) for c in machine.copies),
         machine.iomem,
         machine.source.partial or bool(machine.source.elsewhere),
+        machine.source.to_load,
     )
     own = list(machine.source.problems)
 

@@ -4,8 +4,9 @@
 scratch array, length of that]|null, "handed_fdt_size": int|null, "boot": [{"fdt", "fdt_size",
 "scratch", "scratch_size", "booted"}], "passed": [{"phys", "why", "severity"}], "copies": [{"name",
 "role", "fdt", "subtrees", "scratch", "unusable", "unreadable"}], "iomem": str|null, "partial":
-bool}``; bytes are base64. ``boot`` and ``passed`` come from a search of the whole image, ``copies``
-from /sys/kernel/debug/kho. The note names no file or folder of the machine that wrote it.
+bool, "to_load": bool}``; bytes are base64. ``boot`` and ``passed`` come from a search of the whole
+image, ``copies`` from /sys/kernel/debug/kho. The note names no file or folder
+of the machine that wrote it.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class CaptureNote:
         copies: Copies of debugfs.
         iomem: The text of /proc/iomem, None for a cropped image.
         partial: Whether the image was a piece of memory, cut off, or one file of a split dump.
+        to_load: Whether it was meant to be loaded by a boot loader.
     """
 
     page_size: int | None = None
@@ -98,6 +100,7 @@ class CaptureNote:
     copies: tuple[NotedCopy, ...] = ()
     iomem: str | None = None
     partial: bool = False
+    to_load: bool = False
 
     def build(self) -> bytes:
         """Return the note's JSON."""
@@ -123,6 +126,7 @@ class CaptureNote:
             ],
             "iomem": self.iomem,
             "partial": self.partial,
+            "to_load": self.to_load,
         }
         return json.dumps(document).encode("ascii")
 
@@ -150,9 +154,11 @@ class CaptureNote:
             tuple(_copy(c) for c in copies),
             document["iomem"],
             document.get("partial", False),
+            document.get("to_load", False),
         )
-        if type(note.partial) is not bool:
-            raise InputError("partial is neither true nor false")
+        for name in ("partial", "to_load"):
+            if type(getattr(note, name)) is not bool:
+                raise InputError(f"{name} is neither true nor false")
         paged = type(note.page_size) is int and note.page_size in page_sizes()  # not 4096.0
         if not (paged or note.page_size is None):
             raise InputError(f"page_size: expected null or one of {page_sizes()}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import places, sparse
+from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _AT_BASE = re.compile(r"(?P<path>.+)@(?P<base>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})", re.DOTALL)
-_SEGMENT = late(r"0[xX]([0-9a-fA-F]{1,16})\.bin")
+_SEGMENT = late(r"0[xX]([0-9a-fA-F]+)\.bin")
 
 
 def split_base(spec: str) -> tuple[str, int] | None:
@@ -42,7 +43,7 @@ def open_raw(path: str, base: int) -> MappedSource:
     name = f"{printable(path)}@0x{base:x}"
     if not file.size:
         raise InputError(f"{name}: the file is empty")
-    if base + file.size > 1 << 64:
+    if base + file.size > PHYS_END:
         raise InputError(f"{name}: {file.size} bytes from there reach past 2^64")
     source = MappedSource(name, [file], [base], [file.size], [0])
     source.partial = True  # the machine may have more memory
@@ -61,7 +62,7 @@ def segment_files(folder: Path) -> list[tuple[int, Path]]:
 def open_segments(folder: Path) -> MappedSource:
     """Open a folder of ``0xADDR.bin`` files.
 
-    Raises InputError where all are empty, two overlap, or one cannot be read.
+    Raises InputError where all are empty, two overlap, or one cannot be read or reaches past 2^64.
     """
     found = segment_files(folder)
     _allow_open_files(len(found))
@@ -70,6 +71,9 @@ def open_segments(folder: Path) -> MappedSource:
     for (phys, path), file in zip(found, files, strict=True):
         if phys < end:
             raise InputError(f"{printable(str(path))}: overlaps {printable(before)}")
+        if phys + max(file.size, 1) > PHYS_END:
+            why = f"{file.size} bytes from there reach past 2^64"
+            raise InputError(f"{printable(str(path))}: {why}")
         end, before = phys + file.size, path.name
     if not any(f.size for f in files):
         raise InputError(f"{printable(str(folder))}: the segments are empty")

@@ -230,6 +230,7 @@ def _capture(image: Source, name: str) -> Memory:
         raise InputError(f"{name}: HWPKHO-CAPTURE note: {error}") from error
     _check_pages(image, note.page_size, f"{name}: HWPKHO-CAPTURE note")
     image.partial |= note.partial
+    image.to_load = note.to_load
     boot = BootHandover(*note.handed, note.handed_fdt_size) if note.handed else None
     noted = Noted(
         tuple(

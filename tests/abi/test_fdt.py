@@ -357,6 +357,9 @@ def test_a_name_outside_the_strings_is_passed_over():
     tree = _tree(1, EMPTY, 3, 4, 99, b"1234", *PROP, 2, 9)
     assert tree.root.get("name") == b"1234"
     assert "outside the strings" in tree.error
+    tree = _tree(1, EMPTY, 3, 4, 5, b"1234", *PROP, 2, 9, strings=b"name\0more")
+    assert tree.root.get("name") == b"1234"
+    assert "name offset 5 has no end" in tree.error
 
 
 def _old(version, body):

@@ -26,6 +26,7 @@ UNUSABLE = {
     "lone surrogate": r'"\ud800"',
     "lone surrogate in a name": r'{"\udfff": 1}',
     "two surrogates in the wrong order": r'"\udc00\ud800"',
+    "a key twice": '{"a": 1, "a": 1}',
     "not closed": '{"a": 1',
     "bad escape": r'"\x"',
     "control character": '"\x01"',

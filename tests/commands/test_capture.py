@@ -166,6 +166,11 @@ def test_what_the_boot_loader_passed_on_is_kept(tmp_path: Path, cli: Any) -> Non
     document = _decoded(cli, out)
     assert document == _decoded(cli, made)
     assert document["handovers"][0]["scratch"]["areas"] == [[0x5000_0000, 0x400_0000]]
+    iomem = tmp_path / "iomem"
+    iomem.write_text("60000000-6fffffff : System RAM\n")  # scratch is outside: no map is doubted
+    one, two = (cli("validate", path, "--memmap", iomem, "--json").json for path in (made, out))
+    assert one["outcome"] == "crash"
+    assert one["findings"] == two["findings"]
 
 
 def test_a_truncated_image_is_said_to_be_one(tmp_path: Path, cli: Any) -> None:
@@ -528,6 +533,8 @@ NOTES = st.builds(
     st.lists(PASSED, max_size=2).map(tuple),
     st.lists(COPIES, max_size=2).map(tuple),
     TEXTS,
+    st.booleans(),
+    st.booleans(),
 )
 
 
@@ -586,6 +593,7 @@ _WORDS = {"fdt": 4096, "fdt_size": None, "scratch": 0, "scratch_size": 0, "boote
         ({"boot": [{**_WORDS, "booted": 1}]}, "for the running kernel"),
         ({"passed": [{"phys": 1, "why": "x", "severity": "x"}]}, "passed over has no reason"),
         ({"page_size": 4096.0}, "page_size: expected null or one of (4096, "),
+        ({"to_load": 1}, "to_load is neither true nor false"),
     ],
 )
 def test_what_makes_a_note_unusable(

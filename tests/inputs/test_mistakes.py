@@ -58,6 +58,9 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     for name, data in files.items():
         (top / name).write_bytes(data.encode() if isinstance(data, str) else data)
+    (top / "dangling").symlink_to("elsewhere")
+    (top / "high").mkdir()
+    (top / "high" / "0xfffffffffffff800.bin").write_bytes(bytes(4096))
     with zipfile.ZipFile(top / "zip", "w") as packed:
         packed.write(top / "vmcore", "vmcore")
     (top / "cut.gz").write_bytes(gzip.compress(captures.elf(CAPTURE))[:5000])
@@ -136,6 +139,9 @@ MISTAKES = {
     "validate --batch iomem.txt":
         "iomem.txt: this is a memory map, not a manifest; give it with --memmap, without --batch",
     "decode vmcor": "vmcor: No such file or directory; there is vmcore",
+    "decode dangling": "dangling: No such file or directory; it is a symbolic link to elsewhere",
+    "decode high":
+        "high/0xfffffffffffff800.bin: 4096 bytes from there reach past 2^64",
     "decode nothing-like-it": "nothing-like-it: No such file or directory",
     "decode ~/vmcore": "~/vmcore: No such file or directory; the shell did not replace the ~ "
         "within quotes",

@@ -24,6 +24,8 @@ KEXEC_METADATA = "kexec-metadata"
 MEMORY_MAP = "preserved-memory-map"
 #: Patches on the mailing list append the versions of KHO's parts: ``kho-v4;radix-v1``.
 _COMPATIBLE = re.compile(rb"kho-v[0-9]{1,3}(?:;[a-z0-9._-]{1,32}){0,8}")
+#: That of a subtree's FDT: ``memblock-v1``.
+_STRUCTURE = re.compile(rb"[a-z][a-z0-9_-]*[-_]v[0-9]{1,4}(?:;[a-z0-9._-]{1,32}){0,8}")
 #: Bytes that hold the names of all properties of a root FDT.
 _NAMES = 128
 #: The most digits of a version's number.
@@ -243,6 +245,22 @@ def read_by(root: RootFdt, version: Version) -> RootFdt:
 def is_root(root: RootFdt) -> bool:
     """Tell whether the tree's compatible names a KHO version, known to hwpkho or not."""
     return any(_COMPATIBLE.fullmatch(s.encode("latin-1")) for s in root.compatible)
+
+
+def is_structure(head: bytes) -> bool:
+    """Tell whether an FDT is of a handover, and not the device tree of a machine.
+
+    It is a root FDT or the blob of a subtree: ``compatible`` is a name with a version, without a
+    vendor, and the root node has no ``#address-cells``, which that of a machine must have.
+    """
+    try:
+        root = (parse_cut if (fdt.totalsize(head) or 0) > len(head) else parse)(head)
+    except InputError:
+        return False
+    top = root.tree.root
+    named = (top.get("compatible") or b"").split(b"\0", 1)[0]
+    machine = root.cut or top.get("#address-cells") is not None
+    return is_root(root) or (not machine and _STRUCTURE.fullmatch(named) is not None)
 
 
 def _u64(value: bytes | None, name: str) -> tuple[int | None, str | None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.abi import fdt, kho
 from hwpkho.base import unpacking
 from hwpkho.base.late import late
 from hwpkho.base.options import option, taken
@@ -197,6 +198,8 @@ def _found(head: bytes) -> Iterator[Foreign]:
     for at, magic, name, advice in _MAGICS:
         if head.startswith(magic, at):
             yield Foreign(name, advice)
+    if head.startswith(fdt.MAGIC) and kho.is_structure(head):
+        yield Foreign("the FDT of a KHO subtree", "give the whole copy of /sys/kernel/debug/kho")
     for page in _PAGES:
         sign = head[page - 10 : page]
         if sign.startswith(_SUSPENDED):

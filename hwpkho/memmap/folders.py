@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import fdt, kho
 from hwpkho.base import places, tar
 from hwpkho.base.escape import printable
 from hwpkho.base.reading import Input
@@ -96,8 +95,6 @@ def _is_map(path: Path) -> bool:
     with Input(str(path)) as source:
         if format_of(source.head) is not None or tar.is_tar(source.head):
             return False  # in a folder, memory images and archives do not count as maps
-        if source.head.startswith(fdt.MAGIC) and _is_of_handover(source.head):
-            return False
         if registry.file_form(path, source.head) is not None:
             return True
         if b"\0" in source.head:
@@ -106,13 +103,3 @@ def _is_map(path: Path) -> bool:
         for block in blocks(source.pieces()):
             lines.feed(block)
         return lines.form() is not None
-
-
-def _is_of_handover(head: bytes) -> bool:
-    """Tell whether a device tree is a structure of a handover."""
-    try:
-        root = (kho.parse_cut if (fdt.totalsize(head) or 0) > len(head) else kho.parse)(head)
-    except InputError:
-        return False
-    compatible = root.tree.root.get("compatible") if root.tree else None
-    return kho.is_root(root) or (compatible or b"").startswith((b"hwpoison-v", b"luo-v"))

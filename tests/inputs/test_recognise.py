@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -211,3 +212,19 @@ def test_handover_json_has_two_pairs(fdt: object, scratch: object) -> None:
     document = {"kho_fdt": fdt, "kho_scratch": scratch, "page_size": 4096}
     with pytest.raises(InputError, match=r"x: (expected kho_fdt|addresses and sizes)"):
         parse(json.dumps(document).encode(), "x")
+
+
+def test_fdts_of_a_handover_are_no_device_trees(cli, tmp_path):
+    """In a folder the map beside them is read; a batch says what they are."""
+    case = tmp_path / "case"
+    case.mkdir()
+    shutil.copy(FIXTURES / "captures/x86-structv1-small/iomem.txt", case)
+    out = FIXTURES / "live/x86-structv1-small/sys/kernel/debug/kho/out"
+    for name, what in (
+        ("fdt", "a structure of a handover, not a memory map"),
+        ("sub_fdts/memblock", "the FDT of a KHO subtree"),
+    ):
+        assert f"this is {what}" in cli("memmap", shutil.copy(out / name, case)).err
+    assert cli("memmap", "--json", case).json["form"] == "iomem"
+    judged = cli("validate", "--json", "--batch", tmp_path, "--jobs", 1).json["results"]
+    assert "memblock: this is the FDT of a KHO subtree; give the whole" in str(judged)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _MEMMAP = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
 _RESERVE_MEM = late(r"(?<![\w.-])reserve_mem=")
 _COMMAND = late(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
-_ASSIGNED = late(r"(?:^|[\s;])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
+#: A colon ends the name of a file, or the number of a line, that grep prints.
+_ASSIGNED = late(r"(?:^|[\s;:])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = late(r"(?<![\w.-])badram=([^\s\"'`]*)")
 #: Matches in every line that sets anything.
 _WANTED = late(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
@@ -47,9 +48,9 @@ _LAST = late(
 _HEX = late(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = late(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: A shell's tokens that may contain ``#``, and the comment that it begins elsewhere.
-_SHELL = late(r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|])#.*)""")
+_SHELL = late(r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|:])#.*)""")
 #: Assignment to GRUB_CMDLINE_LINUX and the like; it adds with ``+=`` or its own value in it.
-_VARIABLE = late(r"\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
+_VARIABLE = late(r"(?:[^\s=\"'#]{1,200}:)?\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
 #: The most settings in a line, and the most items that plain_settings cannot read: a Linux command
@@ -98,6 +99,8 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         # A line may have a million items; `in` is much faster than an expression.
         for match in _MEMMAP.finditer(line) if "memmap=" in line else ():
             memmaps.setdefault(name, []).append((match[1].replace("\\", ""), where))
+        if "GRUB_BADRAM=" in line and not _ASSIGNED.search(line):
+            found.unusable("GRUB_BADRAM= stands behind something else, which is not read", where)
         for match in _ASSIGNED.finditer(line) if "GRUB_BADRAM=" in line else ():
             assigned = next((text for text in match.groups() if text is not None), ""), where
         for match in _BADRAM.finditer(line) if "badram=" in line else ():

@@ -29,6 +29,7 @@ _QEMU = "take a dump: dump-guest-memory FILE in QEMU's monitor, or virsh dump --
 _KDUMP = "take a dump with kdump, or makedumpfile of /proc/vmcore"
 _KDUMP_IN_IT = "take a dump with kdump in the guest"
 _UNPACK = "unpack it and give what is in it"
+_LOG = "give the kernel's log, or rasdaemon's"
 _VMCORE = "give the machine's memory: a vmcore, or a dump of the guest"
 _DISK = "it holds files and no memory; mount it and give the dump that is on it"
 
@@ -158,6 +159,17 @@ _TEXTS = tuple(
          "xxd -r makes the file of what xxd printed"),
         (rb"[0-9a-f]{8}  [0-9a-f]{2}(?: +[0-9a-f]{2}){7}", "a hex dump of a file, not the file",
          "give the file itself"),
+        (rb"[ \t]*[0-9a-f]{1,4} ?[|,] ?(?:[0-9]{2}/[0-9]{2}/[0-9]{2,4}|pre-init)[^\n]{0,40}[|,]",
+         "a BMC's event log (ipmitool sel), which names no page", _LOG),
+        (rb"record: +[0-9]+\ndate/time: ", "a BMC's event log (racadm), which names no page", _LOG),
+        (rb"(?:[^\n]*\n)?mc[0-9]+: [^\n]{0,200} errors", "what edac-util prints: counts, no page",
+         _LOG),
+        (rb"first,last,kind,when,source,where\n", "the table that --to csv writes",
+         "give the list it was made of; --to json is read again"),
+        (rb"-- no entries --", "what journalctl prints where it has nothing",
+         "run it as root, with -k -b"),
+        (rb"dmesg: read kernel buffer failed|cat: /\S+: permission denied",
+         "an error message, and nothing else", "run the command as root"),
         (rb"begin [0-7]{3} \S", "a uuencoded file", "uudecode FILE makes the file"),
     )
 )  # fmt: skip

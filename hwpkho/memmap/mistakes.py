@@ -39,6 +39,14 @@ _MISTAKES = (
         f"this is a process's map of virtual addresses; {_IOMEM} or dmesg",
     ),
     (
+        rb"[0-9a-f]{8}-[0-9a-f]{8,16} : System RAM",
+        (
+            "this has lines of /proc/iomem within something else (JSON, CSV, a logger's fields); "
+            "give them as /proc/iomem prints them"
+        ),
+    ),
+    (rb"^MEMORY RANGES$", f"this is what kexec -d prints; {_IOMEM} or dmesg"),
+    (
         rb"efi: .*=3D",
         "this is quoted-printable mail; decode it: python3 -m quopri -d FILE | hwpkho memmap -",
     ),

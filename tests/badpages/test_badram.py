@@ -37,6 +37,9 @@ def test_samples_of_memmap(truth, cli) -> None:
         ("cutmem 010000 8193", [1, 2]),
         ("cutmem 1T 1025G", [(1 << 28) + n for n in range(1 << 18)]),
         ("# cutmem 0x5000 0x6000", []),
+        ("/etc/default/grub:7:GRUB_BADRAM=0x1000,0xfffffffffffff000\n", [1]),
+        (("8:# GRUB_BADRAM=0x1000,0xfffffffffffff000\n9:GRUB_CMDLINE_LINUX='memmap=4K$0x1000'\n"
+         "/etc/x:GRUB_CMDLINE_LINUX='memmap=4K$0x2000'\n"), [2]),
         ("<cmdline>ro memmap=4K$0x9000</cmdline>", [9]),
     ],
 )  # fmt: skip
@@ -70,6 +73,7 @@ def test_a_number_at_the_end_may_be_cut_off(text, codes, tmp_path, cli) -> None:
         ("badram 0x1000,0x8000000000001000", "50 zero bits"),
         ("GRUB_BADRAM=x\x07y,0xfffff000", "\\x07"),
         ("GRUB_BADRAM=0x1,$MASK", "a variable"),
+        ('{"line": "GRUB_BADRAM=\\"0x1000,0xfffffffffffff000\\""}\n', "behind something else"),
         ("cutmem 0x5000 0x5000", "is not above"),
         ("cutmem 4k 8k", "'4k' is not an address"),
         ("cutmem 0x5000", "two arguments"),

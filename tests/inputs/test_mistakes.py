@@ -49,6 +49,10 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "page.html": "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
         "xxd": "00000000: 7f45 4c46 0201 0100 0000 0000 0000 0000  .ELF............\n",
         "hd": "00000000  7f 45 4c 46 02 01 01 00  00 00 00 00 00 00 00 00  |.ELF|\n",
+        "sel": "   1 | 05/01/2024 | 10:00:00 | Memory #0x53 | Uncorrectable ECC | Asserted\n",
+        "edac": "mc0: csrow0: CPU_SrcID#0_Ha#0_Chan#0_DIMM#0: 12 Corrected Errors\n",
+        "table.csv": "first,last,kind,when,source,where\n7,7,poisoned,,a,line 1\n",
+        "nothing": "-- No entries --\n",
         "domain.xml": "<domain type='kvm'>\n</domain>\n",
         "vmlinux": b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x3e\0" + bytes(4076),
         "module.ko": b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\x3e\0" + bytes(4076),
@@ -164,6 +168,14 @@ MISTAKES = {
     "decode page.html":
         "page.html: this is a web page, not the file itself; a login or an error page? download it "
         "again",
+    "list sel": "sel: this is a BMC's event log (ipmitool sel), which names no page; give the "
+        "kernel's log, or rasdaemon's",
+    "list edac": "edac: this is what edac-util prints: counts, no page; give the kernel's log, or "
+        "rasdaemon's",
+    "validate table.csv": "table.csv: this is the table that --to csv writes; give the list it was "
+        "made of; --to json is read again",
+    "list nothing": "nothing: this is what journalctl prints where it has nothing; run it as root, "
+        "with -k -b",
     "decode xxd": "xxd: this is a hex dump of a file, not the file; xxd -r makes the file of what "
         "xxd printed",
     "validate hd": "hd: this is a hex dump of a file, not the file; give the file itself",

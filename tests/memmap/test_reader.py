@@ -259,6 +259,8 @@ def test_what_cannot_be_read_is_said(name: str, reason: str) -> None:
         ("MemTotal:       65816196 kB\n", "meminfo"),
         ("reg00: base=0x000000000 (    0MB), size= 2048MB, count=1: write-back\n", "mtrr"),
         ("> efi: mem00: type=3D7, attr=3D0xf, range=3D[0x0-0x57fff) (0MB) a=b\n", "quopri"),
+        ('{"log":"00100000-3fffffff : System RAM\\n"}\n', "within something else"),
+        ("MEMORY RANGES\n0000000000000000-000000000009fbff (0)\n", "kexec -d"),
         ("00400000-0040b000 r-xp 00000000 08:01 1 /bin/cat\n", "virtual addresses"),
     ],
 )

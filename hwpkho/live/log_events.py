@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.logs import reader
 from hwpkho.badpages.logs.hwpoison import WELL
+from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import BAD, Kind
 from hwpkho.badpages.registry import Asked
-from hwpkho.errors import InputError, UsageError
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from hwpkho.badpages.logs.when import Place
+    from hwpkho.badpages.model import Mention
+    from hwpkho.codes import Code
 
 #: ``Memory failure: 0x12: recovery action for free buddy page: Recovered``, whole, with its stamp.
 _PLAIN = re.compile(
@@ -112,6 +117,28 @@ class Pages:
         return block is not None and bool(block[at] >> (pfn & 7) & 1)
 
 
+class _Window(Timeline):
+    """The timeline of the last lines of a log.
+
+    Attributes:
+        last: Message about an entry that cannot be used → the last line that has it.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__("the log", "kernel-log", asked)
+        self.last: dict[str, int] = {}
+
+    def unusable(self, place: Place, message: str) -> None:
+        """See :meth:`Timeline.unusable`."""
+        super().unusable(place, message)
+        self.last[message] = max(place.number, self.last.get(message, 0))
+
+    def doubt(self, place: Place, code: Code, message: str) -> None:
+        """See :meth:`Timeline.doubt`."""
+        super().doubt(place, code, message)
+        self.last[message] = max(place.number, self.last.get(message, 0))
+
+
 class LogEvents:
     """Finds new bad pages in a log, piece by piece.
 
@@ -126,7 +153,6 @@ class LogEvents:
         self._taken, self._suspected = Pages(), Pages()
         self._rest, self._above = b"", b""
         self._sequence: int | None = None
-        self._unclear = ""
         for first, last in known:
             self.learn(first, last)
 
@@ -187,23 +213,24 @@ class LogEvents:
         return _FIELD.sub(b"", text), missed or None
 
     def _read(self, text: bytes, pages: list[Named]) -> tuple[str, ...]:
-        """Add what the readers of whole logs find to ``pages``; return messages without a page."""
+        """Add what the readers of whole logs find to ``pages``; return messages without a page.
+
+        Those of lines that were read before are not returned again.
+        """
         lines = self._above.count(b"\n")
         whole = self._above + text
         self._above = b"".join(whole[-_MAX_LINE:].splitlines(keepends=True)[-_AGAIN:])
+        log = _Window(self._asked)
         try:
-            found = reader.of_text(whole, "the log", self._asked)
-        except (InputError, UsageError) as error:  # memory is bad, and no page is named
-            before, self._unclear = self._unclear, str(error)
-            return () if before == self._unclear else (self._unclear,)
-        for m in found.mentions:
+            mentions: Iterable[Mention] = reader.of_text(whole, log).mentions
+        except InputError as error:
+            if not log.last:
+                return (str(error),)
+            mentions = ()  # memory is bad, and no page is named
+        for m in mentions:
             if m.kind in BAD and m.kind is not None:
                 pages += self._new_pages(m.first, m.last, m.kind, m.when)
-        return tuple(
-            p.message
-            for p in found.problems
-            if p.where and (n := p.where.removeprefix("line ")).isdecimal() and int(n) > lines
-        )
+        return tuple(message for message, number in log.last.items() if number > lines)
 
     def _new_pages(self, first: int, last: int, kind: Kind, when: str | None) -> Iterator[Named]:
         if last - first >= MAX_SINGLE:

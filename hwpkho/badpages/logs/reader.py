@@ -120,13 +120,12 @@ def _falls(head: bytes) -> bool:
     return len(stamps) >= _MANY and stamps[0] > stamps[-1] and all(map(ge, stamps, stamps[1:]))
 
 
-def of_text(text: bytes, name: str, asked: Asked, form: str = "kernel-log") -> BadPages:
-    """Return the bad pages of a part of a log that is in memory; ``name`` is for messages.
+def of_text(text: bytes, log: Timeline) -> BadPages:
+    """Return the bad pages of a part of a log that is in memory; its readers report to ``log``.
 
     Raises as :func:`read` does.
     """
-    log = Timeline(name, form, asked)
-    scanner = Scanner(_readers(log), "a log of bad pages", name)
+    scanner = Scanner(_readers(log), "a log of bad pages", log.name)
     for block in blocks([text]):
         scanner.feed(block)
     return log.finish()

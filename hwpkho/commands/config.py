@@ -86,10 +86,12 @@ class File(NamedTuple):
 
     Attributes:
         path: As messages name it.
+        folder: Where it is.
         values: What stands in it, not checked yet.
     """
 
     path: str
+    folder: Path
     values: dict[str, Any]
 
 
@@ -147,7 +149,7 @@ def _of(path: Path) -> File | None:
         if not isinstance(values, dict):
             raise UsageError(f"{shown}: [tool.hwpkho] is not a table")
         shown += " [tool.hwpkho]"
-    return File(shown, values)
+    return File(shown, path.parent, values)
 
 
 def settings(
@@ -262,7 +264,7 @@ def _of_file(offers: Sequence[Offer], file: File) -> dict[tuple[str, str], Setti
                 why = why or str(error)
                 continue
             if offer.path:
-                checked = _resolved(checked, Path(file.path.removesuffix(" [tool.hwpkho]")).parent)
+                checked = _resolved(checked, file.folder)
             place = (offer.command, offer.key)
             # A command's own table counts before what stands above it, wherever in the file.
             if place not in found or table:

@@ -121,13 +121,13 @@ def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
     areas = (h.scratch and h.scratch.areas) or ()
     used = union((max(s, s + n - taken), s + n) for s, n in areas)
     places = chain(
-        (("root FDT", root.phys),) if root else (),
-        (("hwpoison blob", w.phys),) if w else (),
-        (("chunk", phys) for phys in (w and w.chunks) or ()),
-        (("array page", phys) for phys in (w and w.pages) or ()),
+        (("root FDT", root.phys, 1),) if root else (),
+        (("hwpoison blob", w.phys, 1),) if w else (),
+        (("chunk", phys, 1) for phys in (w and w.chunks) or ()),
+        (("array page", phys, kernel.page_size) for phys in (w and w.pages) or ()),
     )
-    for what, phys in places:
+    for what, phys, size in places:
         if phys is not None and holding(used, phys):
-            at = align_down(phys, kernel.page_size) if what == "array page" else phys
-            return overlap(Page(what, at), union((s, s + n) for s, n in areas))
+            page = Page(what, align_down(phys, size))
+            return overlap(page, union((s, s + n) for s, n in areas))
     return None

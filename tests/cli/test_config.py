@@ -7,7 +7,8 @@ import os
 import shlex
 import shutil
 import tomllib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -22,9 +23,6 @@ from hwpkho.errors import UsageError
 from tests.support import ROOT, captures, schemas
 from tests.support.examples import times
 from tests.support.program import run_cli
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +106,13 @@ def test_files_are_named_from_the_folder_of_the_configuration(here, monkeypatch)
     assert "memory by iomem" in run_cli("validate", "list").out
     assert effective("memmap")[0] == [f"{here}/io+mem"]
     assert effective("baseline")[0] == f"{here}/accepted.toml"
+    odd = here / "sub" / "a\tb"  # which messages show otherwise
+    (odd / "deep").mkdir(parents=True)
+    shutil.copy(here / "io+mem", odd)
+    (odd / "hwpkho.toml").write_text('[validate]\nmemmap = "io+mem"\n')
+    monkeypatch.chdir(odd / "deep")
+    shown = run_cli("validate", here / "list", "--json").json["summary"]
+    assert shown["by_verdict"] == {"replays": 2}
 
 
 WRONG = {
@@ -370,7 +375,7 @@ def test_whatever_stands_in_a_file_is_taken_or_one_line(values) -> None:
     offers = settings.all_offers(load, COMMANDS)
     said = ""
     try:
-        assert len(config.settings(offers, config.File("x", values), {})) == len(offers)
+        assert len(config.settings(offers, config.File("x", Path(), values), {})) == len(offers)
     except UsageError as error:
         said = str(error)
     assert printable(said) == said

@@ -364,11 +364,8 @@ class Timeline:
         )
         if self._cut is not None:
             number, at = self._cut
-            found.problem(
-                ENTRY_UNUSABLE,
-                f"longer than {at} bytes; the rest was not looked at",
-                f"line {number}",
-            )
+            message = f"longer than {at} bytes; the rest was not looked at"
+            found.problem(ENTRY_UNUSABLE, message, f"line {number}")
         if self.unusable_ranges:
             found.note(
                 "a memory map in it calls memory unusable, which is not listed here: "

@@ -296,6 +296,9 @@ def test_what_lines_say(text, found) -> None:
         "EDAC MC0: UE - no information available: x",
         "EDAC MC0: 1 UE x on y ( page:0x0 offset:0x0 grain:32)",
         "{1}[Hardware Error]: event severity: recoverable",
+        "{1}[Hardware Error]: event severity: fatal\n{1}[Hardware Error]: section_type: memory er",
+        "[Hardware Error]: CPU:2 (17:31:0) MC17_STATUS[-|UE|MiscV|AddrV|-|TCC|SyndV|UECC]: 0x",
+        "[Hardware Error]: CPU 1: Machine Check Exception: 5 Ban",
         "{1}[Hardware Error]:Error 0, type: fatal\n{1}[Hardware Error]: section_type: memory error",
         (
             "{1}[Hardware Error]: event severity: fatal\n"

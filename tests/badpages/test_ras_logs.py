@@ -347,6 +347,11 @@ def test_what_lines_say(form, text, found) -> None:
     "text",
     [
         TASK + "memory_failure_event: pfn 0x77",
+        TASK + "memory_failure_event: pf",
+        TASK + "memory_failure_event:",
+        f"{NEWER}memory_failure_event {DATE} ",
+        TASK + "mc_event: 1 Uncorrected error",
+        TASK + "cxl_general_media: memdev=mem0 dpa=1000 descriptor='UNCORRECTABLE EVE",
         f"{NEWER}mce_record {DATE} bank=7, mci=Uncorrected_error, mcgstatus=0, sta",
         f"{NEWER}memory_failure_event\n{DATE} pfn=0x9 page_type=slab page action_result=Failed",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
@@ -369,6 +374,13 @@ def test_what_lines_say(form, text, found) -> None:
 )  # fmt: skip
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     assert said(cli, tmp_path, text + "\n").code == 3
+
+
+def test_a_state_of_mcelog_at_the_end_may_be_cut_off(tmp_path, cli) -> None:
+    text = 'Per page corrected memory statistics:\n9440: total 12 seen "12 in 24h" offline'
+    problems = {end: said(cli, tmp_path, text + end).json["problems"] for end in ("", "-fa", "\n")}
+    codes = {end: "HP612" in {p["code"] for p in found} for end, found in problems.items()}
+    assert codes == {"": True, "-fa": True, "\n": False}
 
 
 def test_a_summary_that_goes_on_and_on_is_given_up(tmp_path, cli) -> None:

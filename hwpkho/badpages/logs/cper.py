@@ -36,7 +36,8 @@ _BROKEN = re.compile(
     r"|event(?: severity:)?|severity:|Error(?: [0-9]+,(?: type:)?)?)?\s*$"
 )
 _NUMBER = re.compile(r"\{([0-9]{1,10})\}$")
-_MEMORY = re.compile(r"memory error")
+#: A text may end within it.
+_MEMORY = re.compile(r"memory error|m[emory]{0,5}(?: e?r?r?o?)?$")
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
 #: The most events whose lines may be interleaved.
 _MAX_OPEN = 64
@@ -136,7 +137,7 @@ class Cper(MessageReader):
                 event.severity = "uncorrected"
             return
         event.shown = True
-        if section.type is not None and not _MEMORY.match(section.type):
+        if section.type is not None and not _MEMORY.match(section.type.strip()):
             return
         severity = section.severity or event.severity
         if section.address is None:

@@ -28,7 +28,7 @@ _CXL = {
 _FIELD = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
 #: Values of trace_type, decoded and raw, that mean Clear.
 _CLEAR = ("clear", "2")
-_UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _]EVENT")
+_UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _](?:EVENT|E?V?E?N?$)")
 #: Types of errors that are about the access, not about the memory.
 _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
 #: The raw type, and such types by event.

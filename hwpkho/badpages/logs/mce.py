@@ -53,10 +53,11 @@ class MachineChecks(MessageReader):
         rf"Bank [0-9]+: {_HEX})"
         # A terminal or mail program broke the line.
         r"|CPU(?<!\wCPU) [0-9]+: Machine (?P<statusless>[Cc]heck(?: Exception)?:?"
-        r"(?: {1,40}[0-9a-fA-F]{1,16})?(?: Bank)?(?: [0-9]{1,4}:?)?\s*$)"
+        r"(?: {1,40}[0-9a-fA-F]{1,16})?(?: Ba?n?k?)?(?: [0-9]{1,4}:?)?\s*$)"
         # AMD; kernels up to 3.13 print no family.
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
+        r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}(?:\]:? ?(?:0x)?)?\s*$)"
         r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"
         r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
         rf"|ADDR(?<!\wADDR) {_HEX}|MISC(?<!\wMISC) {_HEX}|IPID(?<!\wIPID):? {_HEX}"
@@ -97,7 +98,7 @@ class MachineChecks(MessageReader):
         if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
             self._pages(place, begun)
             return True
-        if begun["statusless"]:
+        if begun["statusless"] or begun["cut"]:
             self.log.unusable(place, "a machine check whose status is cut off")
             return True
         numbers = [group for group in _numbers(begun) if group]

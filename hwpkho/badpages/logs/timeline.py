@@ -39,8 +39,8 @@ _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
 _INVALID = (1 << 64) - 1
 #: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
-#: The number with which a line ends.
-_NUMBER_LAST = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]+$")
+#: The number with which a line ends, or a word of mcelog's that may go on: ``offline-failed``.
+_NUMBER_LAST = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]+$|\" offline(?:-[a-z]*)?$")
 
 
 class _Said(NamedTuple):

@@ -41,9 +41,11 @@ _FIELD = re.compile(
     r"\b([a-z][a-z_]{1,15})(?:: |=)"
     r"(-?[0-9]{1,20}(?=[\s,)]|(?<=vendor=[0-9])$)|0x[0-9a-f]{1,16}(?=[\s,)]|$))"
 )
-_PFN_BEGUN = re.compile(r".{0,80}?\bpfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?$", re.DOTALL)
+_PFN_BEGUN = re.compile(r".{0,80}?\b(?:pf?|pfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?)$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
-_SEVERITY = re.compile(r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?\s?:", re.IGNORECASE)
+_SEVERITY = re.compile(
+    r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?(?:\s?:|\s*$)", re.IGNORECASE
+)
 _ERROR_TYPE = re.compile(r"\berror_type(?:=|: )(?:0x)?([0-9])\b")
 _ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})(?![0-9a-zA-Z])")
 _GRAIN = re.compile(r"\bgrain(?P<log>: |_bits(?:=|: ))?:?([0-9]{1,20})\b")
@@ -103,9 +105,11 @@ class Traced(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
+        said = text
         if date := _DATE.match(text):  # rasdaemon's date; the stamp in front is the logger's
             place = place._replace(at=begun.end() + date.end())
-        if not text.strip() and begun["event"]:
+            said = text[date.end() :]
+        if not said.strip(" \t:") and begun["event"]:
             if whole:
                 self.log.unusable(place, f"{begun['event']}: it is cut off behind its name")
             return whole

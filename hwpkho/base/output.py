@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.base import places
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
+from hwpkho.base.options import called, option
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
 
@@ -45,6 +45,14 @@ def check_file(path: str, *, force: bool) -> None:
         raise UsageError(f"{printable(path)}: exists and is not a regular file")
     if not force:
         raise UsageError(f"{printable(path)}: exists; give {option('force')} to overwrite it")
+
+
+def check_terminal(what: str, path: str) -> None:
+    """Raise UsageError where ``what``, which is binary, would go to a terminal."""
+    if path == STDOUT and sys.stdout.isatty():
+        raise UsageError(
+            f"{what} is binary and standard output is a terminal: give {called('out', '-o FILE')}"
+        )
 
 
 def is_stream(path: str) -> bool:

@@ -194,8 +194,8 @@ def ask(
     if "max_pages" not in common.given() and not _needs_limit(question):
         max_pages = None  # a setting is for other calls
     _check_ask(question, since, host, max_pages)
-    if as_parquet and output in (None, outputs.STDOUT) and sys.stdout.isatty():
-        raise UsageError("Parquet is binary and standard output is a terminal: give -o FILE")
+    if as_parquet:
+        outputs.check_terminal("Parquet", outputs.STDOUT if output is None else output)
     if force and output in (None, outputs.STDOUT) and not any("=" in each for each in formats):
         raise UsageError("--force is for -o FILE")
     others = as_json or as_csv or as_parquet

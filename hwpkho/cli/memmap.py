@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -100,8 +99,8 @@ def command(
     path = outputs.STDOUT if output is None else output
     as_json = as_json or target == memmap.JSON
     writer = None if as_json or target is None else WRITERS[target]
-    if writer and writer.binary and path == outputs.STDOUT and sys.stdout.isatty():
-        raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
+    if writer and writer.binary:
+        outputs.check_terminal(writer.name, path)
     to = drawn.read("memmap", formats, output, force=force, others=as_json or target is not None)
     to.check(*files)
     if writer and "next_cmdline" not in common.given():

@@ -82,11 +82,8 @@ class Reports:
         report and ``write_baseline``, have the same file.
         """
         for i, to in enumerate(self.files):
-            if to.report.binary and to.on_terminal:
-                raise UsageError(
-                    f"the report {to.report.name} is binary and standard output is a terminal: "
-                    "give -o FILE"
-                )
+            if to.report.binary:
+                output.check_terminal(f"the report {to.report.name}", to.path)
             beside = [other.path for other in self.files[:i]]
             if to.path == output.STDOUT in beside:
                 raise UsageError("--format: only one report can go to standard output")

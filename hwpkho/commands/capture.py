@@ -299,6 +299,7 @@ def check(path: str | None, *, as_json: bool = False) -> str:
     """
     if path is None:
         raise UsageError("no output for the capture: give -o OUT")
+    output.check_terminal("a capture", path)
     if path == output.STDOUT and as_json:
         raise UsageError("--json takes standard output; give another -o OUT")
     return path

@@ -136,8 +136,6 @@ def check(options: EncodeOptions, specs: Iterable[CaseNamed] = ()) -> str:
         if options.json or target.bootable:
             raise UsageError(f"no output for the {target.title}: give -o OUT")
         path = output.STDOUT
-    if writer := targets.list_form(options.to):
-        list_writing.check_stream(writer, path)
     if path == output.STDOUT and options.json:
         raise UsageError("--json takes standard output; give another -o OUT")
     dtb_path = _dtb_path(options, path)

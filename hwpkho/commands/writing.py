@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,7 +57,8 @@ class ListOutput:
 
     def check(self, inputs: Sequence[str] = ()) -> None:
         """Raise UsageError where it cannot be written there, before any work is done."""
-        check_stream(self.form, self.path)
+        if self.form.binary:
+            output.check_terminal(self.form.name, self.path)
         output.check_file(self.path, force=self.force)
         output.check_input(self.path, *inputs)
 
@@ -106,12 +106,6 @@ def form(name: str) -> ListWriter:
         known = ", ".join(registry.written_names())
         raise UsageError(f"{option('to')} '{printable(name[:40])}' is not one of {known}")
     return registry.writer(name)
-
-
-def check_stream(writer: ListWriter, path: str) -> None:
-    """Raise UsageError where bytes that are no text would go to a terminal."""
-    if writer.binary and path == output.STDOUT and sys.stdout.isatty():
-        raise UsageError(f"{writer.name} is binary and standard output is a terminal: give -o FILE")
 
 
 @contextmanager

@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from hwpkho.cli import main
-from tests.support import FIXTURES, ROOT, certain, forked, kill_table
+from hwpkho.cli.main import load
+from hwpkho.errors import UsageError
+from tests.support import FIXTURES, ROOT, captures, certain, forked, kill_table
 from tests.support.examples import crossed, much, some
 
 PROGRAM = [sys.executable, "-m", "hwpkho"]
@@ -262,3 +264,33 @@ def test_a_batch_that_is_ended_says_so_in_one_line(number, code, delay, tmp_path
         time.sleep(0.1)
     else:
         pytest.fail("a process of the batch is still there")
+
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.each
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("encode", "list", "--at", "1G", "--no-scratch", "-o", "-"),
+        ("encode", "list", "--at", "1G", "--no-scratch", "--to", "blob"),
+        ("encode", "list", "--to", "efi-table"),
+        ("list", "list", "--to", "efi-table"),
+        ("merge", "list", "--to", "efi-table"),
+        ("capture", "core", "-o", "-"),
+    ],
+)
+def test_nothing_binary_goes_to_a_terminal(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("list").write_text("0x10\n")
+    Path("core").write_bytes(captures.elf("x86-structv1-small"))
+    command, *options = words
+    says = "is binary and standard output is a terminal: give -o FILE"
+    terminal = _Terminal(raw := io.BytesIO())
+    with redirect_stdout(terminal), pytest.raises(UsageError, match=says):
+        load(command).main(options, standalone_mode=False)
+    terminal.flush()
+    assert raw.getvalue() == b""

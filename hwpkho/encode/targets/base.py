@@ -48,16 +48,20 @@ class Target(ABC):
         title: What it is, in a few words.
         placed: Whether addresses are needed, and so free memory and scratch.
         bootable: Whether a boot loader can use it, so that a device tree makes sense beside it.
+        binary: Whether it must not go to a terminal.
     """
 
     name: str
     title: str
     placed: ClassVar[bool] = True
     bootable: ClassVar[bool] = False
+    binary: bool = False
 
 
 class FileTarget(Target):
     """A form that is one file, which may be standard output."""
+
+    binary = True
 
     @abstractmethod
     def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:

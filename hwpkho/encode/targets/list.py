@@ -26,6 +26,7 @@ class ListTarget(FileTarget):
         self.form = form
         self.name = form.name
         self.title = f"{form.name} list"
+        self.binary = form.binary
 
     def write(self, what: ToWrite, out: BinaryIO) -> Loss | None:
         """Write the list."""

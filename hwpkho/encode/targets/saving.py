@@ -22,6 +22,8 @@ def check(target: Target, path: str, dtb_path: str | None, *, force: bool) -> No
     """
     if dtb_path is not None:
         output.check_file(dtb_path, force=force)
+    if target.binary:
+        output.check_terminal(target.name, path)
     if not isinstance(target, FolderTarget):
         output.check_file(path, force=force)
     elif path == output.STDOUT:

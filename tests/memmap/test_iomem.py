@@ -322,3 +322,10 @@ def test_a_name_with_a_character_that_is_no_letter_is_damaged(
     text = f"00100000-3fffffff : System RAM\n50000000-5000ffff : {name}\n60000000-6fffffff : x\n"
     gaps = [(gap.start, gap.end) for gap in primary(read_text(log, text)).gaps]
     assert gaps == ([(0x50000000, 0x5000FFFF)] if damaged else [])
+
+
+@pytest.mark.parametrize("end", ["40000000-7fffffff : S", "10:00:01 4000", "10:00:01 40000000-7f"])
+def test_a_tree_that_ends_within_a_line_says_so(end: str, log: Path) -> None:
+    stamp = "10:00:00 " if end.startswith("10:") else ""
+    table = primary(read_text(log, f"{stamp}00100000-3fffffff : System RAM\n{end}"))
+    assert [gap.start for gap in table.gaps] == [0x40000000]

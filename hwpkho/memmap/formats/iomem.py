@@ -233,7 +233,8 @@ class Iomem(TableForm):
             return
         match = _LINE.match(line)
         if match is not None:
-            if not is_part(_bare(match["name"])):
+            name = _bare(match["name"])
+            if len(name) > 1 and not is_part(name):
                 return
             start = last.start
         elif self._like == number or (self._patience and self.unfinished.search(line)):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
+from hwpkho.codes.memmap import CUT
+from hwpkho.memmap import gaps
 from hwpkho.memmap.formats.base import LineForm
 from hwpkho.memmap.formats.sysfs_memmap import FIELDS, Values
 
@@ -36,6 +38,8 @@ class SysfsGrep(LineForm):
         self._first: int | None = None
         self._heading: re.Match[str] | None = None
         self._taken = 0
+        self._folder = ""
+        self._cut: int | None = None
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineForm.feed`."""
@@ -52,6 +56,7 @@ class SysfsGrep(LineForm):
         if self._first is None:
             self._first = number
         self._taken += 1
+        self._folder = match["folder"]
         self._values.add(
             match["folder"].rstrip("/"),
             int(match["number"]),
@@ -59,6 +64,13 @@ class SysfsGrep(LineForm):
             value,
             f"line {number}",
         )
+
+    def cut_off(self, number: int, line: str) -> None:
+        """See :meth:`LineForm.cut_off`: within the name of another file."""
+        path = line.strip().removeprefix("==>").lstrip()
+        known = self._folder and path and not _LINE.search(line)
+        if known and (path.startswith(self._folder) or self._folder.startswith(path)):
+            self._cut = number
 
     def taken(self) -> int:
         """See :meth:`LineReader.taken`."""
@@ -69,4 +81,8 @@ class SysfsGrep(LineForm):
         maps = self._values.maps()
         for table in maps:
             table.line = self._first
+            if self._cut is not None:
+                message = f"line {self._cut}: the input ends within this line"
+                behind = max((e.end for e in table.entries), default=-1) + 1
+                gaps.lose(table, CUT, message, span=(behind, max(behind, gaps.TOP)))
         return maps

@@ -35,6 +35,11 @@ def option(parameter: str, value: object = None) -> str:
     return spelled if value is None else f"{spelled} {value}"
 
 
+def areas(parameter: str) -> str:
+    """Return ``parameter``, which takes areas of memory, with the form of one as its value."""
+    return option(parameter, called("[(START, SIZE)]", "START:SIZE"))
+
+
 def called(parameter: str, otherwise: str) -> str:
     """Return ``parameter`` for a program, ``otherwise`` for a command's user.
 

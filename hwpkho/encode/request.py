@@ -14,7 +14,7 @@ from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
-from hwpkho.base.options import called, option
+from hwpkho.base.options import areas, called, option
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Request:
         if self.at is None and not self.ram:
             raise UsageError(
                 f"no place for the handover: give {option('at', 'PHYS')}, or "
-                f"{option('ram', 'START:SIZE')} to have it placed"
+                f"{areas('ram')} to have it placed"
             )
         limit, shown = self.phys_end, f"2^{self.machine.phys_bits}"
         if self.at is not None and (self.at % self.page_size or not 0 < self.at < limit):

@@ -408,7 +408,7 @@ def test_an_open_case_reads_memory() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=START:SIZE"),
+        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=[(START, SIZE)]"),
         (lambda: hwpkho.build([1], at=1), "at=0x1 is not the address"),
         (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
         (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),

@@ -172,7 +172,7 @@ def test_the_library_breaks_them_too():
     [
         ({"damage": "no-such"}, "damage=no-such: there is no such damage"),
         ({"damage": "entry-twice"}, "damage=entry-twice needs .*: give capacity=513"),
-        ({"damage": "scratch-length-8"}, "give scratch=START:SIZE"),
+        ({"damage": "scratch-length-8"}, r"give scratch=\[\(START, SIZE\)\]"),
     ],
 )
 def test_the_library_says_what_is_lacking(options, words):

@@ -172,8 +172,8 @@ MISTAKES = {
         "kernel's log, or rasdaemon's",
     "list edac": "edac: this is what edac-util prints: counts, no page; give the kernel's log, or "
         "rasdaemon's",
-    "validate table.csv": "table.csv: this is the table that --to csv writes; give the list it was "
-        "made of; --to json is read again",
+    "validate table.csv": "table.csv: this is hwpkho's table of a list (csv); give the list it was "
+        "made of, or one in the form json",
     "list nothing": "nothing: this is what journalctl prints where it has nothing; run it as root, "
         "with -k -b",
     "decode xxd": "xxd: this is a hex dump of a file, not the file; xxd -r makes the file of what "

@@ -10,7 +10,7 @@ from hwpkho.abi.kho import KEXEC_METADATA
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.tracker.radix import RadixTracker
 from hwpkho.abi.vmalloc import slots
-from hwpkho.base.options import option
+from hwpkho.base.options import areas, option
 
 if TYPE_CHECKING:
     from hwpkho.encode.damage.draft import Draft
@@ -113,12 +113,12 @@ STRUCT = Need("revision struct-v1", _struct)
 FDT = Need("revision fdt-v1", _fdt)
 SINGLE = Need("an array of single pages", lambda r: option("order", 0) if r.order else None)
 ONE_CHUNK = Need("an array in one chunk", _one_chunk)
-SCRATCH = Need("scratch", lambda r: None if r.scratch else option("scratch", "START:SIZE"))
+SCRATCH = Need("scratch", lambda r: None if r.scratch else areas("scratch"))
 TWO_PAGES = Need(
     "a first scratch area of two pages or more",
-    lambda r: None if _first(r.scratch) >= 2 * r.page_size else option("scratch", "START:SIZE"),
+    lambda r: None if _first(r.scratch) >= 2 * r.page_size else areas("scratch"),
 )
-RAM = Need("the RAM to be named", lambda r: None if r.ram else option("ram", "START:SIZE"))
+RAM = Need("the RAM to be named", lambda r: None if r.ram else areas("ram"))
 META = Need("kexec-metadata", _metadata)
 #: Trackers before kho-v2 are not trees.
 TREE = Need(

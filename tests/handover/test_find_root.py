@@ -361,6 +361,17 @@ def test_scratch_from_setup_data(tmp_path):
     assert (h.scratch.array, h.scratch.length, h.scratch.areas) == (array, 32, tuple(AREAS))
 
 
+@pytest.mark.parametrize(("kho", "known"), [(4, True), (3, False)])
+def test_a_kernel_that_refused_what_it_was_handed_has_other_scratch(kho, known, tmp_path):
+    m = Machine(arch="x86_64")
+    given = m.handover([1], kexec_count=0, kho=kho)
+    m.handover(PFNS, kexec_count=1)
+    m.boot_data(given, AREAS)
+    before, after = _decode(tmp_path, m)
+    assert (before.role, before.scratch.areas) == ("in", tuple(AREAS))
+    assert (after.role, after.scratch is not None) == ("out", known)
+
+
 def test_setup_data_that_goes_in_circles(tmp_path):
     m = Machine(arch="x86_64")
     m.handover(PFNS)

@@ -19,6 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hwpkho.abi.hwpoison import HwpoisonBlob
+    from hwpkho.abi.kexec_metadata import KexecMetadata
     from hwpkho.api.case import (
         Case,
         decode,
@@ -32,23 +34,38 @@ if TYPE_CHECKING:
     from hwpkho.api.results import Compared, Decoded, Judged, MemoryMap, Merged, PageList
     from hwpkho.api.rows import ChangeRow, EntryRow, JudgedRow, PageRow, RangeRow
     from hwpkho.api.writing import write_list
-    from hwpkho.badpages.model import BadPages, Loss
+    from hwpkho.badpages.model import BadPages, ListProblem, Loss, Mention
+    from hwpkho.base.listing import Listing
+    from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.version import __version__
     from hwpkho.codes import Code, Problem
     from hwpkho.efi.model import PoisonTable
     from hwpkho.errors import HwpkhoError, InputError, UsageError
-    from hwpkho.handover.model import Handover, HwpoisonList
+    from hwpkho.handover.model import Chain, Handover, HwpoisonList, Root, Scratch, Subtree
     from hwpkho.images.program import PhysicalMemory
     from hwpkho.judging.case_result import Suppressed
-    from hwpkho.judging.result import EfiJudged, Finding, HeldAgainst, Validation
-    from hwpkho.memmap.model import Map
+    from hwpkho.judging.result import (
+        Basis,
+        EfiJudged,
+        Finding,
+        HeldAgainst,
+        Ruling,
+        Runs,
+        ScratchCost,
+        Validation,
+    )
+    from hwpkho.memmap.model import Entry, Gap, Map
     from hwpkho.memmap.view.regions import Region
 
 _WHERE = {
+    "hwpkho.base.pfnset": ("PfnSet",),
+    "hwpkho.base.listing": ("Listing",),
+    "hwpkho.abi.kexec_metadata": ("KexecMetadata",),
+    "hwpkho.abi.hwpoison": ("HwpoisonBlob",),
     "hwpkho.efi.model": ("PoisonTable",),
     "hwpkho.judging.case_result": ("Suppressed",),
     "hwpkho.memmap.view.regions": ("Region",),
-    "hwpkho.memmap.model": ("Map",),
+    "hwpkho.memmap.model": ("Entry", "Gap", "Map"),
     "hwpkho.api.case": (
         "Case",
         "decode",
@@ -62,44 +79,69 @@ _WHERE = {
     "hwpkho.api.results": ("Compared", "Decoded", "Judged", "MemoryMap", "Merged", "PageList"),
     "hwpkho.api.rows": ("ChangeRow", "EntryRow", "JudgedRow", "PageRow", "RangeRow"),
     "hwpkho.api.writing": ("write_list",),
-    "hwpkho.badpages.model": ("BadPages", "Loss"),
+    "hwpkho.badpages.model": ("BadPages", "ListProblem", "Loss", "Mention"),
     "hwpkho.base.version": ("__version__",),
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
-    "hwpkho.handover.model": ("Handover", "HwpoisonList"),
+    "hwpkho.handover.model": ("Chain", "Handover", "HwpoisonList", "Root", "Scratch", "Subtree"),
     "hwpkho.images.program": ("PhysicalMemory",),
-    "hwpkho.judging.result": ("EfiJudged", "Finding", "HeldAgainst", "Validation"),
+    "hwpkho.judging.result": (
+        "Basis",
+        "EfiJudged",
+        "Finding",
+        "HeldAgainst",
+        "Ruling",
+        "Runs",
+        "ScratchCost",
+        "Validation",
+    ),
 }
 
 __all__ = [
     "BadPages",
+    "Basis",
     "Case",
+    "Chain",
     "ChangeRow",
     "Code",
     "Compared",
     "Decoded",
     "EfiJudged",
+    "Entry",
     "EntryRow",
     "Finding",
+    "Gap",
     "Handover",
     "HeldAgainst",
     "HwpkhoError",
+    "HwpoisonBlob",
     "HwpoisonList",
     "InputError",
     "Judged",
     "JudgedRow",
+    "KexecMetadata",
     "Layout",
+    "ListProblem",
+    "Listing",
     "Loss",
     "Map",
     "MemoryMap",
+    "Mention",
     "Merged",
     "PageList",
     "PageRow",
+    "PfnSet",
     "PhysicalMemory",
     "PoisonTable",
     "Problem",
     "RangeRow",
     "Region",
+    "Root",
+    "Ruling",
+    "Runs",
+    "Scratch",
+    "ScratchCost",
+    "Subtree",
     "Suppressed",
     "UsageError",
     "Validation",

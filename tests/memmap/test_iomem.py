@@ -77,6 +77,8 @@ def test_iomem_depth_of_a_fragment_with_other_indents(log: Path) -> None:
 def test_iomem_is_not_ioports(log: Path) -> None:
     text = "0000-001f : dma1\n0020-0021 : pic1\n00000000-00000fff : Reserved\n"
     assert len(primary(read_text(log, text)).entries) == 1
+    behind = "00000000-00000fff : Reserved\n0000-0cf7 : PCI Bus 0000:00\n  0000-001f : dma1\n"
+    assert not primary(read_text(log, behind)).gaps
     with pytest.raises(InputError, match="ioports"):
         read_text(log, "0000-001f : dma1\n0020-0021 : pic1\n")
 

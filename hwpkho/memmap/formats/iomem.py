@@ -73,6 +73,8 @@ _LIKE = re.compile(
 )
 #: Between two lines of the tree: a line that has lost its range, or most of its name.
 _REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
+#: How /proc/ioports begins, which people print behind /proc/iomem.
+_IOPORTS = re.compile(r"(?:^|[\s:\]])0000-[0-9a-f]{4} : (?:PCI Bus |dma1)")
 #: No line of the tree is longer.
 _LONGEST = 400
 #: Other lines in a row after which a tree has ended.
@@ -206,6 +208,9 @@ class Iomem(TableForm):
     def _unread(self, number: int, line: str) -> None:
         """Look at a line next to the tree: a damaged one, or a suspect."""
         line = line[:_LONGEST]
+        if _IOPORTS.search(line):
+            self._patience = 0
+            return
         like = _LIKE.match(line)
         if like:
             self._patience = _PATIENCE

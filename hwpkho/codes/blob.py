@@ -185,10 +185,11 @@ CONSUMED = Code(
     "list-consumed",
     "note",
     "measured",
-    "The running kernel has replayed the incoming list and freed its pages: they no longer hold "
-    "it.",
+    "The running kernel has replayed the incoming list, or refused the whole handover, and freed "
+    "the list's pages: they no longer hold it.",
     "Nothing: the next kernel reads the outgoing list.",
-    "Normal after a kexec. Read the outgoing handover.",
+    "Normal after a kexec. Read the outgoing handover. The pages of a refused list are in it only "
+    "if they failed again.",
 )
 LIST_UNREACHED = Code(
     "HP320",

@@ -22,7 +22,7 @@ from hwpkho.handover.tracker import Trackers
 from hwpkho.images.overlay import PieceSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.handover.stated import CaseOptions
@@ -150,11 +150,9 @@ def search(
     if found:
         found[-1].problems += [p for _, p in doubts]
         found[-1].doubts += doubts
-    versions = {f.phys: f.root.compatible for f in found if f.root}
+    refused = {f.phys for f in found if f.refused}
     handovers = [
-        _read(
-            f, source, page_size, options, _scratch(source, f, options, boots, versions), trackers
-        )
+        _read(f, source, page_size, options, _scratch(source, f, options, boots, refused), trackers)
         for f in found
     ]
     handovers = generations.check_published(handovers)
@@ -192,7 +190,7 @@ def from_copies(copies: Sequence[DebugfsCopy], options: CaseOptions) -> list[Han
         source.arch = options.arch
         page_size = options.page_size or _page_size_of_copy(copy)
         found = generations.Found(None, copy.fdt or b"", root, None, copy.role, copy)
-        scratch = _scratch(source, found, options, (), {})
+        scratch = _scratch(source, found, options, (), ())
         handovers.append(_read(found, source, page_size, options, scratch, None, memory=False))
     return handovers
 
@@ -210,7 +208,7 @@ def _read(
     reader = HandoverReader(
         source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
         scratch, found.consumed, trackers, found.size, found.unread, found.root_problem,
-        reads_as=options.reads_as,
+        reads_as=options.reads_as, refused=found.refused,
     )  # fmt: skip
     for _, p in found.doubts:
         reader.doubts.add_problem(p)
@@ -332,7 +330,7 @@ def _scratch(
     found: generations.Found,
     options: CaseOptions,
     boots: Sequence[boot_loader.BootHandover],
-    versions: Mapping[int | None, Sequence[str]],
+    refused: Collection[int | None],
 ) -> Scratch | None:
     stated = options.kho_scratch
     if isinstance(stated, str):
@@ -341,12 +339,9 @@ def _scratch(
         _same_scratch(source, found, stated, boots)
         return scratches.read(source.read, *stated)
     areas = found.copy.scratch if found.copy else None
-    # The kernel that made this one refuses a root FDT without its own version, and then reserves
-    # scratch of its own.
-    own = set(versions.get(found.phys, ()))
+    # The kernel that refused what it was handed has reserved scratch of its own.
     for b in boots:
-        refused = bool(own) and own.isdisjoint(versions.get(b.fdt_addr, own))
-        if b.fdt_addr == found.phys or not (refused or found.role == "in"):
+        if b.fdt_addr == found.phys or (found.role != "in" and b.fdt_addr not in refused):
             scratch = scratches.read(source.read, b.scratch_addr, b.scratch_size)
             return Scratch(scratch.array, scratch.length, scratch.areas or areas)
     return Scratch(None, None, areas) if areas else None

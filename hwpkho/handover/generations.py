@@ -32,7 +32,8 @@ class Found:
         kexec_count: From kexec-metadata, None where unknown.
         role: ``in``, ``out``, None where unknown.
         copy: Copies from debugfs.
-        consumed: Whether the running kernel has replayed its list.
+        consumed: Whether the running kernel has freed its list's pages.
+        refused: Whether that kernel is of another KHO version: it refused it, and replayed nothing.
         size: Bytes that the boot loader passes on for it, None where unknown.
         unread: Why it cannot be read in memory, None where it can.
         left: What can be read of a damaged one.
@@ -48,6 +49,7 @@ class Found:
     role: Role | None = None
     copy: DebugfsCopy | None = None
     consumed: bool = False
+    refused: bool = False
     size: int | None = None
     unread: Literal["damaged", "absent"] | None = None
     left: roots.RootFdt | None = None
@@ -112,16 +114,19 @@ def set_running(found: Found, source: Source, trackers: Trackers, page_size: int
 
 
 def set_consumed(found: Sequence[Found]) -> None:
-    """Set ``consumed`` on incoming handovers where an outgoing one has a hwpoison list.
+    """Set ``consumed`` and ``refused`` on incoming handovers, by the outgoing one.
 
-    The running kernel publishes a list only after it has replayed the incoming one.
+    The running kernel publishes a list only after it has replayed the incoming one. It refuses a
+    root FDT without its own version, which is that of the outgoing one.
     """
     publishes = any(
         f.role == "out" and (_publishes(f.root or f.left) or (f.copy and _has_blob(f.copy)))
         for f in found
     )
+    own = {text for f in found if f.role == "out" and f.root for text in f.root.compatible}
     for f in found:
         f.consumed = publishes and f.role == "in"
+        f.refused = bool(own and f.role == "in" and f.root and own.isdisjoint(f.root.compatible))
 
 
 def _publishes(root: roots.RootFdt | None) -> bool:

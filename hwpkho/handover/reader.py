@@ -77,6 +77,8 @@ class HandoverReader:
         no_list: The reported problem that there is no hwpoison subtree, else None.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
         reads_as: The KHO version of the kernel that is to read the handover, None for any.
+        refused: Whether the running kernel, of another KHO version, refused it: then it is not
+            replayed, but its pages are free all the same.
         report: The problems of the handover.
         doubts: Problems that leave open which root FDT the next kernel reads.
         in_doubt: What these doubts are about.
@@ -100,6 +102,7 @@ class HandoverReader:
     no_list: Problem | None = None
     spent: bool = False
     reads_as: roots.Version | None = None
+    refused: bool = False
     report: Report = field(default_factory=Report)
     doubts: Report = field(default_factory=Report)
     in_doubt: frozenset[Doubt] = frozenset()
@@ -350,12 +353,11 @@ class HandoverReader:
             return unread._replace(state="not-given", problem=noted)
         if self.consumed:
             # The content of the freed pages means nothing any more.
-            noted = self.report.add(
-                CONSUMED,
-                "the list was replayed by this kernel and its pages freed; the outgoing "
-                "handover has the list that counts",
-                ref.phys,
-            )
+            done = "the list was replayed by this kernel and its pages freed"
+            if self.refused:
+                done = "the running kernel, of another KHO version, refused the list and freed it"
+            said = f"{done}; the outgoing handover has the list that counts"
+            noted = self.report.add(CONSUMED, said, ref.phys, "warning" if self.refused else None)
             return unread._replace(state="consumed", problem=noted)
         report, met = self.report, Report()
         found = vmalloc.walk(self.source, area, page_size, met)

@@ -369,6 +369,8 @@ def test_a_kernel_that_refused_what_it_was_handed_has_other_scratch(kho, known, 
     m.boot_data(given, AREAS)
     before, after = _decode(tmp_path, m)
     assert (before.role, before.scratch.areas) == ("in", tuple(AREAS))
+    (noted,) = (p for p in before.problems if p.code == "HP319")
+    assert (noted.severity, "replayed" in noted.message) == (("warning", "note")[known], known)
     assert (after.role, after.scratch is not None) == ("out", known)
 
 

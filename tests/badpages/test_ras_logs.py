@@ -241,6 +241,14 @@ STATUS {status:x} MCGSTATUS f
             "0.000 bash/77 memory_failure:memory_failure_event(pfn: 9, type: 4, result: 3)",
             {(9, "poisoned")},
         ),
+        (  # what rasdaemon says when it starts
+            "rasdaemon-log",
+            (
+                "rasdaemon[9]: ras:mc_event event enabled\nrasdaemon: Enabled event ras:mc_event\n"
+                "rasdaemon[9]: Enabled event mce:mce_record"
+            ),
+            set(),
+        ),
         (  # events of ras without a page
             "tracepoint",
             f"{TASK}arm_event: affinity level: 0; MPIDR: 0000000081080000; running state: 1",

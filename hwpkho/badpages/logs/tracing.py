@@ -79,6 +79,8 @@ _BAD_RECORD = re.compile(r"\bmci=\s?(?:Uncorrected|Deferred)")
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*. The meanings of 2 and 3 changed in 4.x, and one of them is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
+#: What stands in front of an event's name in a command, and where rasdaemon enables it.
+_GROUPS = ("ras:", "mce:", "cxl:")
 _MAX_BITS = 63
 _NO_ADDRESS = _ALL_BITS = (1 << 64) - 1
 
@@ -105,6 +107,8 @@ class Traced(MessageReader):
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
+        if not text.strip() and begun.string[: begun.start()].endswith(_GROUPS):
+            return True  # what rasdaemon enables, or a command is to record
         said = text
         if date := _DATE.match(text):  # rasdaemon's date; the stamp in front is the logger's
             place = place._replace(at=begun.end() + date.end())

@@ -1,12 +1,13 @@
 """Recognises what an input is, by its content and not by its name; no other module does.
 
+Only a folder of memory maps is sorted below it, by :mod:`hwpkho.memmap.folders`.
+
 It looks at a file's first 64 KiB, and, if they do not tell, at all of its text in one pass.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,6 @@ from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
-from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs
 from hwpkho.images import foreign, raw
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 #: Bytes at the beginning of a file that are looked at first.
 HEAD = 1 << 16
-#: The most NULs in front of a text, and the bytes of it that are then looked at.
-_MAX_NULS = 64 << 20
-_ENOUGH = 1 << 12
-#: Control characters that no text contains.
-_CONTROLS = late(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 class Kind(Enum):
@@ -166,17 +161,9 @@ def is_text(head: bytes) -> bool:
 
 
 def _is_cut_text(file: FileBytes) -> bool:
-    """Tell whether a file is text except for NULs.
+    from hwpkho.logs.text import is_text_with_nuls
 
-    A log gets a block of NULs where its machine crashed, a hole where it was truncated while its
-    writer had it open, and single NULs from a serial line.
-    """
-    said = b""
-    for piece in islice(_pieces(file), _MAX_NULS // HEAD):
-        said += piece.replace(b"\0", b"")
-        if len(said) >= _ENOUGH:
-            break
-    return b"\n" in said and not _CONTROLS.search(said)
+    return is_text_with_nuls(_pieces(file))
 
 
 def _file_map(path: Path, head: bytes) -> Iterator[Answer]:

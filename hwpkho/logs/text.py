@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 #: A block without any line end is taken for a line when it reaches this size, bytes.
 _MAX_UNBROKEN = 1 << 20
+
+#: The most NULs in front of a text, and the bytes of it that are then looked at.
+_MAX_NULS = 64 << 20
+_ENOUGH = 1 << 12
+#: Control characters that no text contains.
+_CONTROLS = late(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -81,6 +88,20 @@ def utf16_of(head: bytes) -> str | None:
         if nuls > pairs * 0.9 and not others:
             return name
     return None
+
+
+def is_text_with_nuls(pieces: Iterable[bytes]) -> bool:
+    """Tell whether a file, in pieces of at most 64 KiB, is text except for NULs.
+
+    A log gets a block of NULs where its machine crashed, a hole where it was truncated while its
+    writer had it open, and single NULs from a serial line.
+    """
+    said = b""
+    for piece in islice(pieces, _MAX_NULS >> 16):
+        said += piece.replace(b"\0", b"")
+        if len(said) >= _ENOUGH:
+            break
+    return b"\n" in said and not _CONTROLS.search(said)
 
 
 def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Iterator[bytes]:

@@ -1,4 +1,9 @@
-"""Memory maps in a folder or an archive: those of a sosreport, or whatever maps are in it."""
+"""Memory maps in a folder or an archive: those of a sosreport, or whatever maps are in it.
+
+:mod:`hwpkho.inputs.recognise` is above this package and sorts a case's folder, in which a blob may
+be a map and a log may be a list. Of a folder of maps only maps count; what recognises them is the
+same: the forms of the registry, and the lines of logs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.reading import Input
 from hwpkho.errors import InputError
 from hwpkho.images.registry import format_of
-from hwpkho.logs.text import blocks
+from hwpkho.logs.text import blocks, is_text_with_nuls, utf16_of
 from hwpkho.memmap import registry
 from hwpkho.memmap.lines import MapLines
 
@@ -97,9 +102,15 @@ def _is_map(path: Path) -> bool:
             return False  # in a folder, memory images and archives do not count as maps
         if registry.file_form(path, source.head) is not None:
             return True
-        if b"\0" in source.head:
+        if b"\0" in source.head and utf16_of(source.head) is None and not _has_nuls(path):
             return False
         lines = MapLines()
         for block in blocks(source.pieces()):
             lines.feed(block)
         return lines.form() is not None
+
+
+def _has_nuls(path: Path) -> bool:
+    """Tell whether a file is a text with NULs in it."""
+    with Input(str(path)) as source:  # its pieces are read once
+        return is_text_with_nuls(source.pieces())

@@ -211,6 +211,18 @@ def test_the_boot_chosen_is_that_of_the_log(files: Any) -> None:
 # Inputs --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "data",
+    [Path(IOMEM).read_text().encode("utf-16"), b"a\0\0\n" + Path(IOMEM).read_bytes()],
+    ids=["utf-16", "NULs"],
+)  # fmt: skip
+def test_a_map_is_found_in_a_folder_as_in_a_file(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "f" / "iomem.txt"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    assert primary(read_memmap([str(path.parent)])) == primary(read_memmap([str(path)]))
+
+
 def test_a_pipe_is_read_like_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = read_memmap([SURFACE])
     reading, writing = os.pipe()

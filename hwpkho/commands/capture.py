@@ -10,6 +10,7 @@ from hwpkho.base import output, temporary
 from hwpkho.efi import every_reading
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
+from hwpkho.handover.model import page_size_of
 from hwpkho.handover.stated import NoHandoverError, Noted
 from hwpkho.images import elf
 from hwpkho.images.base import MIN_PAGE
@@ -152,7 +153,7 @@ def _capture(
     held = tables.of_memory(recorder, options)
     if not handovers and not held:
         raise nothing
-    page_size = next((h.page_size for h in handovers if h.page_size), machine.page_size)
+    page_size = page_size_of(handovers) or machine.page_size
     for table in held:
         every_reading.keep(recorder, table, page_size or MIN_PAGE)
     _keep_the_end(recorder, handovers, held)

@@ -16,8 +16,10 @@ from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.codes import live
 from hwpkho.commands.check_result import Before, Since
 from hwpkho.errors import InputError
+from hwpkho.inputs import recognise
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.lists import read_list
+from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 #: A saved file is at most this long, bytes.
 _MAX_SIZE = 1 << 29
-_HEAD = 1 << 16
 
 
 def check_place(path: str, *, force: bool) -> None:
@@ -39,10 +40,12 @@ def _ours(path: str) -> bool:
     if path == output.STDOUT or not Path(path).is_file():
         return False
     try:
-        head = opening.small(path, _HEAD)
+        answers = recognise.of_path(Path(path), {Kind.LIST})
+        head = opening.small(path, recognise.HEAD)
     except InputError:
         return False
-    return head.startswith(b'{"schema":"hwpkho.list/1"') and b'"form":"check"' in head
+    is_list = any(answer.form == json_list.FORM.name for answer in answers)
+    return is_list and json_list.form_in(head) == "check"
 
 
 def save(checked: Checked, path: str, *, force: bool) -> None:

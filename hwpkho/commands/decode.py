@@ -9,6 +9,7 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.commands import usage
 from hwpkho.errors import InputError
+from hwpkho.handover.model import page_size_of
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
 from hwpkho.inputs.role import which_handover, why_unread
@@ -41,8 +42,7 @@ class Decoded(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of a page by which tables are counted: as a handover records it, or assumed."""
-        recorded = (h.page_size for h in self.handovers if h.page_size)
-        return next(recorded, self.page_size or DEFAULT_PAGE_SIZE)
+        return page_size_of(self.handovers) or self.page_size or DEFAULT_PAGE_SIZE
 
 
 def decode(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hwpkho.abi.hwpoison import HwpoisonBlob
     from hwpkho.abi.kexec_metadata import KexecMetadata
@@ -231,3 +231,8 @@ class Handover(NamedTuple):
         where = f"root FDT 0x{self.root.phys:x}" if self.root and self.root.phys else self.source
         damaged = ", its root FDT damaged in memory" if self.root_unread == "damaged" else ""
         return f"{where} ({self.role or 'role unknown'}{damaged})"
+
+
+def page_size_of(handovers: Iterable[Handover]) -> int | None:
+    """Return the page size (bytes) of the first handover that has one, None where none has."""
+    return next((h.page_size for h in handovers if h.page_size), None)

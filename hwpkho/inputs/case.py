@@ -8,6 +8,7 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.base.escape import printable
 from hwpkho.base.unopened import STDIN
 from hwpkho.errors import InputError, UsageError
+from hwpkho.handover.model import page_size_of
 from hwpkho.handover.stated import CaseOptions, NoHandoverError, Noted
 from hwpkho.images import raw
 from hwpkho.images.overlay import CombinedSource
@@ -195,7 +196,7 @@ def read_memory(
         if not found_tables:
             raise
         return Case(name, (), None, source, found_tables)
-    page_size = next((h.page_size for h in handovers if h.page_size), None)
+    page_size = page_size_of(handovers)
     found_tables = tables.of_memory(source, options._replace(page_size=page_size))
     found_tables = tables.beside_handovers(found_tables, handovers)
     return Case(name, tuple(handovers), None, source, found_tables)

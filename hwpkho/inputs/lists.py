@@ -11,6 +11,7 @@ from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, recorded_page_siz
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
+from hwpkho.handover.model import page_size_of
 from hwpkho.handover.owners import turnover
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import Case, CaseOptions, read_inputs
@@ -168,7 +169,7 @@ def _listed(handovers: Sequence[Handover]) -> bool:
 
 def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     """Return the list of an EFI table. Raises InputError where it cannot be read."""
-    page_size = next((h.page_size for h in case.handovers if h.page_size), options.page_size)
+    page_size = page_size_of(case.handovers) or options.page_size
     arch = options.arch or (case.source.arch if case.source else None)
     refuse_ambiguous([table])
     check_readable(table, case.name)

@@ -192,22 +192,18 @@ def falls(entries: Sequence[Entry]) -> bool:
 def overlapping(
     entries: Sequence[Entry], alike: Callable[[Entry, Entry], bool] | None = None
 ) -> list[Place]:
-    """Return where entries overlap, one place for each group of entries that overlap each other.
+    """Return where entries overlap, one place for each group that overlaps or touches.
 
     Two entries for which ``alike`` returns True may overlap.
     """
-    out: list[Place] = []
+    found: list[Range] = []
     last: Entry | None = None
     for entry in sorted(entries, key=lambda e: (e.start, e.end, e.type)):
         if last is not None and entry.start <= last.end and not (alike and alike(last, entry)):
-            end = max(last.end, entry.end)
-            if out and out[-1][1] >= last.start:
-                out[-1] = (out[-1][0], max(out[-1][1], end))
-            else:
-                out.append((last.start, end))
+            found.append((last.start, max(last.end, entry.end) + 1))
         if last is None or entry.end > last.end:
             last = entry
-    return out
+    return [(start, past - 1) for start, past in union(found)]
 
 
 def lose_overlaps(table: Table, places: Sequence[Place]) -> None:

@@ -679,9 +679,11 @@ def test_without_page_flags_afterwards(tree, saved, look):
 def test_a_saved_file_is_overwritten_and_no_other(tree, saved, tmp_path, cli):
     assert cli("check", "--root", tree.root, "--save", saved).code == 0
     other = tmp_path / "notes.txt"
-    other.write_text("mine\n")
-    got = cli("check", "--root", tree.root, "--save", other)
-    assert (got.code, other.read_text()) == (2, "mine\n")
+    text = saved.read_text().replace('"form":"check"', '"form":"json"')
+    for mine in ("mine\n", text, f'"{text}'):
+        other.write_text(mine)
+        got = cli("check", "--root", tree.root, "--save", other)
+        assert (got.code, other.read_text()) == (2, mine)
     assert cli("check", "--root", tree.root, "--save", other, "--force").code == 0
 
 

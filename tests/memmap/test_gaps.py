@@ -227,9 +227,19 @@ def test_a_gap_of_the_first_byte_alone_is_known() -> None:
 
 
 def test_overlapping_ranges_hang_together() -> None:
-    ranges = [(0, 9), (5, 20), (20, 30), (31, 40), (50, 99), (60, 61), (70, 71), (100, 110)]
+    ranges = [
+        (0, 9),
+        (5, 20),
+        (20, 30),
+        (31, 40),
+        (50, 99),
+        (60, 61),
+        (70, 71),
+        (100, 110),
+        (105, 120),
+    ]
     entries = [Entry(a, b, "x") for a, b in ranges]
-    assert gaps.overlapping(entries) == [(0, 30), (50, 99)]
+    assert gaps.overlapping(entries) == [(0, 30), (50, 120)]
 
 
 # What is concluded ----------------------------------------------------------------------------

@@ -177,6 +177,8 @@ _DOCUMENTS = {
 #: The schema of a document that contains PFNs.
 _OURS = late(rb'"schema"\s*:\s*"(?:' + "|".join(map(re.escape, _DOCUMENTS)).encode() + rb')"')
 
+_FORM_KEY = late(rb'"form"\s*:\s*"([a-z0-9-]+)"')
+
 
 class Json:
     """The form, see the module."""
@@ -253,6 +255,12 @@ def build(
     runs = pages.pfns.runs()
     yield from joined(str(a) if a == b else f"[{a},{b}]" for a, b in runs)
     yield "]}\n"
+
+
+def form_in(head: bytes) -> str | None:
+    """Return the ``form`` of a document of :func:`build` that begins with ``head``."""
+    found = _FORM_KEY.search(head)
+    return found[1].decode() if found else None
 
 
 FORM = Json()

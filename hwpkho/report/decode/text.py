@@ -11,6 +11,7 @@ from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
 from hwpkho.codes import code_of
+from hwpkho.handover.model import page_size_of
 from hwpkho.handover.subtrees.registry import reader_of
 from hwpkho.report.decode import luo_text, table_text
 from hwpkho.report.parts.layout import Column, field, fold, severe, span, table
@@ -47,7 +48,7 @@ def report(
     """
     screen = screen or Screen()
     blocks = ["\n".join(_handover(h, screen)) for h in handovers]
-    size = next((h.page_size for h in handovers if h.page_size), page_size)
+    size = page_size_of(handovers) or page_size
     blocks += ["\n".join(table_text.lines(t, screen, size)) for t in tables]
     return "\n\n".join(blocks) + "\n"
 

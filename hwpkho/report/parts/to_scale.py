@@ -14,6 +14,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.ranges import union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -365,15 +366,11 @@ def windows(layout: Layout, marks: Sequence[Marks], most: int) -> list[tuple[int
         return sorted(found)
     aligned = layout.width * _PAGE
     least = (RAM_ROWS - 2) * aligned
-    grown: list[tuple[int, int]] = []
+    grown = []
     for start, end in found:
         beside = max(least - (end - start), 0) // 2
-        low = max(start - beside, 0) // aligned * aligned
-        if grown and low < grown[-1][1]:
-            grown[-1] = (grown[-1][0], max(grown[-1][1], end + beside))
-        else:
-            grown.append((low, end + beside))
-    return grown
+        grown.append((max(start - beside, 0) // aligned * aligned, end + beside))
+    return union(grown)
 
 
 def _last_of_run(marks: Marks, end: int) -> int:

@@ -150,9 +150,7 @@ def of_case(
     unread = handover is not None and (
         handover.unread or (handover.hwpoison is not None and handover.hwpoison.pfns is None)
     )
-    efi_error = (
-        next((f.code for f in v.efi.findings if f.severity == "error"), None) if v.efi else None
-    )
+    efi_decided = v.efi.decided_by if v.efi else None
     row |= {
         "kexec_count": handover.metadata.kexec_count if handover and handover.metadata else None,
         "arch": v.arch,
@@ -161,7 +159,7 @@ def of_case(
         "outcome": v.outcome,
         "code": v.decided_by.code if v.decided_by else None,
         "efi_outcome": v.efi.outcome if v.efi else None,
-        "efi_code": efi_error,
+        "efi_code": efi_decided.code if efi_decided else None,
         "pages": None if unread else v.pfns,
         "list_hash": None if unread else _list_hash(v),
         "scratch_bytes": v.scratch.size if v.scratch else None,

@@ -66,7 +66,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("outcome", "text", "What the next kernel does with the list; null for a bare list."),
         Column("code", "text", "Code of the finding that decided the outcome."),
         Column("efi_outcome", "text", "What it does with the EFI table of poisoned memory."),
-        Column("efi_code", "text", "Code of the first error of that table."),
+        Column("efi_code", "text", "Code of the finding that decided that outcome."),
         Column("ok", "bool", "Whether it was judged and no finding counts.", True),
         Column("exit", "int", "What hwpkho validate would exit with: 0 to 3.", True),
         Column("error", "text", "Why the case could not be judged."),

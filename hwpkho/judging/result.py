@@ -65,6 +65,7 @@ class Finding:
         first: First PFN concerned, None where the finding is not about PFNs.
         last: Last PFN concerned, inclusive.
         phys: Physical address concerned, bytes.
+        problem: The problem of reading that it states, None for what a rule found.
     """
 
     code: str
@@ -74,6 +75,7 @@ class Finding:
     first: int | None = None
     last: int | None = None
     phys: int | None = None
+    problem: Problem | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, object]:
         """Return the finding as ``hwpkho.validate/1`` has it."""
@@ -105,7 +107,12 @@ def of_problem(problem: Problem, severity: Severity | None = None) -> Finding:
     """Return a problem of reading as a finding, with its own severity unless one is given."""
     certainty = code_of(problem.code).certainty
     return Finding(
-        problem.code, severity or problem.severity, certainty, problem.message, phys=problem.phys
+        problem.code,
+        severity or problem.severity,
+        certainty,
+        problem.message,
+        phys=problem.phys,
+        problem=problem,
     )
 
 
@@ -259,6 +266,8 @@ class EfiJudged(NamedTuple):
         table: The table read in its own layout, whatever the kernel makes of it.
         findings: Findings on the table.
         against: Comparisons with lists of bad pages, in the order given.
+        decided_by: The finding that says what the kernel makes of the table; None where it takes
+            it as it was written.
     """
 
     phys: int
@@ -273,6 +282,7 @@ class EfiJudged(NamedTuple):
     table: PoisonTable
     findings: tuple[Finding, ...] = ()
     against: tuple[HeldAgainst, ...] = ()
+    decided_by: Finding | None = None
 
     @property
     def unread(self) -> bool:

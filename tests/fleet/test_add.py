@@ -44,6 +44,13 @@ def test_options_of_a_judgement_are_those_of_validate(tmp_path, cli):
     assert (got["added"], got["not_judged"]) == (1, 0)
 
 
+def test_the_code_of_a_table_is_that_of_what_decided(tmp_path, cli):
+    image = FIXTURES / "efi" / "captures" / "a-gen1"
+    add(cli, tmp_path / "d", image, "--consumer-efi", "none")
+    (host,) = rows(tmp_path / "d", "hosts")
+    assert (host["efi_outcome"], host["efi_code"]) == (None, "HP829")  # a warning
+
+
 def test_rows_of_lists(tmp_path, cli):
     batch = manifest(tmp_path, [("a", NIGHT, "0x100-0x101\n0x200\n"), ("b", None, "# none\n")])
     got = add(cli, tmp_path / "d", "--batch", batch, "--json")

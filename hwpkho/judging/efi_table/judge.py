@@ -52,10 +52,11 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
         size = kernel.page_size
         outward = joined((align_down(a, size), align_up(b, size)) for a, b in reading.bad())
         pages = sum(b - a for a, b in intersection(outward, rules.ram(kernel))) // size
-    told = tuple(_findings(table, reading, generation, kernel, consumer))
+    decided = _decided(table, reading, generation, consumer)
+    told = (*([decided] if decided else ()), *_others(table, reading, kernel))
     return EfiJudged(
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
-        generation.fate, reading.bad, table, told,
+        generation.fate, reading.bad, table, told, decided_by=decided,
     )  # fmt: skip
 
 
@@ -75,27 +76,25 @@ def _read(phys: int, memory: EarlyMemory, kernel: NextKernel, generation: Genera
         return Reading(None, str(error), efi_kernel.UNDECIDED)
 
 
-def _findings(
-    table: PoisonTable,
-    reading: Reading,
-    generation: Generation,
-    kernel: NextKernel,
-    consumer: str,
-) -> Iterator[Finding]:
+def _decided(
+    table: PoisonTable, reading: Reading, generation: Generation, consumer: str
+) -> Finding | None:
+    """Return what the kernel makes of the table; None where it takes it as it was written."""
     if reading.code is not None:
         reader = "the next kernel" if consumer == NONE else f"a kernel of generation {consumer}"
         says = reading.outcome or "cannot be told"
-        yield finding(
-            reading.code, f"{reader}, table 0x{table.phys or 0:x}: {says}: {reading.reason}",
-            phys=table.phys,
-        )  # fmt: skip
-    misread = reading.outcome == "accepted" and table.layout not in (None, generation.layout)
-    if misread:
+        message = f"{reader}, table 0x{table.phys or 0:x}: {says}: {reading.reason}"
+        return finding(reading.code, message, phys=table.phys)
+    if reading.outcome == "accepted" and table.layout not in (None, generation.layout):
         message = (
             f"a kernel of generation {consumer} reads the {table.layout} table as "
             f"{generation.layout}: {reading.units} units that nobody reported"
         )
-        yield finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)
+        return finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)
+    return None
+
+
+def _others(table: PoisonTable, reading: Reading, kernel: NextKernel) -> Iterator[Finding]:
     yield from effects.findings(table, reading, kernel)
     # A defect of the table need not stop this kernel: a warning, unless the outcome is bad.
     mild = reading.outcome in ("accepted", None)

@@ -32,14 +32,14 @@ def of(v: Validation) -> Structure | None:
     if v.handover is not None:
         found = structure.of_handover(v.handover)
     boxes = [*found.boxes, *([_table(v.efi)] if v.efi else [])]
-    known = {(p.code, p.message) for p in (v.handover.problems if v.handover else ())}
+    shown = set(v.handover.problems if v.handover else ())
     pages = [(box, _pages(box, v)) for box in boxes]
     under = _under(pages, v)
     rulings = zip(v.runs.rulings, v.runs.extents, strict=True)
     by_place = {(r.code, e.first, e.last): under.get(r, []) for r, e in rulings}
     places_of = structure.Places(boxes)
     for f in v.findings:
-        if f.severity == "note" or (f.code, f.message) in known:
+        if f.severity == "note" or f.problem in shown:
             continue
         if f.first is None or f.last is None:
             at = places_of.at(f.phys)

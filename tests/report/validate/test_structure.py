@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from hwpkho.codes import problem, root
 from hwpkho.commands import validate
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.result import finding, of_problem
 from hwpkho.report.validate import structure
 from tests.support import FIXTURES, certain, markup
 from tests.support.handovers import Machine
@@ -124,3 +128,14 @@ def test_a_bare_list_has_no_structure(tmp_path):
 def test_a_finding_that_decode_has_stands_once():
     for box in _boxes(EFI / "b-kho-gen1"):
         assert len({(p.code, p.message) for p in box.problems}) == len(box.problems)
+
+
+def test_a_finding_in_the_words_of_another_problem_is_not_that_problem():
+    judged = _judged(EFI / "b-kho-gen1")
+    handover = certain(judged.handover)
+    read = problem(root.DAMAGED, "the same words", certain(handover.root).phys)
+    rule = finding(root.DAMAGED, read.message, phys=read.phys)
+    judged = replace(judged, handover=handover._replace(problems=(read,)))
+    for findings, times in (((of_problem(read, "warning"),), 1), ((of_problem(read), rule), 2)):
+        boxes = certain(structure.of(replace(judged, findings=findings))).boxes
+        assert sum(p.message == read.message for box in boxes for p in box.problems) == times

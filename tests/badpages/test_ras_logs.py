@@ -245,7 +245,8 @@ STATUS {status:x} MCGSTATUS f
             "rasdaemon-log",
             (
                 "rasdaemon[9]: ras:mc_event event enabled\nrasdaemon: Enabled event ras:mc_event\n"
-                "rasdaemon[9]: Enabled event mce:mce_record"
+                "rasdaemon: Enabled event mce:mce_record\n"
+                "# cat /sys/kernel/tracing/events/ras/memory_failure_event"
             ),
             set(),
         ),

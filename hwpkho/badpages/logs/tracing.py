@@ -98,7 +98,7 @@ class Traced(MessageReader):
         b"fflined(?<=is already offlined)",
     )
     start = re.compile(
-        r"(?<!\w)(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
+        r"(?<![\w/-])(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
         r"|cxl_(?:poison|general_media|dram))"
         r"(?::\s|\(|(?=:?\s*$|\s+(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-))"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"

@@ -70,7 +70,7 @@ def of_case(case: Case, options: Mapping[str, Any], names: tuple[str, ...] = ())
 
 
 def _held(against: Sequence[ListNamed], names: Sequence[tuple[str, ...]]) -> tuple[CaseNamed, ...]:
-    return tuple(listed(x, pieces) for x, pieces in zip(against, names, strict=True))
+    return tuple(listed(x, files) for x, files in zip(against, names, strict=True))
 
 
 def _counted(validation: Validation, accepted: accept.Acceptance) -> Judged:
@@ -149,7 +149,7 @@ def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
     for case in cases:
         parameters.listed("cases", case)
     with inputs.named(options.get("memmap"), *map(files_of, cases)) as (maps, *names):
-        found = [listed(case, pieces) for case, pieces in zip(cases, names, strict=True)]
+        found = [listed(case, files) for case, files in zip(cases, names, strict=True)]
         return Compared(differing.diff(found, options_of(options, maps)))
 
 
@@ -197,7 +197,7 @@ def merge(
     how_merged = parameters.check(how_merged, parameters.MERGE)
     groups = map(files_of, (*cases, *exclude))
     with inputs.named(options.get("memmap"), *groups) as (maps, *names):
-        found = [listed(x, pieces) for x, pieces in zip((*cases, *exclude), names, strict=True)]
+        found = [listed(x, files) for x, files in zip((*cases, *exclude), names, strict=True)]
         how = merging.MergeOptions(
             options_of(options, maps),
             first_seen,
@@ -216,9 +216,9 @@ def files_of(case: ListNamed) -> Files | None:
     return None if isinstance(case, PageList) else case
 
 
-def listed(case: ListNamed, pieces: tuple[str, ...]) -> CaseList | tuple[str, ...]:
-    """Return a list as the commands take it; ``pieces`` are the names of its files."""
-    return case.case if isinstance(case, PageList) else pieces
+def listed(case: ListNamed, files: tuple[str, ...]) -> CaseList | tuple[str, ...]:
+    """Return a list as the commands take it; ``files`` are the names of its files."""
+    return case.case if isinstance(case, PageList) else files
 
 
 def options_of(

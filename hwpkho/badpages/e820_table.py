@@ -116,7 +116,7 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
     items = packing.joined(bad, how.max_loss, fits, whole)
     sizes = packing.bad_in(items, bad)
     stays = packing.kept(sizes, _costs(table, items), room)
-    return table.marked(packing.chosen(items, stays)), packing.lost(items, sizes, stays, left)
+    return table.marked(packing.runs_kept(items, stays)), packing.lost(items, sizes, stays, left)
 
 
 def _others(table: _Table) -> PfnSet:

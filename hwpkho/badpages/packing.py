@@ -83,7 +83,7 @@ def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
     return stays
 
 
-def chosen(items: PfnSet, stays: bytearray) -> PfnSet:
+def runs_kept(items: PfnSet, stays: bytearray) -> PfnSet:
     """Return the runs of ``items`` whose byte is set."""
     return PfnSet(array("Q", compress(items.first, stays)), array("Q", compress(items.last, stays)))
 
@@ -99,9 +99,9 @@ def bad_in(items: PfnSet, bad: PfnSet) -> array[int]:
 
 
 def lost(items: PfnSet, sizes: Sequence[int], stays: bytearray, left: int = 0) -> Loss:
-    """Return the loss of writing only the chosen ones of ``items``.
+    """Return the loss of writing only those ``items`` whose byte in ``stays`` is set.
 
     ``sizes`` are the bad pages of each item; ``left`` is how many others were left out before.
     """
-    written, held = chosen(items, stays).pages(), sum(compress(sizes, stays))
+    written, held = runs_kept(items, stays).pages(), sum(compress(sizes, stays))
     return Loss(written - held, left + sum(sizes) - held)

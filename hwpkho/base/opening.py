@@ -21,7 +21,7 @@ from hwpkho.errors import InputError
 
 #: The folder name of an archive that came through standard input.
 _STDIN_FOLDER = "stdin:"
-_HANDED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
+_INHERITED = re.compile(r"/dev/stdin|/(?:dev|proc/self)/fd/[0-9]{1,9}")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _KINDS = {
     stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a character device",
@@ -46,9 +46,9 @@ def enter(path: str) -> str | None:
         return _folder_of(path)
     if held.files and path in held.files and not _is_tar(held.files[path], path):
         return None
-    if not (handed(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
+    if not (is_inherited(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
         return None
-    descriptor = whole(path) if handed(path) else regular(path)
+    descriptor = whole(path) if is_inherited(path) else regular(path)
     try:
         if not _is_tar(descriptor, path):
             os.close(descriptor)
@@ -76,13 +76,13 @@ def _folder_of(archive: str) -> str:
     return _STDIN_FOLDER if archive == STDIN else str(Path(archive))
 
 
-def handed(path: str) -> bool:
-    """Tell whether ``path`` is standard input or a descriptor passed on by the shell."""
-    return path == STDIN or _HANDED.fullmatch(path) is not None
+def is_inherited(path: str) -> bool:
+    """Tell whether ``path`` is standard input or a descriptor that the program inherited."""
+    return path == STDIN or _INHERITED.fullmatch(path) is not None
 
 
 def whole(path: str) -> int:
-    """Return a descriptor of all that comes through ``path``, for which :func:`handed` is true.
+    """Return a descriptor of all that comes through ``path``, which :func:`is_inherited`.
 
     Compressed content is unpacked. A pipe is copied to an unnamed temporary file; within
     :func:`hwpkho.base.kept.for_call` the copy is held, so that ``path`` can be opened again and is
@@ -165,7 +165,7 @@ def regular(path: str, *, as_is: bool = False, enough: int | None = None) -> int
 
 
 def stream(path: str) -> int:
-    """As :func:`regular`; where :func:`handed`, ``path`` may also be a pipe or a terminal.
+    """As :func:`regular`; where :func:`is_inherited`, ``path`` may also be a pipe or a terminal.
 
     The content of a pipe is not unpacked: see :func:`unpacked`.
     """
@@ -197,7 +197,7 @@ def _opened(path: str, *, piped: bool, devices: bool, enough: int | None = None)
         return _again(files[path])
     raw = _open(path, piped=piped, devices=devices)
     found = _plain(raw, path, enough)
-    stays = found == raw and not handed(path) and stat.S_ISREG(os.fstat(raw).st_mode)
+    stays = found == raw and not is_inherited(path) and stat.S_ISREG(os.fstat(raw).st_mode)
     if stays and len(files) < _MAX_OPEN:
         files[path] = os.dup(raw)
     return found
@@ -272,7 +272,7 @@ def _open(path: str, *, piped: bool, devices: bool) -> int:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return _unmoved(os.dup(sys.stdin.fileno()))
         mode = Path(path).stat().st_mode
-        if piped and _HANDED.fullmatch(path) and not stat.S_ISREG(mode):
+        if piped and _INHERITED.fullmatch(path) and not stat.S_ISREG(mode):
             number = path.rpartition("/")[2]
             return _unmoved(os.dup(0 if number == "stdin" else int(number)))
         # Opening a device may already have an effect (a tape rewinds): check before.

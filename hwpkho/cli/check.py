@@ -73,10 +73,10 @@ def command(
         if save == "-":
             raise UsageError("--save needs a file; standard output is for the report")
         check_saved.check_place(save, force=force)
-    chosen = check.CheckOptions(
+    check_options = check.CheckOptions(
         root, page_size, arch, consumer_kho, consumer_efi, next_cmdline, since
     )
-    checked = check.check(chosen)
+    checked = check.check(check_options)
     if save is not None:
         check_saved.save(checked, save, force=force)
     pieces: Iterable[str]

@@ -133,12 +133,12 @@ def add(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def added(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def targeted(*args: Any, **chosen: Any) -> Any:
+        def targeted(*args: Any, **values: Any) -> Any:
             given = common.given()
-            if "to" not in given and not reads(chosen["to"], given):
+            if "to" not in given and not reads(values["to"], given):
                 # A setting of --to must not make options that were typed an error.
-                chosen["to"] = default
-            return command(*args, **chosen)
+                values["to"] = default
+            return command(*args, **values)
 
         return common.add(targeted, *decorators)
 

@@ -55,7 +55,7 @@ def command(
         raise UsageError("--force is for -o FILE")
     path = outputs.STDOUT if output is None else output
     metrics_file.check_place(path, force=force, inputs=(since,) if since else ())
-    chosen = check.CheckOptions(
+    check_options = check.CheckOptions(
         root, page_size, arch, consumer_kho, consumer_efi, next_cmdline, since
     )
-    metrics_file.write(check.check(chosen), path, force=force)
+    metrics_file.write(check.check(check_options), path, force=force)

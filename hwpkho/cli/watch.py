@@ -56,8 +56,8 @@ def command(
     from hwpkho.commands.check import CheckOptions
     from hwpkho.report import watch as report
 
-    chosen = CheckOptions(root, page_size, arch, consumer_kho, consumer_efi, next_cmdline)
-    watching = watch.Watch(watch.WatchOptions(log, chosen, interval))
+    check_options = CheckOptions(root, page_size, arch, consumer_kho, consumer_efi, next_cmdline)
+    watching = watch.Watch(watch.WatchOptions(log, check_options, interval))
     before = [
         (number, signal.signal(number, lambda *_: watching.stop()))
         for number in (signal.SIGTERM, signal.SIGINT)

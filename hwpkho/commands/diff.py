@@ -206,7 +206,7 @@ def _added(
 def _both_sides(spec: CaseNamed, options: ValidateOptions) -> list[CaseList]:
     case = None
     if not isinstance(spec, CaseList):
-        case = read_inputs(plus.pieces(spec), options.case, options.lists)
+        case = read_inputs(plus.inputs_of(spec), options.case, options.lists)
     if case is None or case.pages is not None:
         raise UsageError("diff needs two lists, or one capture that holds two handovers")
     sides: dict[str | None, Handover] = {h.role: h for h in case.handovers}

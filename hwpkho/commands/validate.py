@@ -172,10 +172,10 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.
         judged = replace(judged, outcome=None)
-    chosen = which_of_several(case.handovers, handover)
-    if chosen is None:
+    which = which_of_several(case.handovers, handover)
+    if which is None:
         return judged
-    return replace(judged, which_handover=chosen, rests_on=(chosen, *judged.rests_on))
+    return replace(judged, which_handover=which, rests_on=(which, *judged.rests_on))
 
 
 def _finish(

@@ -51,7 +51,7 @@ class FileBytes:
         self._data: memoryview | None = None
         if inside:
             self._fd = opening.regular(path, as_is=as_is)
-        elif opening.handed(path):
+        elif opening.is_inherited(path):
             self._fd = opening.whole(path)
         else:
             self._fd = opening.memory(path)

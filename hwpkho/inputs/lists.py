@@ -137,7 +137,7 @@ def read_list(
     if isinstance(spec, CaseList):
         return spec
     options = options or CaseOptions()
-    case = read_inputs(plus.pieces(spec), options, asked)
+    case = read_inputs(plus.inputs_of(spec), options, asked)
     if case.tables and (options.efi_table is not None or not _listed(case.handovers)):
         return _of_table(which_table(case.tables), case, options)
     if case.pages is None:

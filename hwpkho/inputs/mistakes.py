@@ -166,7 +166,7 @@ def _typed(file: FileBytes) -> str:
 
 def _kind(spec: str, among: Collection[Kind]) -> Kind | None:
     """Return the kind of an input, None where it cannot be read or is of none of ``among``."""
-    if opening.handed(spec):
+    if opening.is_inherited(spec):
         return None  # a pipe has been read already
     answers = _answers(spec, None, among)
     return answers[0].kind if answers else None

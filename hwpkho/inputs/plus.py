@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def pieces(case: str | Sequence[str]) -> list[str]:
+def inputs_of(case: str | Sequence[str]) -> list[str]:
     """Return the inputs of one case: a sequence as it is, a string by :func:`split`."""
     return split(case) if isinstance(case, str) else list(case)
 

@@ -80,7 +80,7 @@ def _entries(path: str) -> tuple[baseline.Entry, ...]:
     except InputError as error:
         from hwpkho.inputs import mistakes  # only for a mistake
 
-        said = None if opening.handed(path) else mistakes.instead(path, "baseline")
+        said = None if opening.is_inherited(path) else mistakes.instead(path, "baseline")
         if said is None:
             raise
         raise InputError(f"{printable(path)}: {said}") from error

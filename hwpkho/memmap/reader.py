@@ -153,7 +153,7 @@ def _read_all(paths: Sequence[str]) -> tuple[list[Reading], list[_MaplessError]]
     for named in paths:
         head: bytes | None = None
         try:
-            if opening.handed(named):
+            if opening.is_inherited(named):
                 with Input(named) as source:
                     if not tar.is_tar(source.head):
                         head = source.head

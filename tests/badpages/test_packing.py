@@ -48,7 +48,7 @@ def test_what_is_stated_is_what_is_lost(pages: set[int], max_loss: int, room: in
     assert len(joined - pages) <= max_loss
     sizes = packing.bad_in(items, bad)
     stays = packing.kept(sizes, [1] * len(sizes), room)
-    kept = {p for a, b in packing.chosen(items, stays) for p in range(a, b + 1)}
+    kept = {p for a, b in packing.runs_kept(items, stays) for p in range(a, b + 1)}
     assert sum(stays) == min(room, len(sizes))
     assert packing.lost(items, sizes, stays, 7) == (len(kept - pages), 7 + len(pages - kept))
     assert packing.bad_in(items, bad) == array("Q", (bad.pages(a, b) for a, b in items))

@@ -48,7 +48,7 @@ class Cutmem(BootSetting):
             items = packing.joined(bad, how.max_loss, fits)
             sizes = packing.bad_in(items, bad)
             stays = packing.kept(sizes, [1] * len(sizes), room)
-            written, loss = packing.chosen(items, stays), packing.lost(items, sizes, stays, left)
+            written, loss = packing.runs_kept(items, stays), packing.lost(items, sizes, stays, left)
         for part in parts(written):
             lines = (f"cutmem {_number(a << shift)} {_number(b + 1 << shift)}\n" for a, b in part)
             out.write("".join(lines).encode())

@@ -53,10 +53,10 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
         outward = joined((align_down(a, size), align_up(b, size)) for a, b in reading.bad())
         pages = sum(b - a for a, b in intersection(outward, rules.ram(kernel))) // size
     decided = _decided(table, reading, generation, consumer)
-    told = (*([decided] if decided else ()), *_others(table, reading, kernel))
+    findings = (*([decided] if decided else ()), *_others(table, reading, kernel))
     return EfiJudged(
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
-        generation.fate, reading.bad, table, told, decided_by=decided,
+        generation.fate, reading.bad, table, findings, decided_by=decided,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def _decided(
     """Return what the kernel makes of the table; None where it takes it as it was written."""
     if reading.code is not None:
         reader = "the next kernel" if consumer == NONE else f"a kernel of generation {consumer}"
-        says = reading.outcome or "cannot be told"
+        says = reading.outcome or "cannot be findings"
         message = f"{reader}, table 0x{table.phys or 0:x}: {says}: {reading.reason}"
         return finding(reading.code, message, phys=table.phys)
     if reading.outcome == "accepted" and table.layout not in (None, generation.layout):

@@ -57,11 +57,13 @@ def chain_field(c: Comparison) -> dict[str, Any] | None:
             }
             for old, new in pairwise(grid.units)
         ],
-        "lives": [{"first": x.first, "last": x.last, **life(x.seen, len(c.cases))} for x in found],
+        "lives": [
+            {"first": x.first, "last": x.last, **history(x.seen, len(c.cases))} for x in found
+        ],
     }
 
 
-def life(seen: int, cases: int) -> dict[str, Any]:
+def history(seen: int, cases: int) -> dict[str, Any]:
     """Return ``seen`` and ``fate`` of a document, for a PFN or unit.
 
     Bit i of ``seen`` is set if case i of the ``cases`` has it.

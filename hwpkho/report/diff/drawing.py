@@ -1,4 +1,4 @@
-"""The lives of pages over a chain of lists as SVG: a row for each life, a column for each list."""
+"""The histories of pages over a chain of lists as SVG: a row for each, a column for each list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hwpkho.commands.diff import Comparison
-    from hwpkho.report.diff.lives import Chain, State
+    from hwpkho.report.diff.histories import Chain, State
 
 #: Rows at most. Pages kept throughout come last, so they are the first not to be drawn.
 MOST_ROWS = 40
@@ -30,10 +30,10 @@ _SIGNS: dict[State, str] = {
 
 
 def draw(chain: Chain) -> Drawing:
-    """Return the drawing of a chain's lives, at most ``MOST_ROWS`` of them."""
+    """Return the drawing of a chain's histories, at most ``MOST_ROWS`` of them."""
     alike = chain.alike()
     rows = alike[:MOST_ROWS]
-    said = [f"{row.fate}: {row.counted}" for row in rows]
+    said = [f"{row.history}: {row.counted}" for row in rows]
     left = max(map(len, said), default=0) * _LETTER + _GAP
     column = min(_COLUMN, (WIDTH - left) / chain.lists)
     parts = [*_heads(chain.lists, left, column)]

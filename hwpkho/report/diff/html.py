@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
-from hwpkho.report.diff import by_unit, drawing, lives, text
+from hwpkho.report.diff import by_unit, drawing, histories, text
 from hwpkho.report.html import blocks, figures, page
 from hwpkho.report.html.facts import Cell, Column, Figure, Page, Section, Table, Text
 from hwpkho.report.parts import turnover
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.diff import Comparison
     from hwpkho.judging.result import Ruling, Runs
     from hwpkho.report.diff.by_unit import Word
-    from hwpkho.report.diff.lives import Chain, Life
+    from hwpkho.report.diff.histories import Chain, PageHistory
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.parts.memory import Memory
     from hwpkho.report.registry import Call
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 8
 #: Verdicts of removed pages that mean: bad memory is back in use.
 _LOST = (None, "replays", "scratch", "preserved", "handover")
-_STATES: dict[lives.State, Cell | str] = {
+_STATES: dict[histories.State, Cell | str] = {
     "listed": "listed",
     "new": Cell("new", "note"),
     "lost": Cell("lost", "error"),
@@ -135,8 +135,8 @@ def _lists(d: Comparison, labels: Iterable[str]) -> Table:
 
 
 def _chain(c: Comparison, call: Call) -> Page:
-    chain = lives.of(c)
-    gone = not lives.MISSING.isdisjoint(chain.totals[-1].fates)
+    chain = histories.of(c)
+    gone = not histories.MISSING.isdisjoint(chain.totals[-1].counts)
     changed = any(not step.empty for step in c.changes)
     style: Style = "error" if gone else "warning" if changed else "good"
     todo = []
@@ -148,7 +148,7 @@ def _chain(c: Comparison, call: Call) -> Page:
         found = turnover.lines(owners_turnover(*step), c.page_size)
         told += [Text(f"From {n - 1} to {n}: {line}") for line in found]
     sections = [
-        Section("lives", "Every page’s life", _lives(chain, call)),
+        Section("lives", "Every page’s life", _histories(chain, call)),
         Section("lists", "The lists", [_lists(c, numbers), *told]),
     ]
     title = f"{c.cases[0].name} → {c.cases[-1].name}, {len(c.cases)} lists"
@@ -156,7 +156,7 @@ def _chain(c: Comparison, call: Call) -> Page:
     return Page("diff", title, style, sentence, todo, sections, call)
 
 
-def _lives(chain: Chain, call: Call) -> list[Part]:
+def _histories(chain: Chain, call: Call) -> list[Part]:
     found = chain.worst_first(kept=True)
     if not found:
         return [Text("No list has any page.", "good")]
@@ -174,7 +174,7 @@ def _lives(chain: Chain, call: Call) -> list[Part]:
             f"{count} and the lists that have them, losses first",
             columns,
             len(found),
-            (_life(chain, life) for life in found),
+            (_row(chain, run) for run in found),
             whole=call.everything,
             what="runs",
         ),
@@ -188,19 +188,21 @@ def _heads(chain: Chain) -> list[str]:
     return ["Listed in", "Newly in", "Lost in"]
 
 
-def _life(chain: Chain, life: Life) -> Sequence[Cell | str]:
-    where = span(life.first, life.last) + (f" {life.units}" if life.units else "")
-    style: Style = "error" if life.fate in lives.MISSING else "note" if life.fate != "kept" else ""
-    pages = str(life.last - life.first + 1)
-    states = chain.states(life.seen)
+def _row(chain: Chain, run: PageHistory) -> Sequence[Cell | str]:
+    where = span(run.first, run.last) + (f" {run.units}" if run.units else "")
+    style: Style = (
+        "error" if run.history in histories.MISSING else "note" if run.history != "kept" else ""
+    )
+    pages = str(run.last - run.first + 1)
+    states = chain.states(run.seen)
     said: list[Cell | str] = [_STATES[state] for state in states]
     if chain.lists > MAX_COLUMNS:
         lost, new = _numbers(states, "lost"), _numbers(states, "new")
         said = [_numbers(states, "listed", "new"), new, Cell(lost, "error" if lost else "")]
-    return (where, pages, Cell(life.fate, style), *said)
+    return (where, pages, Cell(run.history, style), *said)
 
 
-def _numbers(states: Sequence[lives.State], *wanted: lives.State) -> str:
+def _numbers(states: Sequence[histories.State], *wanted: histories.State) -> str:
     """Return the lists, by number, in which a page has one of the ``wanted`` states: ``0-3, 7``."""
     lists = pfn_set([n for n, state in enumerate(states) if state in wanted])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in lists)

@@ -52,7 +52,7 @@ def chain_body(c: Comparison) -> dict[str, Any]:
         "page_size": c.page_size,
         "cases": list(map(_case, c.cases, c.distinct())),
         "steps": jsondoc.Array(_steps(c, steps)),
-        "lives": runs_json.histories(c.histories(), lambda seen: by_unit.life(seen, n)),
+        "lives": runs_json.histories(c.histories(), lambda seen: by_unit.history(seen, n)),
         "efi": by_unit.chain_field(c),
     }
 

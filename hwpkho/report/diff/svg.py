@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import UsageError
-from hwpkho.report.diff import drawing, lives
+from hwpkho.report.diff import drawing, histories
 from hwpkho.report.svg.markup import document
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Report:
         """Yield the file; raises UsageError for fewer than three lists."""
         if len(result.cases) < 3:
             raise UsageError("--format svg draws three lists or more")
-        chain = lives.of(result)
+        chain = histories.of(result)
         title = f"{len(result.cases)} lists: {chain.totals[0].words}"
         yield document([drawing.draw(chain), drawing.names(result)], title)
 

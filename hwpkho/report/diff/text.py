@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.inputs.lists import owners_turnover
-from hwpkho.report.diff import by_unit, lives
+from hwpkho.report.diff import by_unit, histories
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import Column, fold, span, table
 from hwpkho.report.parts.screen import Screen
@@ -146,7 +146,7 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     By unit if all cases are EFI tables with units, else by page.
     """
     screen = screen or Screen()
-    n, chain = len(c.cases), lives.of(c)
+    n, chain = len(c.cases), histories.of(c)
     totals = [_total(screen.paint, total) for total in chain.totals]
     if screen.detail < 0:
         for total in totals:
@@ -168,10 +168,10 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     rows: list[tuple[Cell, ...]] = []
     most = screen.most(MAX_RUNS)
     changed = chain.worst_first(kept=False)
-    for life in changed[:most]:
-        marks = " ".join("x" if life.seen >> i & 1 else "." for i in range(n))
-        style = "error" if life.fate in lives.MISSING else "warning"
-        rows.append((marks, span(life.first, life.last), (style, life.fate), life.units))
+    for run in changed[:most]:
+        marks = " ".join("x" if run.seen >> i & 1 else "." for i in range(n))
+        style = "error" if run.history in histories.MISSING else "warning"
+        rows.append((marks, span(run.first, run.last), (style, run.history), run.units))
     heads = " ".join(str(i)[-1] for i in range(n))
     columns = (Column(heads), Column("PFN"), Column(""), Column("", wraps=True))
     yield from table(columns, rows, screen)
@@ -180,5 +180,5 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
         yield from fold(more, screen.prose, "  ")
 
 
-def _total(paint: Paint, total: lives.Total) -> str:
-    return paint("good" if lives.MISSING.isdisjoint(total.fates) else "error", total.words)
+def _total(paint: Paint, total: histories.Total) -> str:
+    return paint("good" if histories.MISSING.isdisjoint(total.counts) else "error", total.words)

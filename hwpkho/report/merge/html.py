@@ -69,11 +69,11 @@ def _list(m: Merged, call: Call) -> list[Part]:
 def _known_by(found: Histories, m: Merged, call: Call) -> Table:
     rows = (
         (
-            span(life.first, life.last),
-            str(life.last - life.first + 1),
-            ", ".join(map(str, known_by(life.seen))),
+            span(run.first, run.last),
+            str(run.last - run.first + 1),
+            ", ".join(map(str, known_by(run.seen))),
         )
-        for life in found
+        for run in found
     )
     columns = Column("PFNs", mono=True), Column("Pages", number=True), Column("In cases")
     return blocks.ranges(

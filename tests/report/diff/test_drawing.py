@@ -1,4 +1,4 @@
-"""The lives of pages, drawn: well-formed, a box for each list, within its frame."""
+"""The histories of pages, drawn: well-formed, a box for each list, within its frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.commands import diff
-from hwpkho.report.diff import lives
+from hwpkho.report.diff import histories
 from hwpkho.report.diff.drawing import MOST_ROWS, draw
 from hwpkho.report.svg.markup import WIDTH, document
 from tests.support import markup
@@ -20,7 +20,7 @@ LISTS = st.lists(st.lists(st.integers(0, 60), max_size=20), min_size=3, max_size
 
 
 def _drawn(folder, lists):
-    chain = lives.of(diff.diff([str(path) for path in generations(folder, lists)]))
+    chain = histories.of(diff.diff([str(path) for path in generations(folder, lists)]))
     return chain, markup.picture(document([draw(chain)], "x"))
 
 
@@ -41,7 +41,7 @@ def test_a_row_a_life_and_a_box_a_list(tmp_path_factory, found):
 
 def test_rows_add_up_to_all_pages_losses_first(tmp_path):
     chain, drawn = _drawn(tmp_path, ([1, 2, 3, 4], [1, 2, 3, 5], [1, 5, 6]))
-    assert [(row.fate, row.counted) for row in chain.alike()] == [
+    assert [(row.history, row.counted) for row in chain.alike()] == [
         ("lost", "2 PFNs"), ("lost", "1 PFN"), ("appeared", "1 PFN"), ("appeared", "1 PFN"),
         ("kept", "1 PFN"),
     ]  # fmt: skip

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from hwpkho.efi.compare import OneGrid
 
 #: What :func:`hwpkho.badpages.sets.describe_history` returns, worst first.
-FATES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
-#: The fates in which a bad page went missing from a list after it had been in one.
-MISSING = frozenset(FATES[:4])
+HISTORIES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
+#: The histories in which a bad page went missing from a list after it had been in one.
+MISSING = frozenset(HISTORIES[:4])
 
 
 #: What became of a page in one list of a chain.
@@ -33,21 +33,21 @@ _STATES: dict[tuple[bool, bool], State] = {
 }
 
 
-class Life(NamedTuple):
-    """What became of a run of pages.
+class PageHistory(NamedTuple):
+    """The history of a run of pages over the chain.
 
     Attributes:
         first: First PFN.
         last: Last PFN, inclusive.
         seen: Bit i is set if list i has it.
-        fate: One of :data:`FATES`.
+        history: One of :data:`HISTORIES`.
         units: The units of the EFI tables that cover the run, in words; empty for other lists.
     """
 
     first: int
     last: int
     seen: int
-    fate: str
+    history: str
     units: str = ""
 
 
@@ -56,25 +56,25 @@ class Alike(NamedTuple):
 
     Attributes:
         seen: Bit i is set if list i has them.
-        fate: One of :data:`FATES`.
+        history: One of :data:`HISTORIES`.
         counted: How many there are, in words: ``2 PFNs``.
     """
 
     seen: int
-    fate: str
+    history: str
     counted: str
 
 
 class Total(NamedTuple):
-    """How many pages, or units, had each fate, and the same in words."""
+    """How many pages, or units, had each history, and the same in words."""
 
-    fates: dict[str, int]
+    counts: dict[str, int]
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The lives of all pages.
+    """The histories of all pages.
 
     Attributes:
         lists: How many lists.
@@ -83,64 +83,64 @@ class Chain:
 
     lists: int
     totals: tuple[Total, ...]
-    _lives: Histories
+    _histories: Histories
     _grid: OneGrid | None
     _page_size: int
 
-    def worst_first(self, *, kept: bool) -> list[Life]:
-        """Return the lives, worst fate first, then ascending; with ``kept`` unchanged ones, too."""
-        fates = {seen: describe_history(seen, self.lists) for seen in set(self._lives.seen)}
-        ranks = {seen: FATES.index(fate) for seen, fate in fates.items()}
-        wanted = (x for x in self._lives if kept or fates[x.seen] != "kept")
-        return [self._life(x, fates[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
+    def worst_first(self, *, kept: bool) -> list[PageHistory]:
+        """Return the histories, worst first, then ascending; with ``kept`` unchanged ones, too."""
+        words = {seen: describe_history(seen, self.lists) for seen in set(self._histories.seen)}
+        ranks = {seen: HISTORIES.index(history) for seen, history in words.items()}
+        wanted = (x for x in self._histories if kept or words[x.seen] != "kept")
+        return [self._worded(x, words[x.seen]) for x in sorted(wanted, key=lambda x: ranks[x.seen])]
 
     def alike(self) -> list[Alike]:
-        """Return one entry for all pages with the same history, worst fate first, then largest."""
+        """Return one entry for all pages with the same history, worst first, then largest."""
         what = "PFN" if self._grid is None else "unit"
         sizes: Counter[int] = Counter()
-        for first, last, seen in self._lives:
+        for first, last, seen in self._histories:
             sizes[seen] += last - first + 1
         found = [
             Alike(seen, describe_history(seen, self.lists), f"{n} {what}{'s' * (n != 1)}")
             for seen, n in sizes.most_common()
         ]
-        return sorted(found, key=lambda x: FATES.index(x.fate))
+        return sorted(found, key=lambda x: HISTORIES.index(x.history))
 
     def states(self, seen: int) -> list[State]:
         """Return the state in each list of a page with the history ``seen``."""
         there = [bool(seen >> n & 1) for n in range(self.lists)]
         return [_STATES[before, now] for before, now in pairwise((there[0], *there))]
 
-    def _life(self, history: History, fate: str) -> Life:
-        first, last, seen = history
+    def _worded(self, run: History, history: str) -> PageHistory:
+        first, last, seen = run
         if self._grid is None:
-            return Life(first, last, seen, fate)
+            return PageHistory(first, last, seen, history)
         units = by_unit.unit_names(first, last).strip()
-        return Life(*self._grid.pages(first, last, self._page_size), seen, fate, units)
+        return PageHistory(*self._grid.pages(first, last, self._page_size), seen, history, units)
 
 
 def of(c: Comparison) -> Chain:
-    """Return the lives of a chain: by unit if all lists are EFI tables with units, else by page."""
+    """Return a chain's histories: by unit if all lists are EFI tables with units, else by page."""
     n, pages, units = len(c.cases), c.histories(), c.unit_histories()
-    by_page = _fates(pages, n)
+    by_page = _counts(pages, n)
     if c.grid is None or units is None:
         total = Total(by_page, _sentence(by_page, "no PFNs at all"))
         return Chain(n, (total,), pages, None, c.page_size)
-    fates = _fates(units, n)
+    unit_counts = _counts(units, n)
     size, base = human_bytes(c.grid.unit_size), c.grid.phys_base
-    of_units = f"units of {size} from 0x{base:x}: {_sentence(fates, 'none at all')}"
+    of_units = f"units of {size} from 0x{base:x}: {_sentence(unit_counts, 'none at all')}"
     of_pages = f"PFNs: {_sentence(by_page, 'none at all')}"
-    totals = (Total(fates, of_units), Total(by_page, of_pages))
+    totals = (Total(unit_counts, of_units), Total(by_page, of_pages))
     return Chain(n, totals, units, c.grid, c.page_size)
 
 
-def _fates(lives: Histories, lists: int) -> dict[str, int]:
-    """Return how many PFNs or units had each fate, worst first."""
-    fates = dict.fromkeys(FATES, 0)
-    for history in lives:
-        fates[describe_history(history.seen, lists)] += history.last - history.first + 1
-    return {fate: count for fate, count in fates.items() if count}
+def _counts(histories: Histories, lists: int) -> dict[str, int]:
+    """Return how many PFNs or units had each history, worst first."""
+    counts = dict.fromkeys(HISTORIES, 0)
+    for run in histories:
+        counts[describe_history(run.seen, lists)] += run.last - run.first + 1
+    return {history: n for history, n in counts.items() if n}
 
 
-def _sentence(fates: dict[str, int], none: str) -> str:
-    return ", ".join(f"{count} {fate}" for fate, count in fates.items()) or none
+def _sentence(counts: dict[str, int], none: str) -> str:
+    return ", ".join(f"{n} {history}" for history, n in counts.items()) or none

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hwpkho.api.results import Compared, Decoded, Judged, MemoryMap, Merged, PageList
     from hwpkho.api.rows import ChangeRow, EntryRow, JudgedRow, PageRow, RangeRow
     from hwpkho.api.writing import write_list
-    from hwpkho.badpages.model import BadPages, ListProblem, Loss, Mention
+    from hwpkho.badpages.model import BadPages, ListNote, ListProblem, Loss, Mention
     from hwpkho.base.listing import Listing
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.version import __version__
@@ -79,7 +79,7 @@ _WHERE = {
     "hwpkho.api.results": ("Compared", "Decoded", "Judged", "MemoryMap", "Merged", "PageList"),
     "hwpkho.api.rows": ("ChangeRow", "EntryRow", "JudgedRow", "PageRow", "RangeRow"),
     "hwpkho.api.writing": ("write_list",),
-    "hwpkho.badpages.model": ("BadPages", "ListProblem", "Loss", "Mention"),
+    "hwpkho.badpages.model": ("BadPages", "ListNote", "ListProblem", "Loss", "Mention"),
     "hwpkho.base.version": ("__version__",),
     "hwpkho.codes": ("Code", "Problem"),
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
@@ -121,6 +121,7 @@ __all__ = [
     "JudgedRow",
     "KexecMetadata",
     "Layout",
+    "ListNote",
     "ListProblem",
     "Listing",
     "Loss",

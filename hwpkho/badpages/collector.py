@@ -9,7 +9,15 @@ from operator import ne
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.mentions import Mentions, Places, gathered, in_order, is_constant
-from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE, KINDS, BadPages, ListProblem, Loss
+from hwpkho.badpages.model import (
+    BAD,
+    DEFAULT_PAGE_SIZE,
+    KINDS,
+    BadPages,
+    ListNote,
+    ListProblem,
+    Loss,
+)
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
@@ -217,7 +225,7 @@ class Collector:
             mentions,
             Loss(good_pages=self._good) if self._good else None,
             tuple(map(self._counted, self._problems)),
-            tuple(f"{self.name}: {note}" for note in self._notes),
+            tuple(ListNote(note, self.name) for note in self._notes),
         )
 
     def _counted(self, found: ListProblem) -> ListProblem:

@@ -82,6 +82,24 @@ class ListProblem(NamedTuple):
         return f"{self.where}: {self.message}" if self.where else self.message
 
 
+class ListNote(NamedTuple):
+    """A note for the user on an input.
+
+    Attributes:
+        text: One line, printable.
+        source: The input, printable; None where it is about no single one.
+        page_size_assumed: Whether it says that a page size was assumed.
+    """
+
+    text: str
+    source: str | None = None
+    page_size_assumed: bool = False
+
+    def __str__(self) -> str:
+        """Return the line for people."""
+        return f"{self.source}: {self.text}" if self.source else self.text
+
+
 class Loss(NamedTuple):
     """What was lost because a form cannot express a list exactly.
 
@@ -110,7 +128,7 @@ class BadPages:
         mentions: What the input says about which pages; empty where the form has only PFNs.
         loss: What was lost in reading, such as good pages of a merged pattern; None for nothing.
         problems: Parts of the input that could not be used.
-        notes: Notes for the user, one line each.
+        notes: Notes for the user.
         elsewhere: Another form as which the same input lists further bad pages, else None.
         tables: The EFI tables of poisoned memory that pages came from; a table that is written
             keeps their grid of units.
@@ -125,7 +143,7 @@ class BadPages:
     mentions: Sequence[Mention] = ()
     loss: Loss | None = None
     problems: tuple[ListProblem, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[ListNote, ...] = ()
     elsewhere: str | None = None
     tables: tuple[PoisonTable, ...] = ()
 

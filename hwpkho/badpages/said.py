@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.model import ListNote
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hwpkho.badpages.model import BadPages, ListProblem
 
@@ -18,23 +20,15 @@ def of_lists(lists: Sequence[BadPages]) -> list[str]:
 
 def notes(lists: Iterable[BadPages]) -> list[str]:
     """Return the notes of ``lists``, merged, one line each."""
-    return of_names(_named(lists))
+    return merged(note for pages in lists for note in pages.notes)
 
 
-def _named(lists: Iterable[BadPages]) -> Iterator[tuple[str, str]]:
-    for pages in lists:
-        for note in pages.notes:
-            text = note.removeprefix(f"{pages.name}: ")
-            yield pages.name if text != note else "", text
-
-
-def of_names(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Return a line for each distinct text of ``(name, text)``: the first name, how many more."""
+def merged(notes: Iterable[ListNote]) -> list[str]:
+    """Return a line for each distinct text: the first input's name, how many more."""
     names_of: dict[str, dict[str, None]] = {}
-    for name, text in said:
-        names_of.setdefault(text, {})[name] = None
-    lines = ((_joined(names), text) for text, names in names_of.items())
-    return [f"{names}: {text}" if names else text for names, text in lines]
+    for note in notes:
+        names_of.setdefault(note.text, {})[note.source or ""] = None
+    return [str(ListNote(text, _joined(names))) for text, names in names_of.items()]
 
 
 def problems(found: Iterable[ListProblem]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
-from hwpkho.badpages import registry, said
+from hwpkho.badpages import registry
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.log_form import LogForm
 from hwpkho.badpages.model import BadPages, Loss
@@ -73,6 +73,6 @@ def joined(
         if losses
         else None,
         tuple(p for x in lists for p in x.problems),
-        tuple(said.notes(lists)),
+        tuple(n for x in lists for n in x.notes),
         tables=tuple(t for x in lists for t in x.tables),
     )

@@ -172,7 +172,7 @@ def command(
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
     with outputs.together():  # the list and what is drawn of it
         listed = listing.list_pages(inputs, wanted)
-        for note in listed.pages.notes:
+        for note in said.notes([listed.pages]):
             screen.say(f"hwpkho: {note}")
         for line in said.problems(listed.pages.problems):
             screen.say(f"hwpkho: {line}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kpageflags import WORD
@@ -35,16 +34,18 @@ def read_map(facts: Facts) -> None:
     tree = facts.tree
     machines = machine.of_case(facts.case) if facts.case else []
     reasons: list[Exception] = []
-    for path in (tree.path("proc/iomem"), tree.path("sys/firmware/memmap"), tree.log()):
+    files = [(tree.path(name), None) for name in ("proc/iomem", "sys/firmware/memmap")]
+    # A log may be of several boots: the running kernel's is the last.
+    for path, boot in (*files, (tree.log(), "last")):
         if path is None or (reasons and not os.path.lexists(path)):
             continue
-        options = ValidateOptions(CaseOptions(arch=facts.arch), memmaps=(path,), boot=_last(path))
+        options = ValidateOptions(CaseOptions(arch=facts.arch), memmaps=(path,), boot=boot)
         try:
             facts.regions = machine.memory(options, machines)
         except HwpkhoError as error:
             reasons.append(error)
             continue
-        facts.map_path, facts.map_boot = path, options.boot
+        facts.map_path, facts.map_boot = path, boot
         break
     open_ = "what becomes of each page is not known: there is no memory map"
     if facts.regions is not None:
@@ -54,11 +55,6 @@ def read_map(facts: Facts) -> None:
     regions = facts.regions
     if regions is not None and facts.arch is None and regions.arch_from == "input":
         facts.arch = regions.arch
-
-
-def _last(path: str) -> str | None:
-    """A log may be of several boots: the running kernel's is the last."""
-    return None if Path(path).is_dir() or path.endswith("iomem") else "last"
 
 
 def page_size(facts: Facts) -> int | None:

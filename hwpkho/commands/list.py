@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import BAD, KINDS, BadPages, Loss, Mention
+from hwpkho.badpages.model import BAD, KINDS, BadPages, ListNote, Loss, Mention
 from hwpkho.badpages.together import joined
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set, union
@@ -148,7 +148,8 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     output = writing.prepared(options.output, how, regions, arches)
     pages = replace(pages, arch=writing.arch_of(pages, how, regions))
     lost = output.write(pages)
-    pages = replace(pages, notes=(*pages.notes, *writing.places(output.to, pages, output.how)))
+    more = map(ListNote, writing.places(output.to, pages, output.how))
+    pages = replace(pages, notes=(*pages.notes, *more))
     pages = replace(pages, loss=writing.total(pages.loss, lost) or lost)
     return ListReport(pages, tuple(lists), frames, lost, regions=regions)
 

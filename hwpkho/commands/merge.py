@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages import provenance, said
 from hwpkho.badpages.formats import text
-from hwpkho.badpages.model import BadPages
+from hwpkho.badpages.model import BadPages, ListNote
 from hwpkho.badpages.sets import Histories, first_seen, histories
 from hwpkho.base import output
 from hwpkho.base.addresses import human_bytes
@@ -169,24 +169,24 @@ def merge(
         _write_provenance(merged, writing, in_order=options.in_order)
         unrecorded = list_writing.unrecorded(merged.page_size, targets.list_form(writing.to))
         return replace(merged, notes=(*merged.notes, *unrecorded))
-    pages = replace(merged.pages, arch=_arch(merged, writing))
-    result = encode.encode(CaseList(pages), writing, merged.regions)
-    told = set(map(str, pages.problems))  # of the cases, see merged.notes
-    notes = [*merged.notes, *(n for n in result.notes if n not in told)]
-    notes = list(dict.fromkeys((*notes, *said.of_names(_coarser(merged, result.table)))))
+    case = CaseList(replace(merged.pages, arch=_arch(merged, writing)))
+    result = encode.encode(case, writing, merged.regions)
+    made = result.notes[len(case.notes) :]  # those of the cases are in merged.notes
+    coarser = said.merged(_coarser(merged, result.table))
+    notes = list(dict.fromkeys((*merged.notes, *made, *coarser)))
     return replace(
         merged, notes=tuple(notes), layout=result.layout, loss=result.loss, table=result.table
     )
 
 
-def _coarser(merged: Merged, made: list_writing.WrittenTable | None) -> Iterator[tuple[str, str]]:
+def _coarser(merged: Merged, made: list_writing.WrittenTable | None) -> Iterator[ListNote]:
     """Yield a note on each case whose units became larger."""
     header = made.plan.header if made else None
     for name, table in zip(merged.cases, merged.tables, strict=True):
         unit = table.header.unit_size if table and table.header else 0
         if header is not None and 0 < unit < header.unit_size:
             sizes = f"{human_bytes(unit)} become units of {human_bytes(header.unit_size)}"
-            yield name, f"units of {sizes}; {option('unit', unit)} keeps them"
+            yield ListNote(f"units of {sizes}; {option('unit', unit)} keeps them", name)
 
 
 def _arch(merged: Merged, writing: EncodeOptions) -> str | None:

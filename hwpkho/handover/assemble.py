@@ -239,7 +239,8 @@ def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
 
 
 def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
-    text = f"{source.name}: no root FDT in {sum(n for _, n in source.extents())} bytes of memory"
+    nothing = f"no root FDT in {sum(n for _, n in source.extents())} bytes of memory"
+    text = f"{source.name}: {nothing}"
     if seen and seen.lookalikes:
         phys, why = seen.lookalikes[0]
         return NoHandoverError(f"{text}; the page at 0x{phys:x} looks like one, but: {why}")
@@ -248,15 +249,11 @@ def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
             f"{text}; this is only a part of a split dump: give all of its files"
         )
     if source.problems:
-        return NoHandoverError(f"{text}; {_said(source.problems[0], source)}")
+        # The problem names the image, or the one of its files that it is in.
+        return NoHandoverError(f"{source.problems[0].message}; {nothing}")
     error = NoHandoverError(text)
     error.kernel = boot_loader.release(source, seen.notes if seen else ())
     return error
-
-
-def _said(of: Problem, source: Source) -> str:
-    """Return a problem's message without the image's name, which the caller has already written."""
-    return of.message.removeprefix(f"{source.name}: ")
 
 
 def _of_copy(copy: DebugfsCopy, behind: Problem | None) -> generations.Found:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.badpages import said
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.formats.efi_table import NAME, of_table
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, recorded_page_size
+from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, ListNote, recorded_page_size
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
@@ -69,7 +70,7 @@ class CaseList(NamedTuple):
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the user, one line each, and the problems of the list."""
-        return (*self.pages.notes, *map(str, self.pages.problems))
+        return (*said.notes([self.pages]), *map(str, self.pages.problems))
 
     @property
     def kexec_count(self) -> int | None:
@@ -92,15 +93,14 @@ class CaseList(NamedTuple):
             pages = convert(self.pages, page_size)
             if page_size != self.page_size:
                 resized = f"converted from pages of {self.page_size} bytes to {page_size}"
-                pages = replace(pages, notes=(*pages.notes, f"{self.name}: {resized}"))
+                pages = replace(pages, notes=(*pages.notes, ListNote(resized, self.name)))
             return self._replace(pages=pages)
         pages = of_table(self.table, page_size, self.arch)
-        note = _assumed(self.name)
-        notes = tuple(n for n in self.pages.notes if n != note)
+        notes = tuple(n for n in self.pages.notes if not n.page_size_assumed)
         more = pages.pfns.count * page_size - self.table.bad_bytes()
         if more > 0:
             rounded = f"rounded out to pages of {page_size} bytes: {more} more bytes count as bad"
-            notes = (*notes, f"{self.name}: {rounded}")
+            notes = (*notes, ListNote(rounded, self.name))
         return self._replace(pages=replace(pages, name=self.name, notes=notes))
 
 
@@ -113,8 +113,9 @@ def common_page_size(found: Sequence[CaseList]) -> int:
     return min(x.page_size for x in says or found)
 
 
-def _assumed(name: str) -> str:
-    return f"{name}: page size {DEFAULT_PAGE_SIZE} assumed: the table does not record it"
+def _assumed(name: str, what: str) -> ListNote:
+    text = f"page size {DEFAULT_PAGE_SIZE} assumed: the {what} does not record it"
+    return ListNote(text, name, page_size_assumed=True)
 
 
 def read_list(
@@ -145,19 +146,22 @@ def read_list(
         if handover.hwpoison is None and not handover.unread and not empty_ok:
             raise InputError(f"{case.name}: {handover} has no hwpoison subtree")
         doubtful = (
-            f"{case.name}: {p.severity}: {p.message} ({p.code})" for p in doubts(case.handovers)
+            ListNote(f"{p.severity}: {p.message} ({p.code})", case.name)
+            for p in doubts(case.handovers)
         )
         pages = of_handover(case.name, handover, case.handovers)
         unused = (
-            f"{case.name}: the EFI table at 0x{t.phys or 0:x} is not in the list; "
-            f"{option('efi_table', hex(t.phys or 0))} reads it instead"
+            ListNote(
+                f"the EFI table at 0x{t.phys or 0:x} is not in the list; "
+                f"{option('efi_table', hex(t.phys or 0))} reads it instead",
+                case.name,
+            )
             for t in case.tables
         )
         pages = replace(pages, notes=(*pages.notes, *doubtful, *unused))
         return CaseList(pages, handover, case.source)
     size = recorded_page_size(case.pages, options.page_size)
-    assumed = f"page size {DEFAULT_PAGE_SIZE} assumed: the list does not record it"
-    taken = () if size or case.pages.unit == "address" else (f"{case.name}: {assumed}",)
+    taken = () if size or case.pages.unit == "address" else (_assumed(case.name, "list"),)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
     return CaseList(pages)
 
@@ -174,10 +178,10 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     refuse_ambiguous([table])
     check_readable(table, case.name)
     pages = of_table(table, page_size, arch)
-    note = f"{case.name}: the list is from the EFI table at 0x{table.phys or 0:x}"
-    notes = [note] if case.handovers else []
+    note = f"the list is from the EFI table at 0x{table.phys or 0:x}"
+    notes = [ListNote(note, case.name)] if case.handovers else []
     if page_size is None:
-        notes.append(_assumed(case.name))
+        notes.append(_assumed(case.name, "table"))
     return CaseList(replace(pages, notes=(*pages.notes, *notes)), None, case.source)
 
 
@@ -188,7 +192,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
     Raises InputError where the list cannot be read, or the page size is unknown.
     """
     choice = which_of_several(among, handover)
-    notes = [f"{name}: {choice}"] if choice else []
+    notes = [ListNote(choice, name)] if choice else []
     found = handover.hwpoison
     page_size = handover.page_size
     if page_size is None:
@@ -196,7 +200,7 @@ def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -
     if handover.unread:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     if found is None:
-        notes.append(f"{name}: {handover} has no hwpoison subtree: an empty list")
+        notes.append(ListNote(f"{handover} has no hwpoison subtree: an empty list", name))
     elif found.pfns is None:
         raise InputError(f"{name}: the list of {handover} cannot be read{why_unread(handover)}")
     pfns = Listing(found.pfns or ()) if found else Listing()

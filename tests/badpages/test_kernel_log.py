@@ -363,8 +363,8 @@ def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     assert [{p for p, _ in kinds(log, b)} for b in (None, "0", "1", "last")] == [
         {0, 1, 2, 3}, {0}, {1}, {3},
     ]  # fmt: skip
-    assert "4 boots, and all count" in read(log).notes[0]
-    assert "4 boots; only boot 3 counts" in read(log, "last").notes[0]
+    assert "4 boots, and all count" in read(log).notes[0].text
+    assert "4 boots; only boot 3 counts" in read(log, "last").notes[0].text
     with pytest.raises(UsageError, match="--boot 4: log has boots 0 to 3"):
         read(log, "4")
     got = said(cli, tmp_path, log, "--boot", "2")
@@ -444,7 +444,7 @@ def test_a_log_of_dmesg_may_be_upside_down() -> None:
     assert (found.pfns.tolist(), found.mentions[0].where) == ([1], "line 4")
     assert not found.notes
     few = read("\n".join(lines[2:4][::-1]) + "\n")
-    assert few.notes[0].startswith("log: 2 boots")
+    assert str(few.notes[0]).startswith("log: 2 boots")
 
 
 @pytest.mark.parametrize(
@@ -496,7 +496,7 @@ def test_a_journal_in_its_export_format() -> None:
     text = "".join(entry.format(n, i * 32, MF.format(n)) for n, i in ((1, "a"), (2, "b")))
     found = read(text)
     assert [m.when for m in found.mentions] == ["2026-01-02T03:00:00Z"] * 2
-    assert "2 boots" in found.notes[0]
+    assert "2 boots" in found.notes[0].text
     assert read(text, "last").pfns.tolist() == [2]
 
 
@@ -671,7 +671,7 @@ def test_a_machine_that_gets_its_name_late_is_one(how, tmp_path, cli) -> None:
 def test_clocks_that_go_back_are_those_of_another_machine() -> None:
     one, other = (_of_hosts("short-monotonic", *hosts) for hosts in (["a"] * 9, ["b"]))
     assert read(one + other).notes == ()
-    assert "2 boots, and all count" in read(one + one).notes[0]
+    assert "2 boots, and all count" in read(one + one).notes[0].text
 
 
 def test_machines_by_their_addresses() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hwpkho.badpages import registry
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.formats import json as json_form
-from hwpkho.badpages.model import BAD, HEAD, KINDS, BadPages, Mention, recorded_page_size
+from hwpkho.badpages.model import BAD, HEAD, KINDS, BadPages, ListNote, Mention, recorded_page_size
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.commands import schema as schemas
 from hwpkho.encode.targets import registry as targets
@@ -26,11 +26,11 @@ from hwpkho.images.files import FileBytes, HeldBytes
 
 def test_a_list_in_another_page_size_keeps_who_said_it() -> None:
     said = Mention(1, 2, "poisoned", "2026-11-28T14:00:00Z", "dmesg", "line 7")
-    large = BadPages("x", Listing([2, 1]), 65536, mentions=[said], notes=("n",))
+    large = BadPages("x", Listing([2, 1]), 65536, mentions=[said], notes=(ListNote("n"),))
     small = convert(large, 4096)
     assert small.pfns.tolist() == [*range(32, 48), *range(16, 32)]
     assert small.mentions == [said._replace(first=16, last=47)]
-    assert (small.page_size, small.name, small.notes) == (4096, "x", ("n",))
+    assert (small.page_size, small.name, small.notes) == (4096, "x", (ListNote("n"),))
     back = convert(small, 65536)
     assert (back.pfns.tolist(), back.mentions) == ([2, 1], [said])
     assert convert(small, 4096) is small

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwpkho.badpages import said
-from hwpkho.badpages.model import BadPages, ListProblem
+from hwpkho.badpages.model import BadPages, ListNote, ListProblem
 from hwpkho.base.listing import Listing
 
 _LOG = (
@@ -32,11 +32,11 @@ def test_a_hundred_lists_need_no_hundred_lines(command, tmp_path, cli) -> None:
 
 def test_what_differs_is_said_of_each() -> None:
     lists = [
-        BadPages("a", Listing(), notes=("a: x", "alone")),
-        BadPages("b", Listing(), notes=("b: x", "b: y", "alone")),
-        BadPages("a", Listing(), notes=("a: x",)),
+        BadPages("a", Listing(), notes=(ListNote("x", "a"), ListNote("alone"))),
+        BadPages("b", Listing(), notes=(ListNote("x", "b"), ListNote("y", "b"), ListNote("alone"))),
+        BadPages("a", Listing(), notes=(ListNote("x", "a"), ListNote("a: x"))),
     ]
-    assert said.notes(lists) == ["a and another: x", "alone", "b: y"]
+    assert said.notes(lists) == ["a and another: x", "alone", "b: y", "a: x"]
     found = [
         ListProblem("HP1", "note", "m", "a"),
         ListProblem("HP1", "note", "m", "b", "line 3"),

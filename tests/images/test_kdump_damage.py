@@ -302,4 +302,5 @@ def test_an_image_that_is_cut_off_says_so(tmp_path: Path, cli) -> None:
     path.write_bytes(kdump({n: text_page(n) for n in range(9)})[:-9])
     got = cli("decode", path)
     assert got.code == 3
-    assert "no root FDT in 36864 bytes of memory; the dump is not complete: the file" in got.err
+    assert f"hwpkho: {path}: the dump is not complete: the file ends at" in got.err
+    assert "before its last page; no root FDT in 36864 bytes of memory" in got.err

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from hwpkho.abi import efi_pool
 from hwpkho.abi.efi_poisoned import linked_list
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, ListProblem, Loss, Mention
+from hwpkho.badpages.model import (
+    DEFAULT_PAGE_SIZE,
+    BadPages,
+    ListNote,
+    ListProblem,
+    Loss,
+    Mention,
+)
 from hwpkho.badpages.writing import bounded, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.options import option
@@ -134,12 +141,12 @@ class EfiTable:
 
 def of_table(table: PoisonTable, page_size: int | None, arch: str | None = None) -> BadPages:
     """Return a table as a list in pages of ``page_size`` bytes, 4096 if None."""
-    where = table.source if table.phys is None else f"{table.source}: table 0x{table.phys:x}"
+    where = "" if table.phys is None else f"table 0x{table.phys:x}: "
     size = page_size or DEFAULT_PAGE_SIZE
     pfns = table.pages(size)
     named = list(_mentions(table, size)) if table.run_count() <= MAX_NAMED else []
     told = "" if table.told.sure else ", which its bytes do not prove"
-    note = f"{where}: layout {table.layout}{told}"
+    note = ListNote(f"{where}layout {table.layout}{told}", table.source)
     told_of = tuple(
         ListProblem(p.code, p.severity, p.message, table.source, _address(p.phys))
         for p in table.problems

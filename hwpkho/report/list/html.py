@@ -132,7 +132,7 @@ def _inputs(listed: ListReport) -> list[Part]:
         Column("Page size", number=True),
     )  # fmt: skip
     table = Table("The inputs, in the order given", columns, map(_input, listed.inputs))
-    told = (*listed.pages.notes, *said.problems(listed.pages.problems))
+    told = said.of_lists([listed.pages])
     return [table, *map(Text, told)]
 
 

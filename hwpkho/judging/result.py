@@ -34,9 +34,9 @@ Verdict = Literal[
 ]
 
 EfiOutcome = Literal["accepted", "ignored", "crash", "hang"]
-#: What becomes of the pages under a set unit: memblock keeps them out of the allocator's hands,
+#: How the pages under a set unit are excluded from use: memblock keeps them out of the allocator's hands,
 #: or the allocator takes them out one by one and flags them.
-Fate = Literal["reserved", "flagged"]
+Exclusion = Literal["reserved", "flagged"]
 
 Fact = Literal["gap", "idle"]
 
@@ -277,7 +277,7 @@ class EfiJudged(NamedTuple):
     reason: str
     units: int
     pages_lost: int | None
-    fate: Fate
+    fate: Exclusion
     bad: Callable[[], Iterator[Range]]
     table: PoisonTable
     findings: tuple[Finding, ...] = ()

@@ -15,7 +15,7 @@ NAME = "toy-bitmap"
 _LAYOUT = struct.Struct("<4sIQQ")
 _MAGIC = b"TOYB"
 
-GENERATION = BitmapGeneration("a toy's", NAME, fate="flagged")
+GENERATION = BitmapGeneration("a toy's", NAME, exclusion="flagged")
 
 
 def parse(raw: bytes) -> Header:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwpkho.base.ranges import Range
     from hwpkho.judging.efi_table.memory import EarlyMemory, Pieces
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import Fate
+    from hwpkho.judging.result import Exclusion
 
 #: Bytes of the version field: a kernel reads no more of a table with another version.
 _FIRST = 4
@@ -45,7 +45,7 @@ class BitmapGeneration:
         adds: Whether the table's range is added to memory and reserved.
         clips: Whether it ignores bits past max_pfn.
         early: Whether it reserves each unit in memblock before memblock may grow its arrays.
-        fate: What becomes of pages under a set unit.
+        exclusion: How it excludes pages under a set unit from use.
     """
 
     about: str
@@ -57,7 +57,7 @@ class BitmapGeneration:
     adds: bool = False
     clips: bool = False
     early: bool = False
-    fate: Fate = "reserved"
+    exclusion: Exclusion = "reserved"
 
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:
         """See :meth:`.model.Generation.read`."""
@@ -146,7 +146,7 @@ class BitmapGeneration:
                 f"efi: reserved {more}{reading.units} poisoned unit(s) ({each}K each) inherited "
                 "across kexec"
             )
-        if self.fate != "flagged" or kernel.frames is None:
+        if self.exclusion != "flagged" or kernel.frames is None:
             return "no message"
         size = kernel.page_size
         sections = [(a * size, (b + 1) * size) for a, b in kernel.sections(unmapped=True)]
@@ -169,11 +169,11 @@ B = BitmapGeneration(
 )
 C1 = BitmapGeneration(
     "the third, first form: a bitmap without a base", "bitmap", words=False, aligned=False,
-    clips=True, fate="flagged",
+    clips=True, exclusion="flagged",
 )  # fmt: skip
 C2 = BitmapGeneration(
     "the third, second form: whole words, pages offlined at boot", "bitmap", aligned=False,
-    clips=True, fate="flagged",
+    clips=True, exclusion="flagged",
 )  # fmt: skip
 D1 = BitmapGeneration(
     "the fourth, first form: a bitmap with a base, asked by the allocator", "bitmap-base",

@@ -56,7 +56,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
     findings = (*([decided] if decided else ()), *_others(table, reading, kernel))
     return EfiJudged(
         phys, table.layout, consumer, reading.outcome, reading.reason, reading.units, pages,
-        generation.fate, reading.bad, table, findings, decided_by=decided,
+        generation.exclusion, reading.bad, table, findings, decided_by=decided,
     )  # fmt: skip
 
 

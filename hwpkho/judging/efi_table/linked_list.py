@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.judging.efi_table.memory import EarlyMemory
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import EfiOutcome, Fate
+    from hwpkho.judging.result import EfiOutcome, Exclusion
 
 #: Nodes that are followed at most; no machine has bad pages for so many.
 MAX_NODES = 1 << 14
@@ -29,7 +29,7 @@ class ListGeneration:
 
     about = "the first posting: a list of pages"
     layout = "list"
-    fate: Fate = "reserved"
+    exclusion: Exclusion = "reserved"
     early = True
 
     def read(self, phys: int, memory: EarlyMemory, kernel: NextKernel) -> Reading:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.judging.efi_table.memory import EarlyMemory
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import EfiOutcome, Fate
+    from hwpkho.judging.result import EfiOutcome, Exclusion
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class Generation(Protocol):
         """The layout that it reads and writes, a name in ``LAYOUTS``."""
 
     @property
-    def fate(self) -> Fate:
-        """What becomes of pages under a set unit."""
+    def exclusion(self) -> Exclusion:
+        """How it excludes pages under a set unit from use."""
 
     @property
     def early(self) -> bool:

@@ -14,9 +14,9 @@ from hwpkho.judging.result import Ruling, Runs
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import EfiJudged, Fate, Verdict
+    from hwpkho.judging.result import EfiJudged, Exclusion, Verdict
 
-_TAKEN: dict[Fate, Verdict] = {"reserved": "reserved", "flagged": "replays"}
+_TAKEN: dict[Exclusion, Verdict] = {"reserved": "reserved", "flagged": "replays"}
 
 
 def listed(judged: EfiJudged, page_size: int) -> PfnSet:

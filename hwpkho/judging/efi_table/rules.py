@@ -50,7 +50,7 @@ def withheld(reading: Reading, generation: Generation) -> Iterator[Range]:
 
     They are ascending and disjoint, and touching ones are joined.
     """
-    own = reading.own if generation.fate == "reserved" else []
+    own = reading.own if generation.exclusion == "reserved" else []
     return joined(heapq.merge(reading.bad(), union(own)))
 
 

@@ -28,7 +28,7 @@ from hwpkho.cli.main import main
 from hwpkho.cli.screen import OPTIONS
 from hwpkho.codes import SEVERITIES, Certainty, registry
 from hwpkho.commands import diff, watch
-from hwpkho.commands.check_result import FATES, STATUSES
+from hwpkho.commands.check_result import AFTER_KEXEC, STATUSES
 from hwpkho.commands.config import Origin
 from hwpkho.commands.version import Installed
 from hwpkho.dimms.model import CONFIDENCES
@@ -97,7 +97,7 @@ ENUMS: dict[str, Iterable[object]] = {
     "by_state": get_args(CaseState),
     "status": STATUSES,
     "event": ("page", "unpoisoned", "missed", "unclear", "check"),
-    "fate": FATES,
+    "fate": AFTER_KEXEC,
     "settings/from": get_args(Origin),
     "kind": BAD,
     "source": get_args(watch.Source),

@@ -15,7 +15,7 @@ from hwpkho.base.pfnset import PFN_MAX, PfnSet, pfn_set
 from hwpkho.codes import SEVERITIES, live
 from hwpkho.commands import check_handover, check_saved, usage, validate
 from hwpkho.commands.check_look import gather
-from hwpkho.commands.check_result import BAD_OUTCOMES, FATES, Checked, Fate, Judged
+from hwpkho.commands.check_result import AFTER_KEXEC, BAD_OUTCOMES, AfterKexec, Checked, Judged
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.role import which_handover
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import EfiJudged, Validation, Verdict
     from hwpkho.memmap.view.regions import Regions
 
-#: The fate of a page of a list that the next kernel takes, by its verdict.
-FATE_OF: dict[Verdict, Fate] = {
+#: What becomes of a page of a list that the next kernel takes, by its verdict.
+AFTER_VERDICT: dict[Verdict, AfterKexec] = {
     "replays": "replay", "scratch": "replay", "retired": "replay", "reserved": "replay",
     "in-use": "stay", "handover": "stay", "firmware": "stay", "device": "stay",
     "preserved": "guests", "not-ram": "forgotten",
@@ -223,23 +223,23 @@ def _which_are_bad(checked: Checked) -> None:
 
 
 def _what_becomes(checked: Checked, judged: Judged | None) -> None:
-    """Count the fates of the bad pages."""
-    facts, fates = checked.facts, checked.fates
+    """Count the bad pages by what becomes of them."""
+    facts, counts = checked.facts, checked.after_kexec
     if checked.bad_pages == 0 and facts.flags is not None:
-        fates.update(dict.fromkeys(FATES, 0))
+        counts.update(dict.fromkeys(AFTER_KEXEC, 0))
         return
     if judged is None or not _decided(checked, judged):
         _too_few(checked, judged)
         return
     kept = checked.bad & judged.taken
     checked.runs = verdicts.judge_pfns(kept, judged.kernel, judged.handover)
-    numbers = dict.fromkeys(FATES, 0)
+    numbers = dict.fromkeys(AFTER_KEXEC, 0)
     unknown = 0
     for ruling, extent in zip(checked.runs.rulings, checked.runs.extents, strict=True):
         if ruling.verdict is None:
             unknown += extent.pfns
         else:
-            numbers[FATE_OF[ruling.verdict]] += extent.pfns
+            numbers[AFTER_VERDICT[ruling.verdict]] += extent.pfns
     lost = checked.bad - judged.taken
     spared = _kept_out(lost, judged.kernel) | (lost & judged.table)
     numbers["replay"] += spared.pages()
@@ -253,10 +253,10 @@ def _what_becomes(checked: Checked, judged: Judged | None) -> None:
             f"{unknown} of the pages that are handed over have no verdict",
             "the memory map does not show what is there",
         )
-    for fate in FATES:
-        fates[fate] = None if unknown and fate != "forgotten" else numbers[fate]
+    for what in AFTER_KEXEC:
+        counts[what] = None if unknown and what != "forgotten" else numbers[what]
     if checked.bad_pages is None or (facts.flags is None and not numbers["forgotten"]):
-        fates["forgotten"] = None  # the list may lack pages that nobody could see
+        counts["forgotten"] = None  # the list may lack pages that nobody could see
 
 
 def _kept_out(pages: PfnSet, kernel: NextKernel) -> PfnSet:
@@ -278,7 +278,7 @@ def _too_few(checked: Checked, judged: Judged | None) -> None:
         return
     checked.because = f"the list that is handed over has {count} entries"
     checked.tell(live.LIST_LACKS, f"{checked.because}, and {bad} pages are bad")
-    checked.fates["forgotten"] = bad - count
+    checked.after_kexec["forgotten"] = bad - count
 
 
 def _decided(checked: Checked, judged: Judged) -> bool:
@@ -341,7 +341,7 @@ def _say(checked: Checked) -> None:
         message = f"{n} bad page{_s(n)} {_are(n)} under no unit of the EFI table: {_span(lost)}"
         checked.tell(live.LIST_LACKS, message, lost)
         checked.because = "the EFI table that is handed over does not cover them"
-    elif checked.fates["forgotten"] and checked.because is None:
+    elif checked.after_kexec["forgotten"] and checked.because is None:
         checked.because = "they are counted, but in no list"
     if checked.kernel_loaded is False:
         checked.tell(live.NOT_LOADED, "no kernel is loaded for kexec")

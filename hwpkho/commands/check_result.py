@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "critical", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-#: What becomes of a bad page: ``replay``: it is kept out of use; ``stay``: it stays in use;
-#: ``guests``: it lies in a file that LUO preserves; ``forgotten``: it is handed out as a good one.
-Fate = Literal["replay", "stay", "guests", "forgotten"]
-FATES: tuple[Fate, ...] = get_args(Fate)
+#: What becomes of a bad page at a kexec: ``replay``: it is kept out of use; ``stay``: it stays in
+#: use; ``guests``: it lies in a file that LUO preserves; ``forgotten``: it is handed out as a good
+#: one. JSON documents and metrics call it ``fate``.
+AfterKexec = Literal["replay", "stay", "guests", "forgotten"]
+AFTER_KEXEC: tuple[AfterKexec, ...] = get_args(AfterKexec)
 #: Outcomes with which the bad pages are lost, or the machine is.
 BAD_OUTCOMES = ("dropped", "refused", "crash")
 
@@ -99,7 +100,7 @@ class Checked:
     Attributes:
         facts: What was looked at.
         bad_pages: Bad pages now, None where nothing tells how many.
-        fates: How many of them have each fate; None where that is not known.
+        after_kexec: How many of them each holds of; None where that is not known.
         bad: The bad pages whose place is known.
         in_huge: Those of them in huge pages of hugetlb, as the list places them.
         unplaced: The first page of each huge page with a bad page that nothing places.
@@ -120,7 +121,9 @@ class Checked:
 
     facts: Facts
     bad_pages: int | None = None
-    fates: dict[Fate, int | None] = field(default_factory=lambda: dict.fromkeys(FATES))
+    after_kexec: dict[AfterKexec, int | None] = field(
+        default_factory=lambda: dict.fromkeys(AFTER_KEXEC)
+    )
     bad: PfnSet = field(default_factory=PfnSet)
     in_huge: PfnSet = field(default_factory=PfnSet)
     unplaced: PfnSet = field(default_factory=PfnSet)
@@ -153,13 +156,13 @@ class Checked:
     @property
     def status(self) -> Status:
         """The worst of what was seen; ``ok`` only where everything was."""
-        forgotten, stay, guests = (self.fates[f] for f in ("forgotten", "stay", "guests"))
+        forgotten, stay, guests = (self.after_kexec[f] for f in ("forgotten", "stay", "guests"))
         worst = self.worst
         if forgotten or self.outcome in BAD_OUTCOMES or (worst and worst.severity == "error"):
             return "critical"
         if stay or guests or worst:
             return "warning"
-        if self.facts.unseen or self.bad_pages is None or None in self.fates.values():
+        if self.facts.unseen or self.bad_pages is None or None in self.after_kexec.values():
             return "unknown"
         return "ok"
 

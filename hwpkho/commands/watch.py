@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.commands.check import FATE_OF, CheckOptions, check
+from hwpkho.commands.check import AFTER_VERDICT, CheckOptions, check
 from hwpkho.commands.check_result import BAD_OUTCOMES
 from hwpkho.errors import InputError
 from hwpkho.judging import verdicts
@@ -20,7 +20,7 @@ from hwpkho.live.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hwpkho.commands.check_result import Checked, Fate
+    from hwpkho.commands.check_result import AfterKexec, Checked
     from hwpkho.judging.result import Ruling
 
 Source = Literal["log", "flags"]
@@ -36,13 +36,13 @@ class NewPages(NamedTuple):
     Attributes:
         pages: Those pages and runs.
         rulings: What holds for the first page of each; None where nothing tells.
-        fates: What becomes of each; None likewise.
+        after_kexec: What becomes of each then; None likewise.
         source: What told of them: the log, or the page flags.
     """
 
     pages: Sequence[Named]
     rulings: Sequence[Ruling | None]
-    fates: Sequence[Fate | None]
+    after_kexec: Sequence[AfterKexec | None]
     source: Source
 
 
@@ -178,7 +178,7 @@ class Watch:
 
     def _changed(self) -> Iterator[Event]:
         c = self._checked
-        said = (c.status, c.bad_pages, *c.fates.values(), c.hands_over, c.outcome)
+        said = (c.status, c.bad_pages, *c.after_kexec.values(), c.hands_over, c.outcome)
         if said != self._said:
             self._said = said
             yield Looked(c)
@@ -187,7 +187,9 @@ class Watch:
         """Give each page its verdict by the last look at the machine."""
         judged = self._checked.judged
         if judged is None:
-            return NewPages(pages, [None] * len(pages), [self._fate(None)] * len(pages), source)
+            return NewPages(
+                pages, [None] * len(pages), [self._after_kexec(None)] * len(pages), source
+            )
         firsts = pfn_set(page.first for page in pages)
         runs = verdicts.judge_pfns(firsts, judged.kernel, judged.handover)
         rulings: dict[int, Ruling] = {}
@@ -195,16 +197,16 @@ class Watch:
             for first, last in firsts.runs(low, high):
                 rulings.update(dict.fromkeys(range(first, last + 1), ruling))
         found = [rulings.get(page.first) for page in pages]
-        return NewPages(pages, found, [self._fate(ruling) for ruling in found], source)
+        return NewPages(pages, found, [self._after_kexec(ruling) for ruling in found], source)
 
-    def _fate(self, ruling: Ruling | None) -> Fate | None:
+    def _after_kexec(self, ruling: Ruling | None) -> AfterKexec | None:
         """Return what becomes of a page once it is in the list that is handed over."""
         c = self._checked
         if c.hands_over is False or c.outcome in BAD_OUTCOMES:
             return "forgotten"
         if c.outcome != "replay" or ruling is None or ruling.verdict is None:
             return None
-        return FATE_OF[ruling.verdict]
+        return AFTER_VERDICT[ruling.verdict]
 
 
 def now() -> str:

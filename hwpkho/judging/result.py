@@ -34,8 +34,8 @@ Verdict = Literal[
 ]
 
 EfiOutcome = Literal["accepted", "ignored", "crash", "hang"]
-#: How the pages under a set unit are excluded from use: memblock keeps them out of the allocator's hands,
-#: or the allocator takes them out one by one and flags them.
+#: How the pages under a set unit are excluded from use: memblock keeps them out of the allocator's
+#: hands, or the allocator takes them out one by one and flags them.
 Exclusion = Literal["reserved", "flagged"]
 
 Fact = Literal["gap", "idle"]

@@ -11,7 +11,7 @@ from hwpkho.report.parts import jsondoc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.commands.check_result import Checked, Fate
+    from hwpkho.commands.check_result import AfterKexec, Checked
     from hwpkho.commands.watch import Event, NewPages
     from hwpkho.judging.result import Ruling
 
@@ -43,17 +43,17 @@ def _pages(event: NewPages, seen: str) -> Iterator[str]:
     In a storm of errors many runs share all but their PFNs and time; that part is encoded once.
     """
     head = f'{{"schema":"{SCHEMA}","event":"page","seen":"{seen}","pfn":'
-    ends: dict[tuple[Ruling | None, Fate | None, str], str] = {}
-    for page, ruling, fate in zip(event.pages, event.rulings, event.fates, strict=True):
-        key = ruling, fate, page.kind
+    ends: dict[tuple[Ruling | None, AfterKexec | None, str], str] = {}
+    for page, ruling, then in zip(event.pages, event.rulings, event.after_kexec, strict=True):
+        key = ruling, then, page.kind
         end = ends.get(key)
         if end is None:
-            end = ends[key] = _end(ruling, fate, page.kind, event.source)
+            end = ends[key] = _end(ruling, then, page.kind, event.source)
         when = "null" if page.when is None else f'"{page.when}"'
         yield f'{head}{page.first},"last":{page.last},"when":{when}{end}\n'
 
 
-def _end(ruling: Ruling | None, fate: Fate | None, kind: str, source: str) -> str:
+def _end(ruling: Ruling | None, then: AfterKexec | None, kind: str, source: str) -> str:
     owner = ruling.owner if ruling else None
     fields = {
         "kind": kind,
@@ -62,7 +62,7 @@ def _end(ruling: Ruling | None, fate: Fate | None, kind: str, source: str) -> st
         "region": ruling.region if ruling else None,
         "session": owner.session if owner else None,
         "token": owner.token if owner else None,
-        "fate": fate,
+        "fate": then,
         "source": source,
     }
     return f",{jsondoc.text(fields)[1:]}"
@@ -73,7 +73,7 @@ def _check(checked: Checked) -> dict[str, object]:
         "status": checked.status,
         "summary": words.summary(checked),
         "bad_pages": checked.bad_pages,
-        **{words.NAMES[fate]: n for fate, n in checked.fates.items()},
+        **{words.NAMES[then]: n for then, n in checked.after_kexec.items()},
         "hardware_corrupted": checked.facts.corrupted,
         "not_seen": checked.not_seen,
     }

@@ -164,9 +164,9 @@ def test_what_is_flagged_and_not_listed_is_forgotten(tmp_path, listed, flagged):
     tree = live_trees.made(root, sorted(listed) or None, sorted(flagged))
     checked = check(CheckOptions(root=str(tree.root)))
     assert checked.bad_pages == len(flagged)
-    assert checked.fates["forgotten"] == len(flagged - listed)
+    assert checked.after_kexec["forgotten"] == len(flagged - listed)
     assert set(checked.lost.listing()) == flagged - listed
-    assert checked.fates["replay"] == len(flagged & listed)
+    assert checked.after_kexec["replay"] == len(flagged & listed)
     shutil.rmtree(root)
 
 

@@ -30,7 +30,7 @@ def body(checked: Checked) -> dict[str, Any]:
         "status": checked.status,
         "summary": words.summary(checked),
         "bad_pages": checked.bad_pages,
-        **{words.NAMES[fate]: n for fate, n in checked.fates.items()},
+        **{words.NAMES[then]: n for then, n in checked.after_kexec.items()},
         "because": checked.because,
         "not_seen": checked.not_seen,
         "root": printable(str(facts.tree.root)) if facts.tree.copied else None,

@@ -184,7 +184,7 @@ def _handover(checked: Checked) -> Iterator[Metric]:
     yield _gauge(
         "hwpkho_kexec_pages",
         "Bad pages by what becomes of them at the next kexec.",
-        [({"fate": fate}, n) for fate, n in checked.fates.items()],
+        [({"fate": then}, n) for then, n in checked.after_kexec.items()],
     )
     verdicts = checked.runs.counts()
     known = checked.outcome == "replay" and checked.listed is not None

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.version import __version__
     from hwpkho.codes import Code, Problem
+    from hwpkho.efi.compare import HeldAgainst
     from hwpkho.efi.model import PoisonTable
     from hwpkho.errors import HwpkhoError, InputError, UsageError
     from hwpkho.handover.model import Chain, Handover, HwpoisonList, Root, Scratch, Subtree
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
         Basis,
         EfiJudged,
         Finding,
-        HeldAgainst,
         Ruling,
         Runs,
         ScratchCost,
@@ -62,6 +62,7 @@ _WHERE = {
     "hwpkho.base.listing": ("Listing",),
     "hwpkho.abi.kexec_metadata": ("KexecMetadata",),
     "hwpkho.abi.hwpoison": ("HwpoisonBlob",),
+    "hwpkho.efi.compare": ("HeldAgainst",),
     "hwpkho.efi.model": ("PoisonTable",),
     "hwpkho.judging.case_result": ("Suppressed",),
     "hwpkho.memmap.view.regions": ("Region",),
@@ -89,7 +90,6 @@ _WHERE = {
         "Basis",
         "EfiJudged",
         "Finding",
-        "HeldAgainst",
         "Ruling",
         "Runs",
         "ScratchCost",

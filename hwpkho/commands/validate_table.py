@@ -16,7 +16,7 @@ from hwpkho.inputs.lists import read_list
 from hwpkho.inputs.tables import which_table
 from hwpkho.judging import limits, machine
 from hwpkho.judging.efi_table import judge, pages
-from hwpkho.judging.result import Basis, HeldAgainst, Validation, finding, of_problem
+from hwpkho.judging.result import Basis, Validation, finding, of_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _judged(
 
 def _against(
     table: PoisonTable, spec: CaseNamed, kernel: NextKernel, options: ValidateOptions
-) -> HeldAgainst:
+) -> compare.HeldAgainst:
     """Hold the table against a list of bad pages of the same machine.
 
     Raises InputError where the list cannot be read.
@@ -68,10 +68,10 @@ def _against(
     bad = read_list(spec, how, options.lists).converted(kernel.page_size)
     listed = pfn_set(bad.pfns)
     found = compare.against(table, listed, kernel.page_size) if table.readable else None
-    return HeldAgainst(bad.name, listed.pages(), found)
+    return compare.HeldAgainst(bad.name, listed.pages(), found)
 
 
-def _told(table: PoisonTable, against: HeldAgainst) -> Iterator[Finding]:
+def _told(table: PoisonTable, against: compare.HeldAgainst) -> Iterator[Finding]:
     """Yield what the list and the table contradict."""
     found, name = against.held, against.name
     if found is not None and (n := found.uncovered.pages()):

@@ -38,6 +38,33 @@ class Comparison(NamedTuple):
     first: int | None
 
 
+class HeldAgainst(NamedTuple):
+    """A table of poisoned memory compared with a list of bad pages of the same machine.
+
+    Attributes:
+        name: The list, printable.
+        pages: Distinct pages of the list.
+        held: Which of them no set unit covers, and how many units hold none of them; None where
+            the table cannot be read.
+    """
+
+    name: str
+    pages: int
+    held: Comparison | None
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as the document has it."""
+        held = self.held
+        return {
+            "name": self.name,
+            "pages": self.pages,
+            "uncovered": None
+            if held is None
+            else [a if a == b else [a, b] for a, b in held.uncovered],
+            "unlisted": None if held is None else held.unlisted,
+        }
+
+
 class Units(NamedTuple):
     """Two sides compared by unit: a table with a bitmap, and another or a list of pages.
 

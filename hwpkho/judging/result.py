@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Certainty, Code, Problem, Severity
-    from hwpkho.efi.compare import Comparison
+    from hwpkho.efi.compare import HeldAgainst
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Doubt, Handover
     from hwpkho.judging.file_memory import FileMemory
@@ -220,33 +220,6 @@ class Runs:
         for ruling, extent in zip(self.rulings, self.extents, strict=True):
             found[ruling.verdict] = found.get(ruling.verdict, 0) + extent.pfns
         return {verdict: found[verdict] for verdict in VERDICTS if found.get(verdict)}
-
-
-class HeldAgainst(NamedTuple):
-    """A table of poisoned memory compared with a list of bad pages of the same machine.
-
-    Attributes:
-        name: The list, printable.
-        pages: Distinct pages of the list.
-        held: Which of them no set unit covers, and how many units hold none of them; None where
-            the table cannot be read.
-    """
-
-    name: str
-    pages: int
-    held: Comparison | None
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as the document has it."""
-        held = self.held
-        return {
-            "name": self.name,
-            "pages": self.pages,
-            "uncovered": None
-            if held is None
-            else [a if a == b else [a, b] for a, b in held.uncovered],
-            "unlisted": None if held is None else held.unlisted,
-        }
 
 
 class EfiJudged(NamedTuple):

@@ -18,15 +18,14 @@ class OfMachine(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; for a folder given as an argument, raise an error that suggests --root."""
-        given = list(args)
-        try:
-            rest = super().parse_args(ctx, args)
-        except click.UsageError as error:
-            _refuse_folders(ctx, (arg for arg in given if f"({arg})" in error.message))
-            raise
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
         arguments = (ctx.params.get(p.name) for p in self.params if isinstance(p, click.Argument))
-        _refuse_folders(ctx, (value for value in arguments if isinstance(value, str)))
-        return rest
+        _refuse_folders(ctx, (word for word in (*arguments, *extra) if isinstance(word, str)))
+        if extra and not ctx.resilient_parsing:
+            many = "s" * (len(extra) > 1)
+            raise click.UsageError(f"Got unexpected extra argument{many} ({' '.join(extra)})", ctx)
+        return extra
 
 
 def _refuse_folders(ctx: click.Context, words: Iterable[str]) -> None:

@@ -159,7 +159,9 @@ def test_a_user_of_the_c_locale_gets_plain_characters(env, plain, judged, monkey
     assert ("####" in judged().out) == plain
 
 
-@pytest.mark.parametrize("call", ["check machine", "metrics machine -q", "watch machine"])
+@pytest.mark.parametrize(
+    "call", ["check machine", "check nothing machine", "metrics machine -q", "watch machine"]
+)
 def test_a_copied_tree_is_given_with_root(call, cli, inputs, monkeypatch):
     monkeypatch.chdir(inputs)
     name = call.split()[0]

@@ -19,14 +19,14 @@ from hwpkho.abi import kho
 from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
-from hwpkho.base.digits import unsigned
+from hwpkho.base.digits import byte_count, unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import mistakes
 from hwpkho.judging.efi_table.generations import Consumers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hwpkho.judging.options import ValidateOptions
 
@@ -239,12 +239,14 @@ def applied(options: ValidateOptions, values: Mapping[str, Any], where: str) -> 
         name = key.replace("-", "_")
         if name not in _OPTIONS:
             raise UsageError(f"{where} unknown option {printable(key)[:40]}")
-        place, attribute, read_value = _OPTIONS[name]
+        place, attribute, read_value, expected = _OPTIONS[name]
         try:
             found = read_value(value)
         except (ValueError, TypeError, OverflowError) as error:
             shown = printable(json.dumps(value))[:60]
-            raise UsageError(f"{where} {printable(key)} cannot be {shown}") from error
+            raise UsageError(
+                f"{where} {printable(key)} cannot be {shown}: expected {expected()}"
+            ) from error
         if place == "case":
             options = replace(options, case=options.case._replace(**{attribute: found}))
         elif place == "limits":
@@ -256,11 +258,17 @@ def applied(options: ValidateOptions, values: Mapping[str, Any], where: str) -> 
     return options
 
 
+def _count(value: Any) -> int:
+    return _below_2_64(unsigned(value) if isinstance(value, str) else value)
+
+
 def _number(value: Any) -> int:
-    if isinstance(value, str):
-        value = unsigned(value)
+    return _below_2_64(byte_count(value) if isinstance(value, str) else value)
+
+
+def _below_2_64(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 1 << 64:
-        raise ValueError("no address or size below 2^64")
+        raise ValueError("no number below 2^64")
     return value
 
 
@@ -271,19 +279,14 @@ def _scratch(value: Any) -> tuple[int, int] | str:
     return _number(first), _number(second)
 
 
+def _page_sizes() -> str:
+    return " or ".join(map(str, page_sizes()))
+
+
 def _page_size(value: Any) -> int:
-    if value not in page_sizes():
+    if (size := _number(value)) not in page_sizes():
         raise ValueError("no page size")
-    return int(value)
-
-
-def _one_of(*choices: str) -> Callable[[Any], str]:
-    def read_value(value: Any) -> str:
-        if value not in choices:
-            raise ValueError("none of the choices")
-        return str(value)
-
-    return read_value
+    return size
 
 
 def _text(value: Any) -> str:
@@ -299,11 +302,13 @@ def _fraction(value: Any) -> float:
 
 
 def _base(value: Any) -> int:
-    return int(_one_of("10", "16")(str(value)))
+    if str(value) not in ("10", "16"):
+        raise ValueError("no base")
+    return int(value)
 
 
-def _arch(value: Any) -> str:
-    return _one_of(*ARCHES.names())(value)
+def _versions() -> str:
+    return f"{' or '.join(kho.VERSIONS.names())}, or a compatible string"
 
 
 def _consumer(value: Any) -> str:
@@ -314,41 +319,58 @@ def _consumer(value: Any) -> str:
     return _text(value)
 
 
-def _consumer_efi(value: Any) -> str:
-    return _one_of(*Consumers().names())(value)
-
-
-def _layout(value: Any) -> str:
-    return _one_of(*LAYOUTS.names())(value)
-
-
 def _boot(value: Any) -> str:
     return str(value) if type(value) is int else _text(value)
 
 
+class _Option(NamedTuple):
+    """How an option is read.
+
+    Attributes:
+        place: A part of ValidateOptions, None for the whole.
+        attribute: Its attribute there.
+        read_value: Returns the value, or raises ValueError, TypeError or OverflowError.
+        expected: Returns what a value may be, for messages.
+    """
+
+    place: str | None
+    attribute: str
+    read_value: Callable[[Any], Any]
+    expected: Callable[[], str]
+
+
+def _one_of(place: str | None, attribute: str, names: Callable[[], Sequence[str]]) -> _Option:
+    def read_value(value: Any) -> str:
+        if value not in names():
+            raise ValueError("none of the choices")
+        return str(value)
+
+    return _Option(place, attribute, read_value, lambda: " or ".join(names()))
+
+
+_ADDRESS, _WHOLE, _FRACTION = "an address below 2^64", "a whole number", "a number from 0 to 1"
 #: Options that ``ValidateOptions.given`` has under another name.
 _GIVEN = {"map": "map_name", "from": "form"}
 #: Options that also say how lists are read, under the same name.
 _OF_LISTS_TOO = ("boot", "layout")
-#: Name → (part of ValidateOptions or None, attribute, how the value is read).
-_OPTIONS: dict[str, tuple[str | None, str, Callable[[Any], Any]]] = {
-    "page_size": ("case", "page_size", _page_size),
-    "root_fdt": ("case", "root_fdt", _number),
-    "kho_scratch": ("case", "kho_scratch", _scratch),
-    "arch": ("case", "arch", _arch),
-    "efi_table": ("case", "efi_table", _number),
-    "layout": ("case", "layout", _layout),
-    "base": ("lists", "base", _base),
-    "from": ("lists", "form", _text),
-    "role": (None, "role", _one_of("in", "out")),
-    "map": (None, "map_name", _text),
-    "boot": (None, "boot", _boot),
-    "iomem_of": (None, "iomem_of", _one_of("running", "next")),
-    "next_cmdline": (None, "next_cmdline", _text),
-    "consumer_kho": (None, "consumer", _consumer),
-    "consumer_efi": (None, "consumer_efi", _consumer_efi),
-    "max_pages": ("limits", "pages", _number),
-    "max_fraction": ("limits", "fraction", _fraction),
-    "max_per_gib": ("limits", "per_gib", _number),
-    "max_scratch": ("limits", "scratch", _fraction),
+_OPTIONS = {
+    "page_size": _Option("case", "page_size", _page_size, _page_sizes),
+    "root_fdt": _Option("case", "root_fdt", _number, lambda: _ADDRESS),
+    "kho_scratch": _Option("case", "kho_scratch", _scratch, lambda: "PHYS:LENGTH or none"),
+    "arch": _one_of("case", "arch", ARCHES.names),
+    "efi_table": _Option("case", "efi_table", _number, lambda: _ADDRESS),
+    "layout": _one_of("case", "layout", LAYOUTS.names),
+    "base": _Option("lists", "base", _base, lambda: "10 or 16"),
+    "from": _Option("lists", "form", _text, lambda: "a name"),
+    "role": _one_of(None, "role", lambda: ("in", "out")),
+    "map": _Option(None, "map_name", _text, lambda: "a name"),
+    "boot": _Option(None, "boot", _boot, lambda: "a number or last"),
+    "iomem_of": _one_of(None, "iomem_of", lambda: ("running", "next")),
+    "next_cmdline": _Option(None, "next_cmdline", _text, lambda: "a string"),
+    "consumer_kho": _Option(None, "consumer", _consumer, _versions),
+    "consumer_efi": _one_of(None, "consumer_efi", Consumers().names),
+    "max_pages": _Option("limits", "pages", _count, lambda: _WHOLE),
+    "max_fraction": _Option("limits", "fraction", _fraction, lambda: _FRACTION),
+    "max_per_gib": _Option("limits", "per_gib", _count, lambda: _WHOLE),
+    "max_scratch": _Option("limits", "scratch", _fraction, lambda: _FRACTION),
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from hwpkho.base.arch import page_sizes
-from hwpkho.base.digits import unsigned
-from hwpkho.base.late import late
+from hwpkho.base.digits import byte_count
 from hwpkho.cli import offers
 from hwpkho.errors import UsageError
 
@@ -18,15 +16,9 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-_SUFFIX = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40, "P": 50, "E": 60}
-_SIZE = late(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
-
 
 class Number(click.ParamType[int]):
-    """An address or size in bytes: hex with 0x or decimal, with a suffix as in memparse().
-
-    Source: lib/cmdline.c, memparse(): K, M, G, T, P, E; here also ``KiB``, ``KB``.
-    """
+    """An address or size in bytes: hex with 0x or decimal, with a suffix as in memparse()."""
 
     name = "number"
 
@@ -34,12 +26,8 @@ class Number(click.ParamType[int]):
         """Return the number of bytes, below 2^64."""
         if isinstance(value, int):
             return value
-        match = _SIZE.fullmatch(value)
-        number = -1
-        if match:
-            found = unsigned(match[1])
-            number = -1 if found is None else found << _SUFFIX[match[2].upper()]
-        if not 0 <= number < 1 << 64:
+        number = byte_count(value)
+        if number is None:
             self.fail(
                 f"'{value}' is not an address or size below 2^64, such as 0x1000, 4096 or 16M",
                 param,

@@ -78,7 +78,7 @@ def test_sizes_are_not_looked_at():
         ({**M, "max_case_bytes": "0"}, "option max_case_bytes cannot be 0"),
         ({**M, "added_at": "now"}, "option added_at cannot be now: expected ISO 8601"),
         ({**M, "max_pages": "many"}, 'option max_pages cannot be "many"'),
-        ({**M, "page_size": "4k"}, 'option page_size cannot be "4k"'),
+        ({**M, "page_size": "8k"}, 'option page_size cannot be "8k"'),
         ({**M, "page_size": "5"}, "option page_size cannot be 5"),
         ({**M, "max_fraction": "1.5"}, "option max_fraction cannot be 1.5"),
         ({**M, "max_fraction": "1" * 5000}, "option max_fraction cannot be"),

@@ -171,7 +171,7 @@ def test_what_the_page_says(spark, tmp_path):
 def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):
     from hwpkho.spark import HwpkhoCases, cases
 
-    with pytest.raises(UsageError, match=r"^option max_pages cannot be \"x\"$"):
+    with pytest.raises(UsageError, match=r"^option max_pages cannot be \"x\": expected a wh"):
         cases(spark, manifest=str(nightly), max_pages="x")
     for given in ({"manifest": "/gone"}, {"manifest": str(nightly), "memmap": "/gone"}):
         with pytest.raises(InputError, match=r"^/gone: No such file or directory$"):

@@ -98,6 +98,7 @@ def test_document_of_a_small_map(cli: Callable[..., Result]) -> None:
         (["--next-cmdline", "memmap=bogus@", E820], 2, "memmap="),
         (["--next-cmdline", "mem=1G", "--to", "e820", E820], 2, "--next-cmdline"),
         (["--to", "e820", EFI_ARM64], 2, "not an e820 map"),
+        (["--to", "e820", IOMEM_ARM64], 2, "iomem of arm64 is not an e820 map"),
     ],
 )
 def test_exit_codes_and_one_line(

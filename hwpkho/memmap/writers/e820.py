@@ -81,6 +81,9 @@ def entries(map_: Map, arch: str) -> Sequence[Entry] | None:
     kind = names.of(map_.name).entries
     if kind in ("e820", "e820 or efi") and not is_efi(map_):
         return _in_order(map_.entries)
+    row = known(arch)
+    if row is None or row.memory != "e820":
+        return None
     if kind == "resources":
         return _in_order(
             [
@@ -89,8 +92,7 @@ def entries(map_: Map, arch: str) -> Sequence[Entry] | None:
                 if (type_ := _type_of_resource(e)) is not None
             ]
         )
-    row = known(arch)
-    if not is_efi(map_) or row is None or row.memory != "e820":
+    if not is_efi(map_):
         return None
     slots = [
         e820.Slot(e.start, e.end - e.start + 1, number)

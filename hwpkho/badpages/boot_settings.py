@@ -48,7 +48,11 @@ _LAST = late(
 _HEX = late(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 _CUT = late(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,22})([KMGT]?)")
 #: A shell's tokens that may contain ``#``, and the comment that it begins elsewhere.
-_SHELL = late(r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)|(?P<comment>(?<![^\s;&|:])#.*)""")
+#: Behind a colon only what grep prints can be one: ``root=x:# memmap=…`` goes on.
+_SHELL = late(
+    r"""\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?P<open>["'].*)"""
+    r"""|(?P<comment>(?<![^\s;&|])#.*|\A[^\s="'#]{1,200}:#.*)"""
+)
 #: Assignment to GRUB_CMDLINE_LINUX and the like; it adds with ``+=`` or its own value in it.
 _VARIABLE = late(r"(?:[^\s=\"'#]{1,200}:)?\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}

@@ -41,6 +41,7 @@ def test_samples_of_memmap(truth, cli) -> None:
         (("8:# GRUB_BADRAM=0x1000,0xfffffffffffff000\n9:GRUB_CMDLINE_LINUX='memmap=4K$0x1000'\n"
          "/etc/x:GRUB_CMDLINE_LINUX='memmap=4K$0x2000'\n"), [2]),
         ("<cmdline>ro memmap=4K$0x9000</cmdline>", [9]),
+        ("/vmlinuz root=x:# memmap=4K$0x9000\n", [9]),
     ],
 )  # fmt: skip
 def test_settings(text, listed, tmp_path, cli) -> None:

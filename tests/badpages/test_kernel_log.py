@@ -894,3 +894,10 @@ def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:
     got = said(cli, tmp_path, text)
     assert got.code == 3
     assert why in got.err
+
+
+def test_blanks_behind_a_status_that_is_cut_off_take_no_time() -> None:
+    start = time.process_time()
+    line = "[Hardware Error]: " + "MC1_STATUS[|UE|" * 8 + " " * 3900 + "x\n"
+    read(MF.format(9) + "\n" + line * 32)
+    assert time.process_time() - start < 0.3

@@ -57,7 +57,7 @@ class MachineChecks(MessageReader):
         # AMD; kernels up to 3.13 print no family.
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
-        r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}(?:\]:? ?(?:0x)?)?\s*$)"
+        r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}+(?:\]:? ?(?:0x)?)?\s*$)"
         r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"
         r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
         rf"|ADDR(?<!\wADDR) {_HEX}|MISC(?<!\wMISC) {_HEX}|IPID(?<!\wIPID):? {_HEX}"

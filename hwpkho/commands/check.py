@@ -212,7 +212,8 @@ def _which_are_bad(checked: Checked) -> None:
         message = f"the list disagrees with the page flags: {n} of its pages {_have(n)} no flag"
         checked.tell(live.LIST_HAS_MORE, f"{message}: {_span(surplus)}", surplus)
     if counted is not None and counted != known:
-        message = f"HardwareCorrupted counts {counted} pages, the page flags show {known}" + (
+        shown = "the page flags and the list show" if bad - flags.single else "the page flags show"
+        message = f"HardwareCorrupted counts {counted} pages, {shown} {known}" + (
             f": where the other {counted - known} are is not known" if counted > known else ""
         )
         checked.tell(live.COUNT_DIFFERS, message)
@@ -335,16 +336,26 @@ def _say(checked: Checked) -> None:
             f"{n} bad page{_s(n)} {_are(n)} not in the list that is handed over: {_span(lost)}"
         )
         checked.tell(live.LIST_LACKS, message, lost)
-        checked.because = "the list that is handed over lacks them"
+        checked.because = _why_forgotten(checked, "the list that is handed over lacks them")
     elif lost and checked.because is None:
         n = lost.pages()
         message = f"{n} bad page{_s(n)} {_are(n)} under no unit of the EFI table: {_span(lost)}"
         checked.tell(live.LIST_LACKS, message, lost)
-        checked.because = "the EFI table that is handed over does not cover them"
+        lacks = "the EFI table that is handed over does not cover them"
+        checked.because = _why_forgotten(checked, lacks)
     elif checked.after_kexec["forgotten"] and checked.because is None:
-        checked.because = "they are counted, but in no list"
+        nowhere = (bad or 0) > checked.bad.pages()
+        lacks = "they are counted, but in no list" if nowhere else ""
+        checked.because = _why_forgotten(checked, lacks)
     if checked.kernel_loaded is False:
         checked.tell(live.NOT_LOADED, "no kernel is loaded for kexec")
+
+
+def _why_forgotten(checked: Checked, lacks: str) -> str:
+    """Return why pages are forgotten; ``lacks`` is why those are that the kernel is not told of."""
+    not_ram = any(ruling.verdict == "not-ram" for ruling in checked.runs.rulings)
+    no_ram = "the memory map has no RAM there" if not_ram else ""
+    return " or ".join(filter(None, (lacks, no_ram)))
 
 
 def _memmap(checked: Checked) -> None:

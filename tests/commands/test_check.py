@@ -139,6 +139,29 @@ def test_the_counter_knows_of_more(tree, look):
     assert "HP642" in _codes(document)
 
 
+@pytest.mark.parametrize(
+    ("flagged", "counted", "because"),
+    [
+        ((0x50000,), 2, "the memory map has no RAM there"),
+        ((0x50000,), 3, "they are counted, but in no list or the memory map has no RAM there"),
+        (
+            (0x50000, 0x50001), 2,
+            "the list that is handed over lacks them or the memory map has no RAM there",
+        ),
+    ],
+)  # fmt: skip
+def test_a_page_of_the_list_that_is_no_ram(flagged, counted, because, tmp_path, look):
+    """It is in the list, so it is not forgotten because a list lacks it."""
+    tree = live_trees.made(tmp_path, (0x50000, live_trees.END + 1), flagged)
+    tree.count(counted)
+    document = look(tree)
+    assert document["because"] == because
+    differ = [f["message"] for f in document["findings"] if f["code"] == "HP642"]
+    shown = "the page flags and the list show"
+    assert all(f"HardwareCorrupted counts {counted} pages, {shown} " in m for m in differ)
+    assert bool(differ) == (counted != len(flagged) + 1)
+
+
 def test_a_huge_page_is_flagged_as_a_whole(tree, look):
     """The list says which page of it is bad."""
     tree.flags(PFNS[2:], folios=[(0x50000, 512)])

@@ -901,3 +901,11 @@ def test_blanks_behind_a_status_that_is_cut_off_take_no_time() -> None:
     line = "[Hardware Error]: " + "MC1_STATUS[|UE|" * 8 + " " * 3900 + "x\n"
     read(MF.format(9) + "\n" + line * 32)
     assert time.process_time() - start < 0.3
+
+
+def test_an_event_that_is_none_with_the_next_line_joined() -> None:
+    found = read(f"x mc_event\nfoo bar\n{MF.format(9)}\n")
+    assert [(p.message, p.where) for p in found.problems[:1]] == [
+        ("mc_event: it is cut off behind its name", "line 1")
+    ]
+    assert [m.first for m in found.mentions] == [9]

@@ -90,7 +90,12 @@ class MessageReader(LineReader):
         if not rest or _FRESH.match(rest):
             self._whole(held)
             return self._look(number, line)
-        return self._go_on(held, _joined(held.text, rest))
+        text = _joined(held.text, rest)
+        begun = self._begun(text)
+        if not begun or begun[0].start():  # it is none with this line behind it
+            self._whole(held)
+            return self._look(number, line)
+        return self._take(begun, [held.place] * len(begun), text, held.more + 1)
 
     def _look(self, number: int, line: str) -> bool:
         """Read the messages that begin in a line."""
@@ -101,11 +106,6 @@ class MessageReader(LineReader):
         number = self.log.number(number)
         places = [Place(number, line, match.start(), entry) for match in begun]
         return self._take(begun, places, line, 0)
-
-    def _go_on(self, held: _Held, text: str) -> bool:
-        """Read a held message again, with one more line joined."""
-        begun = self._begun(text)
-        return self._take(begun, [held.place] * len(begun), text, held.more + 1)
 
     def _begun(self, text: str) -> list[re.Match[str]]:
         for sign in self.signs:

@@ -36,6 +36,7 @@ _CLEAN = _X.replace("X", "_")
         (f"offset\tflags\n10\t{_X}\nff\t{_X}\n", [0x10, 0xFF]),
         (f"voffset\toffset\tlen\tflags\n7f00\t10\t2\t{_X}\n", [[0x10, 0x11]]),
         (f"voffset\tcgroup\toffset\tflags\n7f00\t@1\t10\t{_X}\n", [0x10]),
+        (f"Jan 1 pt[1]: voffset\toffset\tflags\nJan 1 pt[1]: 7f00\t10\t{_X}\n", [0x10]),
         (f"10\t2\t{_X}\n", [[0x10, 0x11]]),
         (f"10:00:00 offset\tlen\tflags\n10:00:01 10\t2\t{_X}\n", [[0x10, 0x11]]),
         (f"offset\tlen\tflags\n20\t5\t{_CLEAN}\n", []),

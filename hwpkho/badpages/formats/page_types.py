@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HWPOISON = 1 << 19
 _HEADING = late(r"\s*(?:(?:voffset|foffset|cgroup|map-cnt)\s+)*offset\s+(?:len\s+)?flags\s*")
 #: The heading behind other text, such as a logger's prefix; every line then has that.
-_BEHIND = late(r".{1,200}\s((?:(?:voffset|foffset|cgroup|map-cnt)\t)*offset\t(?:len\t)?flags)\s*")
+_BEHIND = late(r".{1,200}?\s((?:(?:voffset|foffset|cgroup|map-cnt)\t)*offset\t(?:len\t)?flags)\s*")
 _SIGN = Sign(
     (b"flags",),
     late(

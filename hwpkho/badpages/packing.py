@@ -67,19 +67,25 @@ def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
     """Choose items whose ``costs`` together are at most ``room``; return a byte for each item.
 
     Items with the fewest bad pages (``sizes``) are dropped first, among these the most expensive,
-    among these the last. An item that costs nothing stays.
+    among these the last. Those of them that fit after all are put back, in the opposite order. An
+    item that costs nothing stays.
     """
     stays = bytearray(b"\1") * len(sizes)
-    over = sum(costs) - room
-    if over <= 0:
+    spare = room - sum(costs)
+    if spare >= 0:
         return stays
-    order = sorted(range(len(sizes)), key=lambda i: (sizes[i], -costs[i], -i))
-    for i in order:
+    dropped = []
+    for i in sorted(range(len(sizes)), key=lambda i: (sizes[i], -costs[i], -i)):
         if costs[i] > 0:
             stays[i] = 0
-            over -= costs[i]
-            if over <= 0:
+            dropped.append(i)
+            spare += costs[i]
+            if spare >= 0:
                 break
+    for i in reversed(dropped):
+        if costs[i] <= spare:
+            stays[i] = 1
+            spare -= costs[i]
     return stays
 
 

@@ -35,6 +35,11 @@ def test_the_smallest_items_go_first_and_of_these_the_dearest() -> None:
     assert [*packing.kept([5, 1, 1, 9], [3, 3, 4, 3], 9)] == [1, 1, 0, 1]
     assert [*packing.kept([5, 1, 1, 9], [3, 4, 4, 3], 10)] == [1, 1, 0, 1]
     assert [*packing.kept([1, 1], [0, 1], 0)] == [1, 0]
+    assert [*packing.kept([1, 9], [3, 7], 4)] == [
+        1,
+        0,
+    ]  # the large one does not fit, the small one does
+    assert [*packing.kept([1, 1, 2, 9], [2, 3, 6, 3], 8)] == [1, 1, 0, 1]
     assert [*packing.kept([1, 2], [1, 1], 2)] == [1, 1]
 
 

@@ -113,9 +113,9 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
 
     # Only good pages that are nothing but RAM may be joined.
     whole = ram - _others(table)
-    items = packing.joined(bad, how.max_loss, fits, whole)
+    joined = packing.joined(bad, how.max_loss, fits, whole)
+    items, stays = packing.fitted(joined, bad, lambda x: _costs(table, x), room)
     sizes = packing.bad_in(items, bad)
-    stays = packing.kept(sizes, _costs(table, items), room)
     return table.marked(packing.runs_kept(items, stays)), packing.lost(items, sizes, stays, left)
 
 

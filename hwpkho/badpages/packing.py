@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from itertools import accumulate, compress, islice, repeat
-from operator import add, sub
+from operator import add, itemgetter, sub
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.model import Loss
@@ -87,6 +87,21 @@ def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
             stays[i] = 1
             spare -= costs[i]
     return stays
+
+
+def fitted(
+    items: PfnSet, bad: PfnSet, costs: Callable[[PfnSet], Sequence[int]], room: int
+) -> tuple[PfnSet, bytearray]:
+    """Return ``items``, or ``bad`` unjoined where that leaves out fewer pages, and what is kept."""
+    tried = []
+    for chosen in (items,) if len(items.first) == len(bad.first) else (items, bad):
+        sizes = bad_in(chosen, bad)
+        stays = kept(sizes, costs(chosen), room)
+        if all(stays):
+            return chosen, stays
+        tried.append((sum(compress(sizes, stays)), chosen, stays))
+    _, chosen, stays = max(tried, key=itemgetter(0))
+    return chosen, stays
 
 
 def runs_kept(items: PfnSet, stays: bytearray) -> PfnSet:

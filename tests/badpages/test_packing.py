@@ -35,12 +35,17 @@ def test_the_smallest_items_go_first_and_of_these_the_dearest() -> None:
     assert [*packing.kept([5, 1, 1, 9], [3, 3, 4, 3], 9)] == [1, 1, 0, 1]
     assert [*packing.kept([5, 1, 1, 9], [3, 4, 4, 3], 10)] == [1, 1, 0, 1]
     assert [*packing.kept([1, 1], [0, 1], 0)] == [1, 0]
-    assert [*packing.kept([1, 9], [3, 7], 4)] == [
-        1,
-        0,
-    ]  # the large one does not fit, the small one does
+    # The large one does not fit, the small one does.
+    assert [*packing.kept([1, 9], [3, 7], 4)] == [1, 0]
     assert [*packing.kept([1, 1, 2, 9], [2, 3, 6, 3], 8)] == [1, 1, 0, 1]
     assert [*packing.kept([1, 2], [1, 1], 2)] == [1, 1]
+
+
+def test_joining_never_leaves_out_more() -> None:
+    bad, items = pfn_set([1, 2, 4, 9]), pfn_set([1, 2, 3, 4, 9])
+    dear = lambda x: [4 if (a, b) == (1, 4) else 1 for a, b in x]  # noqa: E731
+    assert packing.fitted(items, bad, dear, 5) == (items, bytearray(b"\1\1"))
+    assert packing.fitted(items, bad, dear, 3) == (bad, bytearray(b"\1\1\1"))
 
 
 @given(PAGES, st.integers(0, 40), st.integers(0, 20))

@@ -82,9 +82,11 @@ def write(pages: BadPages, out: BinaryIO, how: Writing, form: str, dollar: str) 
         count = len(items.first)
         return count * _SHORTEST <= room and sum(map(_cost, _texts(items, shift))) <= room
 
-    items = packing.joined(bad, how.max_loss, fits)
+    def costs(items: PfnSet) -> list[int]:
+        return list(map(_cost, _texts(items, shift)))
+
+    items, stays = packing.fitted(packing.joined(bad, how.max_loss, fits), bad, costs, room)
     texts, sizes = list(_texts(items, shift)), packing.bad_in(items, bad)
-    stays = packing.kept(sizes, list(map(_cost, texts)), room)
     before = _NAME
     for part in parts(compress(texts, stays)):
         out.write(before + ",".join(part).replace("$", dollar).encode())

@@ -92,7 +92,7 @@ def kept(sizes: Sequence[int], costs: Sequence[int], room: int) -> bytearray:
 def fitted(
     items: PfnSet, bad: PfnSet, costs: Callable[[PfnSet], Sequence[int]], room: int
 ) -> tuple[PfnSet, bytearray]:
-    """Return ``items``, or ``bad`` unjoined where that leaves out fewer pages, and what is kept."""
+    """Return ``items`` if they leave out fewer pages than ``bad`` unjoined, and what is kept."""
     tried = []
     for chosen in (items,) if len(items.first) == len(bad.first) else (items, bad):
         sizes = bad_in(chosen, bad)
@@ -100,7 +100,7 @@ def fitted(
         if all(stays):
             return chosen, stays
         tried.append((sum(compress(sizes, stays)), chosen, stays))
-    _, chosen, stays = max(tried, key=itemgetter(0))
+    _, chosen, stays = max(reversed(tried), key=itemgetter(0))
     return chosen, stays
 
 

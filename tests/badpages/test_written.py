@@ -106,6 +106,13 @@ def test_memmap_as_the_kernel_reads_it(runs, max_loss, budget) -> None:
     assert back("memmap", f'GRUB_CMDLINE_LINUX="{grub.strip()}"') == taken
 
 
+def test_badram_costs_no_good_page_that_saves_no_bad_one() -> None:
+    """2 and 4 joined are two patterns as well, one of them with a good page."""
+    text, loss = written("badram", of_runs([(2, 2), (4, 4)]), Writing(1, 1))
+    assert text == "badram 0x2000,0xfffffffffffff000\n"
+    assert loss == (0, 1)
+
+
 @given(NEAR | RUNS, st.sampled_from([4096, 16384, 65536]))
 @times(2)
 def test_badram_as_grub_matches_it(runs, page_size) -> None:

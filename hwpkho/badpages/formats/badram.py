@@ -71,8 +71,14 @@ def _count(blocks: dict[int, list[int]]) -> int:
 
 
 def _fitted(bad: PfnSet, max_loss: int, room: int) -> tuple[dict[int, list[int]], Loss]:
-    """Return at most ``room`` blocks, and the loss."""
+    """Return at most ``room`` blocks, and the loss; joined only if that leaves out fewer pages."""
     items = packing.joined(bad, max_loss, lambda x: _count(pattern_blocks.blocks(x)) <= room)
+    tried = [_chosen(x, bad, room) for x in ((bad,) if items is bad else (bad, items))]
+    return min(tried, key=lambda found: found[1].bad_pages_left)
+
+
+def _chosen(items: PfnSet, bad: PfnSet, room: int) -> tuple[dict[int, list[int]], Loss]:
+    """Return at most ``room`` blocks of ``items``, and the loss."""
     every = [(x, free) for free, held in pattern_blocks.blocks(items).items() for x in held]
     every.sort()
     runs = (pattern_blocks.block_runs(*block) for block in every)

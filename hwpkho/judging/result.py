@@ -233,7 +233,7 @@ class EfiJudged(NamedTuple):
         reason: The kernel's own message, or why the outcome is unknown.
         units: Bits that it sees set, or entries with a size.
         pages_lost: Pages of RAM under them; None without a memory map.
-        fate: What becomes of pages under a set unit.
+        fate: How pages under a set unit are excluded from use.
         bad: Each call yields the byte ranges called bad anew: ``(start, end)``, end exclusive,
             ascending and disjoint.
         table: The table read in its own layout, whatever the kernel makes of it.

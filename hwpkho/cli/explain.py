@@ -14,6 +14,7 @@ EPILOG = """\b
 Examples:
   hwpkho explain HP301
   hwpkho explain count-beyond-array
+  hwpkho explain HP3
   hwpkho explain
   hwpkho explain --json | jq -r '.codes[] | select(.severity == "error").id'
 
@@ -27,7 +28,8 @@ Exit codes: 0 fine; 2 no such code."""
 def command(code: str | None, *, as_json: bool, markdown: bool) -> None:
     """Explain a finding: what it means, what the kernel does, what to do about it.
 
-    CODE is an id (HP301) or a name (count-beyond-array); without CODE, all are listed.
+    CODE is an id (HP301) or a name (count-beyond-array). A prefix (HP3) lists its codes,
+    a line each; without CODE, all are listed.
     """
     if as_json and markdown:
         raise UsageError("--json and --markdown exclude each other")

@@ -12,8 +12,8 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PREFIX = re.compile(r"HP[0-9]{0,3}", re.IGNORECASE)
-
+#: ``HP``, ``HP3`` or ``HP30``, also as listings write them: ``HP3xx``.
+_PREFIX = re.compile(r"(HP[0-9]{0,2})x{0,2}", re.IGNORECASE)
 
 #: Codes that are suggested for an unknown one, at most.
 _MEANT = 5
@@ -26,15 +26,21 @@ def find(text: str) -> Code:
     for code in known.values():
         if wanted.upper() == code.id or wanted.lower() == code.name:
             return code
-    near = [c.id for c in known.values() if c.id.startswith(wanted.upper()[:4])]
-    hint = f"; there are {', '.join(near)};" if _PREFIX.fullmatch(wanted) and near else ""
-    meant = hint or _meant(wanted) or ";"
+    meant = _meant(wanted) or ";"
     raise UsageError(f"no code '{printable(text)}'{meant} hwpkho explain lists all")
 
 
+def starting(text: str) -> list[Code]:
+    """Return the codes that a prefix stands for, none if it is no prefix of a code."""
+    prefix = _PREFIX.fullmatch(text.strip())
+    return [c for c in registry().values() if prefix and c.id.startswith(prefix[1].upper())]
+
+
 def _meant(wanted: str) -> str:
-    """Return a question with the codes that a number alone, or a part of a name, may mean."""
+    """Return the codes that a wrong id, a number alone, or a part of a name, may mean."""
     known = registry().values()
+    if re.fullmatch("HP[0-9]{3}", wanted, re.IGNORECASE) and (near := starting(wanted[:4])):
+        return f"; there are {', '.join(c.id for c in near)};"
     found = [c.id for c in known if c.id == f"HP{wanted}"]
     if not found and len(wanted) > 2:
         found = [f"{c.id} {c.name}" for c in known if wanted.lower() in c.name]
@@ -50,8 +56,5 @@ def matching(texts: Iterable[str]) -> frozenset[str]:
     for part in (p.strip() for text in texts for p in text.split(",")):
         if not part:
             continue
-        ids: list[str] = []
-        if _PREFIX.fullmatch(part):
-            ids = [id_ for id_ in registry() if id_.startswith(part.upper())]
-        found.update(ids or (find(part).id,))
+        found.update(code.id for code in starting(part) or [find(part)])
     return frozenset(found)

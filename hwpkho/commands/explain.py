@@ -6,8 +6,10 @@ from hwpkho.codes import Code, names, registry
 
 
 def explain(code: str | None = None) -> list[Code]:
-    """Return the code with this id or name, all of them for None.
+    """Return the code with this id or name, those with this prefix, all of them for None.
 
     Raises UsageError for an unknown one.
     """
-    return list(registry().values()) if code is None else [names.find(code)]
+    if code is None:
+        return list(registry().values())
+    return names.starting(code) or [names.find(code)]

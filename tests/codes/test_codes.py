@@ -119,7 +119,9 @@ def test_no_real_case_goes_untested():
     [
         ("301", "no code '301'; did you mean HP301? hwpkho explain lists all"),
         ("beyond-arr", "did you mean HP301 count-beyond-array?"),
-        ("HP30", "there are HP301, "),
+        ("HP0", "no code 'HP0'; hwpkho explain lists all"),
+        ("HP309x", "no code 'HP309x'; hwpkho explain lists all"),
+        ("HP324", "no code 'HP324'; there are HP320, "),
         ("HP999", "no code 'HP999'; hwpkho explain lists all"),
         ("zz", "no code 'zz'; hwpkho explain lists all"),
     ],
@@ -128,3 +130,16 @@ def test_which_code_may_be_meant(given, said, cli):
     got = cli("explain", given)
     assert (got.code, got.out) == (2, "")
     assert said in got.err
+
+
+def test_a_prefix_lists_its_codes_as_all_are_listed(cli):
+    everything = cli("explain").out
+    assert cli("explain", "HP").out == cli("explain", "hp").out == everything
+    some = cli("explain", "HP3").out
+    assert some.startswith("HP3xx  ")
+    assert "HP301" in some
+    assert "HP2" not in some
+    assert all(len(line) <= 80 for line in some.splitlines())
+    assert cli("explain", "HP3xx").out == some
+    ids = [code["id"] for code in cli("explain", "HP30", "--json").json["codes"]]
+    assert ids == sorted(i for i in registry() if i.startswith("HP30"))

@@ -246,6 +246,7 @@ STATUS {status:x} MCGSTATUS f
             (
                 "rasdaemon[9]: ras:mc_event event enabled\nrasdaemon: Enabled event ras:mc_event\n"
                 "rasdaemon: Enabled event mce:mce_record\n"
+                "rasdaemon: Enabled event memory_failure:memory_failure_event\n"
                 "# cat /sys/kernel/tracing/events/ras/memory_failure_event"
             ),
             set(),
@@ -359,6 +360,11 @@ def test_what_lines_say(form, text, found) -> None:
         TASK + "memory_failure_event: pf",
         TASK + "memory_failure_event:",
         f"{NEWER}memory_failure_event {DATE} ",
+        TASK + "mc_event",
+        "perf 77 [001] 2.000001: ras:mc_event:",
+        "0.000 bash/77 ras:mc_event(",
+        f"{NEWER}mc_event 2025-03-",
+        f"{NEWER}mc_event {DATE} 1 Unc",
         TASK + "mc_event: 1 Uncorrected error",
         TASK + "cxl_general_media: memdev=mem0 dpa=1000 descriptor='UNCORRECTABLE EVE",
         f"{NEWER}mce_record {DATE} bank=7, mci=Uncorrected_error, mcgstatus=0, sta",
@@ -382,7 +388,9 @@ def test_what_lines_say(form, text, found) -> None:
     ],
 )  # fmt: skip
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
-    assert said(cli, tmp_path, text + "\n").code == 3
+    got = said(cli, tmp_path, text + "\n")
+    assert got.code == 3
+    assert "is not a PFN" not in got.err
 
 
 def test_a_state_of_mcelog_at_the_end_may_be_cut_off(tmp_path, cli) -> None:

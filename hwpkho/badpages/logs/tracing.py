@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: name, without a colon; a terminal or mail program may break the line there.
 _NEXT = rb"[ \t]*\n|\s+(?:<[A-Z]+> )?[0-9]{4}-"
 _DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
+#: All that an event says, without blanks around it, if it is cut off within that date or above.
+_NOTHING = re.compile(r"(?:<[A-Z]*>?)? ?(?:[0-9]{4}-[-+: 0-9]{0,20})?:?")
 #: perf and trace-cmd use C's printf(), which prints 0 without 0x.
 _PFN = re.compile(
     r".{0,80}?\bpfn(?:=| )\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|(?<!x)0(?=[:\s,]))"
@@ -46,6 +48,9 @@ _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(
     r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?(?:\s?:|\s*$)", re.IGNORECASE
 )
+#: What an mc_event begins with, if it is cut off before its severity is told; one that has the
+#: letters of no bad one is harmless.
+_NO_SEVERITY = re.compile(r"[0-9]{0,10}\s?(?:[UDF][a-z]*(?: e?r{0,2}o?)?|error[a-z_]{0,5}[:=]?)?")
 _ERROR_TYPE = re.compile(r"\berror_type(?:=|: )(?:0x)?([0-9])\b")
 _ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})(?![0-9a-zA-Z])")
 _GRAIN = re.compile(r"\bgrain(?P<log>: |_bits(?:=|: ))?:?([0-9]{1,20})\b")
@@ -79,8 +84,9 @@ _BAD_RECORD = re.compile(r"\bmci=\s?(?:Uncorrected|Deferred)")
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*. The meanings of 2 and 3 changed in 4.x, and one of them is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
-#: What stands in front of an event's name in a command, and where rasdaemon enables it.
-_GROUPS = ("ras:", "mce:", "cxl:")
+#: What stands in front of an event's name in a command, and where rasdaemon enables it; perf script
+#: prints it, too, behind a time.
+_GROUP = re.compile(r"(?<![0-9]{6}: )(?<!\w)(?:ras|mce|cxl|memory_failure):$")
 _MAX_BITS = 63
 _NO_ADDRESS = _ALL_BITS = (1 << 64) - 1
 
@@ -100,20 +106,21 @@ class Traced(MessageReader):
     start = re.compile(
         r"(?<![\w/-])(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
         r"|cxl_(?:poison|general_media|dram))"
-        r"(?::\s|\(|(?=:?\s*$|\s+(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-))"
+        r"(?::\s|\(|(?=:?\s*$|\s+(?:<[A-Z]+> )?[0-9]{4}-(?:[0-9]{2}-|[0-9]{0,2}$)))"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
-        if not text.strip() and begun.string[: begun.start()].endswith(_GROUPS):
+        grouped = _GROUP.search(begun.string[: begun.start()][-32:])
+        if grouped and not text.strip(" :") and not begun[0].endswith("("):
             return True  # what rasdaemon enables, or a command is to record
         said = text
         if date := _DATE.match(text):  # rasdaemon's date; the stamp in front is the logger's
             place = place._replace(at=begun.end() + date.end())
             said = text[date.end() :]
-        if not said.strip(" \t:") and begun["event"]:
+        if begun["event"] and _NOTHING.fullmatch(text.strip(" \t:")):
             if whole:
                 self.log.unusable(place, f"{begun['event']}: it is cut off behind its name")
             return whole
@@ -122,7 +129,7 @@ class Traced(MessageReader):
         elif begun["event"] == "memory_failure_event":
             return self._failure(place, text, whole=whole)
         elif begun["event"] == "mc_event":
-            return self._controller(place, text, whole=whole)
+            return self._controller(place, said, whole=whole)
         elif begun["event"] == "extlog_mem_event":
             self._extlog(place, text)
         elif begun["event"] == "mce_record":
@@ -171,6 +178,8 @@ class Traced(MessageReader):
                     place, "mc_event: error_type 3 has another meaning in each kernel"
                 )
         else:
+            if whole and _NO_SEVERITY.fullmatch(text.strip()):
+                self.log.unusable(place, "mc_event: it is cut off before its severity")
             return whole
         if kind is None:
             return True

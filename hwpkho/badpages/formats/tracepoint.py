@@ -11,7 +11,7 @@ _EVENTS = (
     rb"(?:(?:memory_failure|mc|aer|arm|non_standard|extlog_mem)_event|mce_record"
     rb"|cxl_(?:poison|general_media|dram|memory_module|generic_event|overflow|aer_\w{1,30}))"
 )
-#: A line of a trace or of rasdaemon that is cut off behind an event's name, or within the date there.
+#: A line of a trace or of rasdaemon that is cut off behind an event's name, or in the date there.
 _CUT = (
     rb"\[\d{3,5}\] (?:[ \w.#+-]{0,40} )?\d{1,12}\.\d{6}:? (?:\w{1,20}:)?"
     + _EVENTS

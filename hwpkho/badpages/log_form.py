@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from hwpkho.badpages.form import TextForm
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Asked, Carried
+    from hwpkho.badpages.registry import Asked
     from hwpkho.badpages.signs import Sign
     from hwpkho.images.files import FileBytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # compared by identity
-class LogForm:
+class LogForm(TextForm):
     """A form of log, read by :mod:`hwpkho.badpages.logs`.
 
     A log may have lines of several programs, so every such form reads all of them.
@@ -24,16 +24,13 @@ class LogForm:
         sign: The pattern of a line that shows this form.
     """
 
-    name: str
-    about: str
-    sign: Sign
-    extra: None = None
-    carries: frozenset[Carried] = frozenset(("kind", "when", "where"))
-    options: frozenset[str] = frozenset(("boot",))
+    carries = frozenset(("kind", "when", "where"))
+    options = frozenset(("boot",))
 
-    def sniff(self, _head: bytes, /) -> Sign:
-        """Return the pattern to look for in the lines."""
-        return self.sign
+    def __init__(self, name: str, about: str, sign: Sign) -> None:
+        self.name = name
+        self.about = about
+        self.sign = sign
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """See :func:`hwpkho.badpages.logs.reader.read`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
+from hwpkho.badpages.form import Form
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.writing import NOTHING, bounded, physical
 from hwpkho.base.addresses import page_shift
@@ -13,11 +13,10 @@ from hwpkho.base.listing import parts
 
 if TYPE_CHECKING:
     from hwpkho.badpages.model import BadPages
-    from hwpkho.badpages.registry import Carried, Writing
+    from hwpkho.badpages.registry import Writing
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # compared by identity
-class ScriptForm:
+class ScriptForm(Form):
     """A form that is a shell script with a line for each page.
 
     Attributes:
@@ -27,19 +26,12 @@ class ScriptForm:
         addresses: Whether the kernel expects physical addresses in bytes there; else PFNs.
     """
 
-    name: str
-    about: str
-    file: str
-    addresses: bool
-    extra: None = None
-    carries: frozenset[Carried] = frozenset()
-    takes: frozenset[str] = frozenset()
-    binary: bool = False
-
-    @property
-    def bare(self) -> bool:
-        """Whether it has PFNs, whose page size it does not record."""
-        return not self.addresses
+    def __init__(self, name: str, about: str, file: str, *, addresses: bool) -> None:
+        self.name = name
+        self.about = about
+        self.file = file
+        self.addresses = addresses
+        self.bare = not addresses  # PFNs do not show their page size
 
     def write(self, pages: BadPages, out: BinaryIO, _how: Writing, /) -> Loss | None:
         """Write the script, for a kernel whose page size is the list's.

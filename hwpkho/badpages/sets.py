@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from dataclasses import dataclass
 from itertools import accumulate, chain, compress, islice, repeat
 from operator import sub, xor
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _HASHED = 1 << 21
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What changed between two lists.
 
     Attributes:
@@ -61,7 +59,6 @@ class History(NamedTuple):
     seen: int
 
 
-@dataclass(frozen=True, slots=True)
 class Histories:
     """Histories as columns, ascending; scattered lists have one for every page.
 
@@ -71,9 +68,10 @@ class Histories:
         seen: Which cases had them, a bit for each case.
     """
 
-    first: array[int]
-    last: array[int]
-    seen: list[int]
+    def __init__(self, first: array[int], last: array[int], seen: list[int]) -> None:
+        self.first = first
+        self.last = last
+        self.seen = seen
 
     def __len__(self) -> int:
         return len(self.seen)

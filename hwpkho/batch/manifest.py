@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -217,11 +216,11 @@ def with_options(options: ValidateOptions, line: Line) -> ValidateOptions:
     names = (key.replace("-", "_") for key in line.options or {})
     given = frozenset(_GIVEN.get(n, n) for n in names)
     if given != options.given:
-        options = replace(options, given=given)
+        options = options._replace(given=given)
     if line.against:
-        options = replace(options, against=line.against, given=options.given | {"against"})
+        options = options._replace(against=line.against, given=options.given | {"against"})
     if line.memmaps:
-        options = replace(options, memmaps=line.memmaps)
+        options = options._replace(memmaps=line.memmaps)
     return options
 
 
@@ -248,13 +247,13 @@ def applied(options: ValidateOptions, values: Mapping[str, Any], where: str) -> 
                 f"{where} {printable(key)} cannot be {shown}: expected {expected()}"
             ) from error
         if place == "case":
-            options = replace(options, case=options.case._replace(**{attribute: found}))
+            options = options._replace(case=options.case._replace(**{attribute: found}))
         elif place == "limits":
-            options = replace(options, limits=replace(options.limits, **{attribute: found}))
+            options = options._replace(limits=options.limits._replace(**{attribute: found}))
         elif place is None:
-            options = replace(options, **{attribute: found})
+            options = options._replace(**{attribute: found})
         if place == "lists" or name in _OF_LISTS_TOO:
-            options = replace(options, lists=options.lists._replace(**{attribute: found}))
+            options = options._replace(lists=options.lists._replace(**{attribute: found}))
     return options
 
 

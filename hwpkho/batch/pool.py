@@ -85,11 +85,11 @@ class Job(NamedTuple):
         if self.folder is not None:
             confining.check_tree(self.folder)
             found = casefolder.read(casefolder.named(self.folder) or Path(self.folder))
-            case_options = replace(options, case=casefolder.with_boot(options.case, found))
+            case_options = options._replace(case=casefolder.with_boot(options.case, found))
             if found.memmaps:
-                case_options = replace(case_options, memmaps=tuple(found.memmaps))
+                case_options = case_options._replace(memmaps=tuple(found.memmaps))
             # An option for the whole batch is for the cases that read it; no other refuses it.
-            case_options = replace(case_options, given=frozenset())
+            case_options = case_options._replace(given=frozenset())
             return tuple(found.inputs), case_options, found.notes()
         if self.line is None:
             raise ValueError("a job is a folder or a line")
@@ -148,7 +148,7 @@ def judge_job(
     v = result.validation
     # Only pages need the memory and the handover: without them the result is quickly pickled.
     light = None if v is None else replace(v, frames=None, handover=None)
-    return replace(result, validation=light, drawn=drawn)
+    return result._replace(validation=light, drawn=drawn)
 
 
 def _judge(
@@ -169,7 +169,7 @@ def _judge(
         return apply(judged, accepted, job.case, inputs, memmaps)
     except Exception as error:  # a bug of hwpkho must not cost the other cases
         code, text = why(error)
-    return replace(unjudged(text, accepted, job.case, code), inputs=inputs, memmaps=memmaps)
+    return unjudged(text, accepted, job.case, code)._replace(inputs=inputs, memmaps=memmaps)
 
 
 def why(error: Exception) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -68,7 +67,7 @@ def command(
         raise UsageError("--json, --plain and --summary exclude each other")
     to = drawn.read("diff", formats, output, force=force, others=as_json or plain or summary)
     if len(cases) > 2 and "memmap" not in common.given():
-        judging = replace(judging, memmaps=())  # a setting is for other calls
+        judging = judging._replace(memmaps=())  # a setting is for other calls
     to.check(*cases, *judging.memmaps)
     result = diff.diff(cases, judging)
     for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):

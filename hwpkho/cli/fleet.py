@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -125,7 +124,7 @@ def add(
     if "-" in judging.memmaps:
         raise UsageError("--memmap -: standard input can be read only once")
     own = {"batch", "pattern", "outside", "jobs", "dataset", "cases"}
-    judging = replace(judging, given=judging.given - own)
+    judging = judging._replace(given=judging.given - own)
     from hwpkho.fleet import add as adding
     from hwpkho.fleet import identity, places
     from hwpkho.report import fleet as report

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -149,12 +148,12 @@ def command(
     how = Writing(max_loss, budget, unit=unit, phys_base=phys_base, at=at)
     written = ListOutput(to, path, force, how) if to else None
     if written and "layout" in written.form.takes:  # of the table that is written
-        written, layout = replace(written, how=how._replace(layout=layout)), None
+        written, layout = written._replace(how=how._replace(layout=layout)), None
     stream = io.BytesIO()
     if written and as_json and path == outputs.STDOUT:
         if written.form.binary:
             raise UsageError(f"--json takes standard output, and {to} is binary: give -o OUT")
-        written = replace(written, stream=stream)
+        written = written._replace(stream=stream)
     elif written:
         written.check()
     judging = ValidateOptions(

@@ -52,8 +52,7 @@ class ReportFile(NamedTuple):
         return self.path == output.STDOUT and sys.stdout.isatty()
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
+class Reports(NamedTuple):
     """The reports of one run.
 
     Attributes:

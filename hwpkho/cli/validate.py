@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -157,7 +156,7 @@ def command(
     if reason is not None and not reason.strip():
         raise UsageError("--reason is empty; say why the findings are accepted")
     accepted = accept.acceptance(select, ignore, baseline, fail_on)
-    judging = replace(judging, against=against, no_kho=no_kho)
+    judging = judging._replace(against=against, no_kho=no_kho)
     if batch is not None:
         from hwpkho.cli.batch import run as run_batch
 

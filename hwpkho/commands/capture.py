@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import output, temporary
 from hwpkho.efi import every_reading
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from hwpkho.live.machine import Live
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """What a capture holds.
 
     Attributes:
@@ -60,8 +58,7 @@ class Captured:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(NamedTuple):
     """One machine at one moment, opened."""
 
     source: Source
@@ -70,7 +67,7 @@ class _Machine:
     page_size: int | None
     release: str | None = None
     iomem: str | None = None
-    noted: Noted = field(default_factory=Noted)
+    noted: Noted = Noted()
 
 
 def crop(
@@ -181,7 +178,7 @@ def _capture(
         if not _alike(where, handovers, held, options, own):
             # What was only looked at in passing matters here: then it is kept as well.
             recorder.keep_all()
-            note = replace(note, boot=(), passed=())
+            note = note._replace(boot=(), passed=())
             pages = _write(core, recorder, note, page_size or MIN_PAGE, scrub=scrub)
             if not _alike(where, handovers, held, options, own):
                 raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import registry as lists
@@ -118,7 +118,7 @@ def _judge_handover(checked: Checked, options: CheckOptions) -> Judged | None:
     if case.handovers and not out:
         facts.miss(f"{case.name}: it has only the incoming handover", check_handover.OPEN)
         return None
-    judging = replace(judging, role="out" if out else None)
+    judging = judging._replace(role="out" if out else None)
     try:
         validation = validate.judge_case(case, judging, regions)
     except InputError as error:

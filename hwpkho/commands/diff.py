@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.sets import Difference, Histories, compare, histories
 from hwpkho.base.addresses import page_shift
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 FailOn = Literal["removed", "added", "any"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What changed from one list to the next.
 
     Attributes:
@@ -54,8 +52,7 @@ class Change:
         return not self.removed.pfns and not self.added.pfns
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Lists compared: two, or a chain of generations.
 
     Attributes:

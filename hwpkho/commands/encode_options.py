@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import AS_IT_IS, Writing
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from hwpkho.inputs.lists import CaseList
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeOptions:
+class EncodeOptions(NamedTuple):
     """What the user wants made.
 
     Attributes:
@@ -69,7 +68,7 @@ class EncodeOptions:
     dtb_output: str | None = None
     damage: str | None = None
     json: bool = False
-    judging: ValidateOptions = field(default_factory=ValidateOptions)
+    judging: ValidateOptions = ValidateOptions()
     writing: Writing = AS_IT_IS
 
     @property

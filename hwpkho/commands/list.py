@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Frames, Regions
 
 
-@dataclass(frozen=True, slots=True)
-class ListOptions:
+class ListOptions(NamedTuple):
     """How lists are read and shown.
 
     Attributes:
@@ -46,15 +45,14 @@ class ListOptions:
             may say just that and name no bad page.
     """
 
-    judging: ValidateOptions = field(default_factory=ValidateOptions)
+    judging: ValidateOptions = ValidateOptions()
     kinds: frozenset[Kind] = BAD
     output: ListOutput | None = None
     entries: bool = True
     dimms: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ListReport:
+class ListReport(NamedTuple):
     """The bad pages of all inputs.
 
     Attributes:

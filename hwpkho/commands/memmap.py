@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
-class MemmapReport:
+class MemmapReport(NamedTuple):
     """A memory map and what the next kernel makes of it.
 
     Attributes:

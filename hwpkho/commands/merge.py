@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import provenance, said
 from hwpkho.badpages.formats import text
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
 NOT_OURS: frozenset[Verdict | None] = frozenset(("not-ram", "firmware", "device"))
 
 
-@dataclass(frozen=True, slots=True)
-class MergeOptions:
+class MergeOptions(NamedTuple):
     """How lists are brought together.
 
     Attributes:
@@ -69,8 +68,7 @@ class MergeOptions:
     page_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The result.
 
     Attributes:
@@ -168,14 +166,14 @@ def merge(
     if merged.histories is not None:
         _write_provenance(merged, writing, in_order=options.in_order)
         unrecorded = list_writing.unrecorded(merged.page_size, targets.list_form(writing.to))
-        return replace(merged, notes=(*merged.notes, *unrecorded))
+        return merged._replace(notes=(*merged.notes, *unrecorded))
     case = CaseList(replace(merged.pages, arch=_arch(merged, writing)))
     result = encode.encode(case, writing, merged.regions)
     made = result.notes[len(case.notes) :]  # those of the cases are in merged.notes
     coarser = said.merged(_coarser(merged, result.table))
     notes = list(dict.fromkeys((*merged.notes, *made, *coarser)))
-    return replace(
-        merged, notes=tuple(notes), layout=result.layout, loss=result.loss, table=result.table
+    return merged._replace(
+        notes=tuple(notes), layout=result.layout, loss=result.loss, table=result.table
     )
 
 

@@ -107,7 +107,7 @@ def of_case(
     """
     said = case.said
     if case.memmaps and not options.memmaps:
-        options = replace(options, memmaps=case.memmaps)
+        options = options._replace(memmaps=case.memmaps)
         said += (f"memory map of the case: {machine.files(options)}",)
     facts = usage.of_case(case)._replace(cmdline=True)
     usage.refuse(options.given, facts)

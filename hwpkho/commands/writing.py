@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Regions
 
 
-@dataclass(frozen=True, slots=True)
-class ListOutput:
+class ListOutput(NamedTuple):
     """What is to be written, and where.
 
     Attributes:
@@ -140,7 +138,7 @@ def prepared(
     if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
         raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}; give {option('arch')}")
     if "memory" in takes and regions is not None:
-        return replace(wanted, how=wanted.how._replace(memory=_memory(regions)))
+        return wanted._replace(how=wanted.how._replace(memory=_memory(regions)))
     if "table" not in takes:
         return wanted
     if regions is None or regions.memmap is None:
@@ -162,7 +160,7 @@ def prepared(
             f"show: {map_.gaps[0].problem.message}"
         )
     table = tuple((s.start, s.size, s.type) for s in slots)
-    return replace(wanted, how=wanted.how._replace(table=table))
+    return wanted._replace(how=wanted.how._replace(table=table))
 
 
 def _memory(regions: Regions) -> tuple[tuple[int, int, bool], ...]:

@@ -7,7 +7,7 @@ written are known by their content and skipped, those judged but not yet written
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from os.path import normpath
 from pathlib import Path
@@ -118,7 +118,7 @@ def add(place: Place, todo: Iterable[Job], about: int, how: How) -> Generator[Ad
         pass
     known = Known(place)
     # An option given for the whole batch must not be refused for a case that does not read it.
-    options = replace(how.options, given=frozenset())
+    options = how.options._replace(given=frozenset())
     work = Work(options, how.accepted, how.names, known, pool.named(options))
     workers = pool.processes(about, how.workers)
     writer = _Writer(place, known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections import OrderedDict
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import attrgetter
 from pathlib import Path
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.view.regions import Regions
 
 #: Names of the options that a judgement depends on. The files that options name are hashed instead.
-_JUDGED_BY = sorted({f.name for f in fields(ValidateOptions)} - {"memmaps", "against", "given"})
+_JUDGED_BY = sorted({*ValidateOptions._fields} - {"memmaps", "against", "given"})
 #: Memory maps that a process caches, and views of them: a fleet has few kinds of machines.
 _KEPT = 8
 V = TypeVar("V")
@@ -252,12 +252,7 @@ def _stable(value: object) -> str:
 
     Options with their default value are left out: another version may have more of them.
     """
-    names: Sequence[str] = ()
-    if is_dataclass(value):
-        names = [f.name for f in fields(value)]
-    elif isinstance(value, tuple):
-        names = getattr(value, "_fields", ())
-    if names:
+    if names := getattr(value, "_fields", ()):
         made: Any = type(value)
         plain = made()
         set_ = {n: getattr(value, n) for n in sorted(names)}

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hwpkho.base import jsontext
@@ -29,8 +28,7 @@ _MAX_COPIES = 64
 _MAX_FOUND = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class NotedCopy:
+class NotedCopy(NamedTuple):
     """A copy of one of the two folders of /sys/kernel/debug/kho.
 
     Attributes:
@@ -46,7 +44,7 @@ class NotedCopy:
     name: str
     role: str | None
     fdt: bytes | None
-    subtrees: dict[str, bytes] = field(default_factory=dict)
+    subtrees: dict[str, bytes]
     scratch: tuple[tuple[int, int], ...] | None = None
     unusable: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -73,8 +71,7 @@ class PassedPage(NamedTuple):
     severity: Severity
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureNote:
+class CaptureNote(NamedTuple):
     """The contents of the note. "Cropped" is a capture made of an image, not of a running machine.
 
     Attributes:
@@ -238,7 +235,7 @@ def _passed(value: Any) -> PassedPage:
 
 
 def _copy(value: Any) -> NotedCopy:
-    _object(value, "copies", *NotedCopy.__slots__)
+    _object(value, "copies", *NotedCopy._fields)
     if value["role"] not in ("in", "out", None) or not isinstance(value["name"], str):
         raise InputError("the role of a copy is neither in nor out")
     areas = None if value["scratch"] is None else _list(value["scratch"], "scratch of a copy")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import opening
 from hwpkho.base.escape import printable
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Validation
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """Which findings count, and which of those make a case fail.
 
     Attributes:
@@ -141,7 +140,7 @@ def unjudged(error: str, accepted: Acceptance, case: str, code: int) -> CaseResu
     if number is None or code != InputError.exit_code:
         return result
     reason = accepted.baseline[number].reason
-    return replace(result, exit=0, used=frozenset((number,)), accepted=reason)
+    return result._replace(exit=0, used=frozenset((number,)), accepted=reason)
 
 
 def stale(accepted: Acceptance, results: Iterable[CaseResult]) -> list[Finding]:
@@ -180,8 +179,7 @@ def with_stale(result: CaseResult, accepted: Acceptance) -> CaseResult:
     if not notes or result.validation is None:
         return result
     findings = (*result.validation.findings, *notes)
-    return replace(
-        result,
+    return result._replace(
         exit=max(result.exit, int(any(result.fails(f) for f in notes))),
         validation=replace(result.validation, findings=findings),
     )

@@ -15,8 +15,7 @@ the finding's.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.base import jsontext, tomltext
 from hwpkho.base.escape import printable
@@ -34,8 +33,7 @@ _NUMBERS = ("first", "last", "phys")
 _KEYS = ("code", "reason", "case", *_NUMBERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One accepted finding.
 
     Attributes:

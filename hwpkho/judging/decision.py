@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.judging.result import of_problem
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding, How, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The outcome that a rule decided on, and what decides.
 
     Attributes:

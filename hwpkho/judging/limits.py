@@ -5,8 +5,7 @@ Findings name the limit, not the option: a library call and the command line giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.codes.policy import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.next_kernel import NextKernel
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The most that a list, or scratch, may have; None: no limit.
 
     Attributes:

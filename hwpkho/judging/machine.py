@@ -86,7 +86,7 @@ def memory_of(memmap: MemoryMap, options: ValidateOptions, machines: Sequence[Ma
     arch = next((m.known_arch for m in machines if m.known_arch), None)
     _same_arch(memmap, machines)
     if memmap.arch_from == "default" and arch is not None:
-        memmap = replace(memmap, arch=arch, arch_from="option")
+        memmap = memmap._replace(arch=arch, arch_from="option")
     boot = memmap.maps[0].boot if memmap.maps else None
 
     def view(next_cmdline: str | None) -> Regions:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import Asked
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 NoKho = Literal["ignore", "warn", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class ValidateOptions:
+class ValidateOptions(NamedTuple):
     """The options of a validation.
 
     Attributes:
@@ -41,8 +39,8 @@ class ValidateOptions:
         given: Names of the options that the user gave: one that nothing reads is refused.
     """
 
-    case: CaseOptions = field(default_factory=CaseOptions)
-    lists: Asked = field(default_factory=Asked)
+    case: CaseOptions = CaseOptions()
+    lists: Asked = Asked()
     role: Role | None = None
     memmaps: tuple[str, ...] = ()
     map_name: str | None = None
@@ -51,7 +49,7 @@ class ValidateOptions:
     next_cmdline: str | None = None
     consumer: int | str = DEFAULT.number
     consumer_efi: str = generations.DEFAULT
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     given: frozenset[str] = frozenset()
     against: tuple[CaseNamed, ...] = ()
     no_kho: NoKho = "warn"

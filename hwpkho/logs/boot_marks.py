@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from hwpkho.base.arch import ARCHES, by_machine
 from hwpkho.base.late import late
@@ -25,8 +25,7 @@ _ARM64 = late(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A line at which Linux starts, or that names its architecture.
 
     Attributes:

@@ -66,8 +66,7 @@ class Map:
     gaps: tuple[Gap, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryMap:
+class MemoryMap(NamedTuple):
     """Everything that one input (or several files of one machine) says about memory.
 
     Attributes:

@@ -119,7 +119,7 @@ def judged(
         remote = Remote.of(where)
         copies = Copies(remote, str(folder / "cases"), settings.case_bytes)
         shown += _shown(copies)
-    options = replace(work.options, memmaps=paths)
+    options = work.options._replace(memmaps=paths)
     work = replace(work, options=options, named=pool.named(options), shown=shown, outside=_OUTSIDE)
     judging = Judging(work, added_at, copies, retried)
     found: Iterable[list[CaseRows]]

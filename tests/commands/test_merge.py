@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -292,7 +291,7 @@ def test_first_seen_keeps_the_order_and_loses_nothing(tmp_path_factory, lists):
     flat = [p for x in lists for p in x]
     how = MergeOptions(ValidateOptions(), in_order=True)
     assert merge(paths, how).pfns.tolist() == list(dict.fromkeys(flat))
-    shared = merge(paths, replace(how, intersect=True)).pfns.tolist()
+    shared = merge(paths, how._replace(intersect=True)).pfns.tolist()
     assert set(shared) == set.intersection(*(set(x) for x in lists))
     assert shared == sorted(shared, key=flat.index)
 

@@ -32,7 +32,7 @@ def machine(**maps: Sequence[Entry]) -> MemoryMap:
     """The first map is the primary one."""
     found = mapdata.machine(**maps)
     first, *others = found.maps
-    return replace(found, maps=(replace(first, primary=True), *others))
+    return found._replace(maps=(replace(first, primary=True), *others))
 
 
 def _many(count: int) -> list[Entry]:
@@ -96,7 +96,7 @@ def test_an_efi_map_is_compared_with_all_of_it() -> None:
 
 def _with_gap(memmap: MemoryMap, gap: Gap) -> MemoryMap:
     maps = tuple(replace(m, gaps=(gap,)) if m.name == NAME else m for m in memmap.maps)
-    return replace(memmap, maps=maps)
+    return memmap._replace(maps=maps)
 
 
 @pytest.mark.parametrize(

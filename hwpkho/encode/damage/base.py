@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.kho import KEXEC_METADATA
 from hwpkho.abi.tracker import TRACKERS
@@ -28,8 +27,7 @@ RESTORE = "kho_restore_vmalloc()"
 CONSUMER = "the consumer of the list"
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """Something that a handover must have so that a damage can be done to it.
 
     Attributes:
@@ -41,8 +39,7 @@ class Need:
     lacks: Callable[[Request], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """One way of breaking a handover.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from hwpkho.abi.boot_json import BootJson
 from hwpkho.badpages.registry import AS_IT_IS, Writing
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from hwpkho.encode.layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
-class ToWrite:
+class ToWrite(NamedTuple):
     """What a target writes.
 
     Attributes:

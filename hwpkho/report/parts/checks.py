@@ -6,8 +6,7 @@ follow each over time. Which of them apply depends on what the case holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.codes import registry
 from hwpkho.judging.case_result import fails_at
@@ -30,8 +29,7 @@ _NO_MAP = {
 MAX_MESSAGES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One code looked for in one case.
 
     Attributes:

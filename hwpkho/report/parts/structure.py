@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
 from hwpkho.base.addresses import align_down, human_bytes
@@ -78,8 +78,7 @@ class Box:
         return "doubtful" if "warning" in severities else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """A handover as boxes.
 
     Attributes:

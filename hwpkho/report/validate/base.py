@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -115,8 +114,7 @@ class TextWriter:
             self._out.write(piece.encode(self._screen.encoding, "backslashreplace"))
 
 
-@dataclass(frozen=True, slots=True)
-class TextReport:
+class TextReport(NamedTuple):
     """A report that is text; ``one`` makes the writer for a single case, ``many`` for a batch."""
 
     name: str

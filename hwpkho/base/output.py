@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hwpkho.base import places
 from hwpkho.base.escape import printable
+from hwpkho.base.named_file import NamedFile, named
 from hwpkho.base.options import called, option
 from hwpkho.base.undisturbed import undisturbed
 from hwpkho.errors import InputError, UsageError
@@ -83,8 +84,8 @@ def check_input(path: str, *inputs: str) -> None:
         return  # nothing is there to be replaced
     for other in inputs:
         based = other.rpartition("@")[0]
-        for named in (other, based) if based else (other,):
-            place = Path(named)
+        for name in (other, based) if based else (other,):
+            place = Path(name)
             if any(_same(target, file) for file in chain([place], places.files(place, 4))):
                 raise UsageError(f"{printable(path)}: is an input; give another output")
 
@@ -177,28 +178,28 @@ class Together:
         """Open ``path`` for writing; see :func:`file`."""
         check_file(path, force=force)
         if path == STDOUT:
-            with _named("standard output"):
+            with named("standard output"):
                 yield cast("BinaryIO", _Stream(sys.stdout.buffer))
                 sys.stdout.buffer.flush()
             return
         kind = _kind(Path(path))
         if kind is not None and _is_stream(kind):
             # Not by its real path: /dev/stdout and /dev/fd/N may lead to a pipe, which has none.
-            with _named(path), _opened(path) as stream:
+            with named(path), _opened(path) as stream:
                 yield cast("BinaryIO", _Stream(stream))
             return
         target = Path(os.path.realpath(path))
         part = self._beside(target, path)
-        with _named(path):
+        with named(path):
             with undisturbed():
                 descriptor = os.open(
                     part,
                     os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
                     _PRIVATE if private or kind is not None else _PUBLIC,
                 )
-                out = os.fdopen(descriptor, "wb")
+                out = io.BufferedWriter(NamedFile(descriptor, path))
             with out:
-                yield out
+                yield cast("BinaryIO", out)
                 out.flush()
                 if kind is not None:
                     _as_before(out.fileno(), target, private=private)
@@ -213,7 +214,7 @@ class Together:
         check_folder(path, ours, force=force)
         target = Path(os.path.realpath(path))
         part = self._beside(target, path)
-        with _named(path):
+        with named(path):
             with undisturbed():
                 part.mkdir()
             yield part
@@ -231,7 +232,7 @@ class Together:
 
         Raises InputError where the file cannot be opened.
         """
-        with _named(path):
+        with named(path):
             self._added.append((path, Path(path).open("ab"), data))  # noqa: SIM115  # close() does
 
     def commit(self) -> None:
@@ -242,7 +243,7 @@ class Together:
         if self._ready:
             self._put()
         for path, file, data in self._added:
-            with _named(path), file:
+            with named(path), file:
                 file.write(data)
 
     def close(self) -> None:
@@ -257,7 +258,7 @@ class Together:
             done: list[_Ready] = []
             try:
                 for ready in self._ready:
-                    with _named(ready.path):
+                    with named(ready.path):
                         ready.check()
                         renaming.put(ready.part, ready.target, force=ready.force)
                     done.append(ready)
@@ -342,11 +343,12 @@ def folder(path: str, ours: Callable[[str], bool], *, force: bool = False) -> It
 
 def _opened(path: str) -> BinaryIO:
     """Open a device or a pipe. Raises UsageError where it was replaced by something else."""
-    out = os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    out = io.BufferedWriter(NamedFile(descriptor, path))
     if not _is_stream(os.fstat(out.fileno()).st_mode):
         out.close()
         raise UsageError(f"{printable(path)}: is no longer a device or a pipe")
-    return out
+    return cast("BinaryIO", out)
 
 
 def _as_before(descriptor: int, target: Path, *, private: bool) -> None:
@@ -379,19 +381,3 @@ def _kind(path: Path) -> int | None:
 
 def _is_stream(mode: int) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
-
-
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Turn an OSError into an InputError that names the output."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        said = error.strerror or str(error)
-        parent = Path(path).parent
-        # /proc exists, and refuses new files with ENOENT.
-        if isinstance(error, FileNotFoundError) and not parent.exists():
-            said = f"there is no folder {printable(str(parent))}"
-        raise InputError(f"{printable(path)}: {said}") from error

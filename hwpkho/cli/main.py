@@ -160,7 +160,10 @@ def run() -> None:
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
-        except OSError:  # reported already; Python would exit with 120 at its own flush
+        except (
+            HwpkhoError,
+            OSError,
+        ):  # reported already; Python would exit with 120 at its own flush
             _discard_stdout()
     sys.exit(code)
 

@@ -307,6 +307,23 @@ def test_a_full_disk_names_the_file(name, tmp_path, cli, monkeypatch):
     assert kill_table.left(tmp_path, row.outputs) == before
 
 
+def test_a_full_output_is_named_while_another_is_open(tmp_path):
+    """More than the buffer takes: closing the file does not fail a second time."""
+    page = str(tmp_path / "page")
+
+    def write():
+        with output.file("/dev/full") as full, output.file(page):
+            full.write(bytes(1 << 16))
+
+    with pytest.raises(InputError, match=r"^/dev/full: No space left on device$"):
+        write()
+    (tmp_path / "list").write_text("0x10\n")
+    with Path("/dev/full").open("wb") as full:
+        got = forked.run("validate", tmp_path / "list", "--format", f"html={page}", stdout=full)
+    assert (got.code, got.err) == (3, b"hwpkho: standard output: No space left on device\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["list"]
+
+
 def test_an_input_with_links_that_lead_back_into_it(tmp_path):
     """Four levels of 100 folders of 100 each are too many to look for the output in."""
     folder, out = tmp_path / "in", tmp_path / "out"

@@ -217,7 +217,7 @@ def test_a_full_standard_output_is_an_error(args, unbuffered, tmp_path):
         )
     assert got.returncode == 3
     assert got.stderr.count(b"\n") == 1
-    assert got.stderr.endswith(b"No space left on device\n")
+    assert got.stderr.endswith(b"hwpkho: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize("descriptors", [5, pytest.param(8, marks=pytest.mark.slow)])

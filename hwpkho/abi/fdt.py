@@ -83,8 +83,7 @@ class Node:
             stack.extend((f"{base}/{c.name}", c) for c in reversed(node.children))
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(NamedTuple):
     """A tree as libfdt sees it.
 
     Attributes:
@@ -160,13 +159,12 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     if version < 17:  # libfdt checks the size of the strings block but reads on to the end
         n_strings = total - off_strings
     strings = data[off_strings : off_strings + n_strings]
-    tree = Tree(Node(""), total, version, cpu, [], strings, header)
-    tree.error = _read_reserve(data, off_reserve, tree.reserve, limits[1])
+    root, reserve = Node(""), list[tuple[int, int]]()
+    no_end = _read_reserve(data, off_reserve, reserve, limits[1])
     reader = _Reader(data, off_struct, off_struct + n_struct, strings, limits, version)
-    tree.error = reader.read(tree.root) or reader.odd or tree.error
-    tree.missing = total - len(data)
-    tree.late = reader.late
-    return tree
+    error = reader.read(root) or reader.odd or no_end
+    missing = total - len(data)
+    return Tree(root, total, version, cpu, reserve, strings, header, error, reader.late, missing)
 
 
 def _read_reserve(data: bytes, at: int, out: list[tuple[int, int]], most: int) -> str | None:

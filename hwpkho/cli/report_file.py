@@ -6,7 +6,6 @@ import io
 import os
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -158,8 +157,7 @@ class Reports(NamedTuple):
         return place._replace(command=drawn.command_line(), beside=self.beside)
 
 
-@dataclass(slots=True)
-class Writers:
+class Writers(NamedTuple):
     """The writers of all reports, and the streams that they write to, in the same order."""
 
     all: list[Writer]

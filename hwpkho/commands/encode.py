@@ -73,7 +73,7 @@ def encode(case: CaseList, options: EncodeOptions, regions: Regions | None = Non
     page_size = case.page_size
     if case.pfns.count > MAX_PFNS and not list_writing.is_bitmap(options.to, options.writing):
         raise InputError(f"{case.name}: {case.pfns.count} PFNs; a list has at most {MAX_PFNS}")
-    result = Result(case, options, path, None, page_size, notes=list(case.notes))
+    result = Result(case, options, path)
     dtb_path, dtb = None, None
     if target.placed:
         from hwpkho.commands import encode_handover as of_handover  # a list needs none of it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.kho import DEFAULT
@@ -77,7 +76,6 @@ class EncodeOptions(NamedTuple):
         return self.kexec_count is not None or self.previous_release is not None
 
 
-@dataclass(slots=True)
 class Result:
     """What was made and written.
 
@@ -93,12 +91,11 @@ class Result:
         table: What the EFI table is like that was written, None where none was.
     """
 
-    case: CaseList
-    options: EncodeOptions
-    path: str
-    layout: Layout | None
-    page_size: int
-    dtb_path: str | None = None
-    notes: list[str] = field(default_factory=list)
-    loss: Loss | None = None
-    table: WrittenTable | None = None
+    def __init__(self, case: CaseList, options: EncodeOptions, path: str) -> None:
+        self.case, self.options, self.path = case, options, path
+        self.layout: Layout | None = None
+        self.page_size = case.page_size
+        self.dtb_path: str | None = None
+        self.notes = list(case.notes)
+        self.loss: Loss | None = None
+        self.table: WrittenTable | None = None

@@ -9,7 +9,6 @@ handovers made here.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -119,14 +118,13 @@ def _places(request: Request, free: list[tuple[int, int]]) -> Iterator[list[tupl
     yield free
 
 
-@dataclass(slots=True)
 class _Builder:
     """Builds one handover; takes frames from ``space`` in the order of the handover's parts."""
 
-    request: Request
-    space: Space
-    pieces: list[Piece] = field(default_factory=list)
-    blocks: Blocks = field(default_factory=list)
+    def __init__(self, request: Request, space: Space) -> None:
+        self.request, self.space = request, space
+        self.pieces: list[Piece] = []
+        self.blocks: Blocks = []
 
     def build(self) -> Layout:
         request, size = self.request, self.request.page_size

@@ -7,7 +7,6 @@ kexec-metadata gives the order of generations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
@@ -57,8 +56,7 @@ class Rejected(NamedTuple):
     severity: Severity = "note"
 
 
-@dataclass(slots=True)
-class Search:
+class Search(NamedTuple):
     """The result of searching an image; addresses are physical and ascend.
 
     Attributes:
@@ -71,7 +69,7 @@ class Search:
     candidates: list[Candidate]
     lookalikes: list[tuple[int, str]]
     magics: list[tuple[int, int]]
-    notes: list[int] = field(default_factory=list)
+    notes: list[int]
 
 
 def search(source: Source) -> Search:
@@ -79,7 +77,7 @@ def search(source: Source) -> Search:
 
     Raises InputError where more pages look like root FDTs than any machine has.
     """
-    found = Search([], [], [])
+    found = Search([], [], [], [])
     known: dict[bytes, Candidate | str] = {}  # by content; a str says why it is not a root FDT
     # Not needed where the image has a VMCOREINFO note.
     wanted = boot_loader.by_setup_data(source.arch) and not source.vmcoreinfo

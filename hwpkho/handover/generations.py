@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Found:
     """A root FDT that was found, before its handover is read.
 

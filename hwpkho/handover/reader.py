@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 MAX_FOREIGN_BLOB = 1 << 16
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class HandoverReader:
     """Reads one handover.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,6 @@ MAX_WORDS = 1 << 27
 _PIECE = 1 << 20
 
 
-@dataclass(slots=True)
 class VmallocWalk:
     """What the chain of chunks of an area holds.
 
@@ -67,12 +65,13 @@ class VmallocWalk:
         problem: The reported problem that keeps the next kernel from restoring the area, or None.
     """
 
-    chunks: list[int]
-    pages: array[int]
-    chain: Chain
-    order: int = 0
-    pfns: array[int] = field(default_factory=lambda: array("Q"))
-    problem: Problem | None = None
+    def __init__(self, chain: Chain, order: int) -> None:
+        self.chunks: list[int] = []
+        self.pages = array("Q")
+        self.pfns = array("Q")
+        self.chain = chain
+        self.order = order
+        self.problem: Problem | None = None
 
     @property
     def sound(self) -> bool:
@@ -102,7 +101,7 @@ def walk(
         replays = area.effective_order < SHIFT_BITS
         noted = report.add(ORDER, message, severity="warning" if replays else None)
         too_large = None if replays else noted
-    found = VmallocWalk([], array("Q"), Chain("first-zero"), area.effective_order)
+    found = VmallocWalk(Chain("first-zero"), area.effective_order)
     if area.first == 0:
         found.problem = report.add(FIRST_ZERO, f"first is 0, total_pages {area.total_pages}")
         return found

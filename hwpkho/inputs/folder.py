@@ -13,7 +13,6 @@ the boot loader passes on.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +40,6 @@ _END = 1 << 16
 _LOOKED_AT = 4
 
 
-@dataclass(slots=True)
 class Contents:
     """The sorted files of a case's folder.
 
@@ -53,11 +51,12 @@ class Contents:
         boot: The ``handover.json`` beside the inputs, None where there is none.
     """
 
-    inputs: list[str] = field(default_factory=list)
-    memmaps: list[str] = field(default_factory=list)
-    unused: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    boot: Path | None = None
+    def __init__(self) -> None:
+        self.inputs: list[str] = []
+        self.memmaps: list[str] = []
+        self.unused: list[str] = []
+        self.said: list[str] = []
+        self.boot: Path | None = None
 
     def notes(self) -> list[str]:
         """Return ``said``, and a line with the unused names if there are any."""
@@ -155,7 +154,8 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
         for name in names
         if places.is_folder(folder / name)
     ):
-        return Contents([str(folder)])  # the folder is one side of a debugfs copy
+        found.inputs.append(str(folder))  # the folder is one side of a debugfs copy
+        return found
     logs: list[Path] = []
     for name in names:
         path = folder / name

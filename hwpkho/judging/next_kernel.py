@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import DEFAULT, Version
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _Frames = tuple["array[int]", "array[int]"]
 
 
-@dataclass(slots=True)
 class NextKernel:
     """The next kernel as far as it is known.
 
@@ -36,20 +34,22 @@ class NextKernel:
         frames: Its memory in page frames, None without a map.
     """
 
-    page_size: int
-    version: Version = DEFAULT
-    arch: str | None = None
-    cmdline: Cmdline | None = None
-    memory: Regions | None = None
-    frames: Frames | None = field(init=False, default=None)
-    _ram: _Frames = field(init=False, repr=False)
-    _possible: _Frames = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._ram = self._possible = array("Q"), array("Q")
-        if self.memory is None:
+    def __init__(
+        self,
+        page_size: int,
+        version: Version = DEFAULT,
+        arch: str | None = None,
+        cmdline: Cmdline | None = None,
+        memory: Regions | None = None,
+    ) -> None:
+        self.page_size, self.version, self.arch = page_size, version, arch
+        self.cmdline, self.memory = cmdline, memory
+        self.frames: Frames | None = None
+        self._ram: _Frames = array("Q"), array("Q")
+        self._possible = self._ram
+        if memory is None:
             return
-        self.frames = self.memory.frames(self.page_size)
+        self.frames = memory.frames(page_size)
         self._ram = self.frames.of_kinds(("ram", "in-use"))
         self._possible = self.frames.of_kinds(("ram", "in-use", "unknown"))
 
@@ -83,11 +83,11 @@ class NextKernel:
     def without_cmdline(self) -> NextKernel:
         """Return the kernel on the machine as it is: no command line has changed its memory."""
         memory = self.memory and (self.memory.before or self.memory)
-        return replace(self, cmdline=None, memory=memory)
+        return NextKernel(self.page_size, self.version, self.arch, memory=memory)
 
     def without_memory(self) -> NextKernel:
         """Return the kernel as far as the handover alone shows it."""
-        return replace(self, cmdline=None, memory=None)
+        return NextKernel(self.page_size, self.version, self.arch)
 
     @property
     def gaps(self) -> bool:

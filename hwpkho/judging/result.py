@@ -136,13 +136,11 @@ class Ruling:
     owner: FileMemory | None = None
 
 
-@dataclass(slots=True)
 class Extent:
     """All runs of one ruling together: how many PFNs, and the first and last of them."""
 
-    pfns: int
-    first: int
-    last: int
+    def __init__(self, pfns: int, first: int, last: int) -> None:
+        self.pfns, self.first, self.last = pfns, first, last
 
 
 class Runs:

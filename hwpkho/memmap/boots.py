@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.base.ranges import holding, union
@@ -36,7 +35,6 @@ def _in_order(table: Table) -> list[tuple[int, int, str, str]]:
     return sorted((e.start, e.end, e.type, repr(e.attributes)) for e in table.entries)
 
 
-@dataclass(slots=True)
 class Boot:
     """The tables of one boot.
 
@@ -48,11 +46,12 @@ class Boot:
         number: Its place among the boots of its log that have a map, from 0.
     """
 
-    maps: dict[str, Table] = field(default_factory=dict)
-    line: int | None = None
-    arch: str | None = None
-    problems: list[Problem] = field(default_factory=list)
-    number: int = 0
+    def __init__(self, arch: str | None = None) -> None:
+        self.maps: dict[str, Table] = {}
+        self.line: int | None = None
+        self.arch = arch
+        self.problems: list[Problem] = []
+        self.number = 0
 
     def primary(self) -> Table:
         """Return the map that describes the machine best."""

@@ -7,9 +7,8 @@ arch/x86/kernel/e820.c (e820__update_table, e820__range_update, e820__range_remo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.ranges import paint
 
@@ -65,8 +64,7 @@ def type_number(name: str) -> int | None:
     return number
 
 
-@dataclass(slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One e820 entry: first byte, length in bytes (0: an empty slot), type number."""
 
     start: int
@@ -104,7 +102,7 @@ class E820Table:
         end = min(start + size, _U64_MAX)  # the kernel never reaches the very last byte
         # Entries appended on the way are seen too, as in the kernel: of type ``new`` or outside
         # the range, so they are not changed again.
-        for slot in self.slots:
+        for at, slot in enumerate(self.slots):
             if (old and slot.type != old) or not slot.size:
                 continue
             slot_end = slot.start + slot.size
@@ -112,18 +110,17 @@ class E820Table:
                 continue
             first, last = max(start, slot.start), min(end, slot_end)
             if slot.start >= start and slot_end <= end:
-                slot.type, slot.size = (new, slot.size) if new else (0, 0)
+                self.slots[at] = Slot(slot.start, slot.size, new) if new else Slot(slot.start, 0, 0)
                 continue
             if new:
                 self.slots.append(Slot(first, last - first, new))
             if slot_end > last:
-                if slot.start < first:
-                    self.slots.append(Slot(last, slot_end - last, slot.type))
-                    slot.size = first - slot.start
-                else:
-                    slot.start, slot.size = last, slot_end - last
-            else:
-                slot.size = first - slot.start
+                after = Slot(last, slot_end - last, slot.type)
+                if slot.start >= first:
+                    self.slots[at] = after
+                    continue
+                self.slots.append(after)
+            self.slots[at] = Slot(slot.start, first - slot.start, slot.type)
 
     def sanitized(self) -> list[Slot]:
         """Return the table sorted and without overlaps: the highest type number wins.
@@ -139,15 +136,15 @@ def disjoint(slots: Sequence[Slot]) -> bool:
 
 
 def _joined(slots: Iterable[Slot]) -> list[Slot]:
-    """Return copies of disjoint slots, neighbours of one type merged where the kernel does."""
+    """Return disjoint slots, neighbours of one type merged where the kernel does."""
     out: list[Slot] = []
     for slot in slots:
         last = out[-1] if out else None
         alike = last is not None and last.type == slot.type and slot.type not in _KEPT_APART
         if last is not None and alike and last.start + last.size == slot.start:
-            last.size += slot.size
+            out[-1] = Slot(last.start, last.size + slot.size, slot.type)
         else:
-            out.append(Slot(slot.start, slot.size, slot.type))
+            out.append(slot)
     return out
 
 

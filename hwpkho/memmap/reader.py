@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,6 @@ _NAMED_BOOTS = 8
 _DAMAGED_BOOTS = 64
 
 
-@dataclass(slots=True)
 class Reading:
     """One input as read: its boots, oldest first, and problems of the input itself.
 
@@ -47,12 +45,9 @@ class Reading:
         problems: Of the input itself.
     """
 
-    shown: str
-    boots: list[Boot]
-    problems: list[Problem] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for number, boot in enumerate(self.boots):
+    def __init__(self, shown: str, boots: list[Boot], problems: list[Problem]) -> None:
+        self.shown, self.boots, self.problems = shown, boots, problems
+        for number, boot in enumerate(boots):
             boot.number = number
 
     @property

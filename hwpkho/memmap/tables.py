@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -41,7 +40,6 @@ _BESIDE = 6
 _NOTHING: Mapping[str, object] = {}
 
 
-@dataclass(slots=True)
 class _Listing:
     """What :meth:`Tables.start_over` keeps of an open table.
 
@@ -51,10 +49,11 @@ class _Listing:
         echo, echoes: Whether the last line was a repetition, and how many were.
     """
 
-    headed: bool = False
-    ranges: set[tuple[int, int]] = field(default_factory=set)
-    echo: bool = False
-    echoes: int = 0
+    def __init__(self, *, headed: bool = False) -> None:
+        self.headed = headed
+        self.ranges: set[tuple[int, int]] = set()
+        self.echo = False
+        self.echoes = 0
 
 
 class Tables:
@@ -89,7 +88,7 @@ class Tables:
         """
         table = self._open.pop(name, None)
         self._suspects.pop(name, None)
-        self._listings[name] = _Listing(headed)
+        self._listings[name] = _Listing(headed=headed)
         if table is not None:
             self._tail(table, self._lines.pop(name, 0))
             self._share(table)

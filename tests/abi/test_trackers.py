@@ -91,7 +91,8 @@ def test_keys_that_lost_their_order_are_shown_as_they_are() -> None:
 
 
 def test_a_key_without_an_order() -> None:
-    walk = TrackerWalk(Preserved(12, PAGE * 8), [], [], [], places={0x1000: (0, 0)})
+    walk = TrackerWalk.begin(Preserved(12, PAGE * 8))
+    walk.places[0x1000] = 0, 0
     _, spans = radix.TRACKER.spans(walk, 0x1000, memoryview(b"\x03".ljust(PAGE, b"\0")))
     assert [s.meaning for s in spans] == ["key 0x0 gives no order, 0x0 order 52"]
 

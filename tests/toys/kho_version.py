@@ -34,7 +34,7 @@ def _blocks(page: memoryview) -> tuple[int, list[tuple[int, int]]]:
 
 
 def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
-    found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
+    found = TrackerWalk.begin(Preserved(page_shift(page_size), page_size * 8))
     at = start
     while at:
         page = memory.look(at, page_size)

@@ -123,7 +123,7 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
     already that crashes the next kernel.
     """
     chunks: list[tuple[int, Chunk]] = []
-    found = TrackerWalk(Preserved(page_shift(page_size), page_size * 8), [], [], [])
+    found = TrackerWalk.begin(Preserved(page_shift(page_size), page_size * 8))
     visited: set[int] = set()
     touched: set[int] = set()  # the pages in which chunks begin
     bitmaps: set[int] = set()
@@ -251,7 +251,7 @@ def _take_element(
         found.nodes.append(bitmap)
         found.looks.append((bitmap, size))
     if not marks:
-        found.empty += 1
+        found.empty.append(bitmap)
         return odd
     if rest:
         blocks = (start + (bit << order) << shift for bit in _set_bits(page))

@@ -190,7 +190,7 @@ class UnlistedPreserved(Preserved):
 def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
     size, bits = shape.page_size, phys_bits(memory.arch)
     kind = Preserved if shape.lists else UnlistedPreserved
-    found = TrackerWalk(kind(shape.shift, 1 << shape.bitmap_bits), [], [], [], shape.lists)
+    found = TrackerWalk.begin(kind(shape.shift, 1 << shape.bitmap_bits), listed=shape.lists)
     visited: set[int] = set()
     touched: set[int] = set()  # the pages in which nodes begin; unaligned nodes may share one
     again = 0
@@ -228,7 +228,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
                 )
             found.places[node] = level, prefix
         if not int.from_bytes(page, "little"):
-            found.empty += 1
+            found.empty.append(node)
             continue
         if level == 0:
             _take_bitmap(found, page, prefix, shape, node)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hwpkho.errors import InputError
@@ -41,8 +40,7 @@ class Defect(NamedTuple):
     phys: int
 
 
-@dataclass(slots=True)
-class TrackerWalk:
+class TrackerWalk(NamedTuple):
     """What a walk found.
 
     Attributes:
@@ -55,7 +53,7 @@ class TrackerWalk:
         places: The pages that :meth:`Tracker.spans` can describe, in walking order: address → two
             numbers for it. In a radix tree these are the level, 0 for a bitmap, and the bits of its
             keys above the node's own index bits.
-        empty: How many nodes mark nothing.
+        empty: Physical addresses of nodes that mark nothing.
         listed: False where the blocks cannot be listed (kho-v2 with 16 KiB pages).
     """
 
@@ -63,11 +61,16 @@ class TrackerWalk:
     nodes: list[int]
     damaged: list[Defect]
     absent: list[int]
+    empty: list[int]
+    odd: list[Defect]
+    places: dict[int, tuple[int, int]]
+    looks: list[tuple[int, int]]
     listed: bool = True
-    empty: int = 0
-    odd: list[Defect] = field(default_factory=list)
-    places: dict[int, tuple[int, int]] = field(default_factory=dict)
-    looks: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, preserved: Preserved, *, listed: bool = True) -> TrackerWalk:
+        """Return a walk that has found nothing yet."""
+        return cls(preserved, [], [], [], [], [], {}, [], listed)
 
     @property
     def intact(self) -> bool:
@@ -80,7 +83,7 @@ class TrackerWalk:
         return (
             len(self.damaged) >= MAX_DEFECTS
             or len(self.absent) >= MAX_ABSENT
-            or self.empty > MAX_EMPTY
+            or len(self.empty) > MAX_EMPTY
         )
 
     def check(self, memory: Memory, start: int) -> None:
@@ -88,7 +91,7 @@ class TrackerWalk:
 
         ``start`` is the tracker's physical address, for the message.
         """
-        if self.empty > MAX_EMPTY and not self.damaged:
+        if len(self.empty) > MAX_EMPTY and not self.damaged:
             raise InputError(
                 f"{memory.name}: more than {MAX_EMPTY} nodes of the tracker at 0x{start:x} mark "
                 "nothing: no kernel made it"

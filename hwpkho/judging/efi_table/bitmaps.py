@@ -103,8 +103,7 @@ class BitmapGeneration:
         reading = Reading(
             "accepted", "no message", None, units, bad, own, unknown, hidden, (base, last)
         )
-        reading.reason = self._message(reading, header, kernel)
-        return reading
+        return reading._replace(reason=self._message(reading, header, kernel))
 
     def refuses(self, header: Header, phys: int, page_size: int) -> str | None:
         """Return the kernel's message where it refuses the header, None where it takes it.

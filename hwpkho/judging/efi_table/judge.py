@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
@@ -35,8 +34,8 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
     if consumer == NONE:
         seen = _as_written(table)
         generation = latest(table.layout)
-        reading = replace(seen, outcome=None, reason="kernel without the feature")
-        reading = replace(reading, code=efi_kernel.NO_FEATURE)
+        reading = seen._replace(outcome=None, reason="kernel without the feature")
+        reading = reading._replace(code=efi_kernel.NO_FEATURE)
     else:
         generation = GENERATIONS[consumer]
         reading = _read(phys, EarlyMemory(source, kernel), kernel, generation)
@@ -46,7 +45,7 @@ def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str)
         lost = kernel.cmdline is not None and not kernel.cmdline.efi_runtime
         if lost and arch is not None and arch.boot == "setup_data":
             why = "efi=noruntime: no EFI table is handed over"
-            reading = replace(reading, outcome="ignored", reason=why, code=efi_kernel.NO_RUNTIME)
+            reading = reading._replace(outcome="ignored", reason=why, code=efi_kernel.NO_RUNTIME)
     pages = None
     if kernel.frames is not None:
         size = kernel.page_size

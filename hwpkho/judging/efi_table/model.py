@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Code
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import EfiOutcome, Exclusion
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a kernel reads.
 
     Attributes:
@@ -36,9 +34,9 @@ class Reading:
     reason: str
     code: Code | None = None
     units: int = 0
-    bad: Callable[[], Iterator[Range]] = field(default=lambda: iter(()))
-    own: list[Range] = field(default_factory=list)
-    unknown: list[Range] = field(default_factory=list)
+    bad: Callable[[], Iterator[Range]] = lambda: iter(())
+    own: Sequence[Range] = ()
+    unknown: Sequence[Range] = ()
     hidden: int = 0
     covers: Range | None = None
 

@@ -8,7 +8,6 @@ kernel boots without any RAM left, and all of them do with 237 MiB. See ``Arch.m
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
@@ -70,8 +69,7 @@ def _ranges(reading: Reading, generation: Generation, kernel: NextKernel) -> Rea
         return None
     if arch is None:
         return _undecided(reading, f"{count} separate ranges, but the architecture is unknown")
-    return replace(
-        reading,
+    return reading._replace(
         outcome="crash",
         reason=(
             f"panic: memblock cannot resize its reserved array: {count} separate ranges, it has "
@@ -89,8 +87,7 @@ def _low_memory(reading: Reading, generation: Generation, kernel: NextKernel) ->
     low = list(intersection(ram(kernel), [(0, _LOW)]))
     if not low or any(difference(low, withheld(reading, generation))):
         return None
-    return replace(
-        reading,
+    return reading._replace(
         outcome="crash",
         reason="panic: Real mode trampoline was not allocated: no RAM below 1 MiB is left",
         code=efi_kernel.LOW,
@@ -106,8 +103,7 @@ def _ram_left(reading: Reading, generation: Generation, kernel: NextKernel) -> R
     left = sum(b - a for a, b in free)
     if left < LEAST_RAM:
         total = sum(b - a for a, b in memory)
-        return replace(
-            reading,
+        return reading._replace(
             outcome="crash",
             reason=f"panic in early boot: {left >> 20} of {total >> 20} MiB of RAM are left",
             code=efi_kernel.NO_RAM,
@@ -145,7 +141,7 @@ def _without_map(reading: Reading, generation: Generation, kernel: NextKernel) -
 
 
 def _undecided(reading: Reading, why: str) -> Reading:
-    return replace(reading, outcome=None, reason=why, code=efi_kernel.UNDECIDED)
+    return reading._replace(outcome=None, reason=why, code=efi_kernel.UNDECIDED)
 
 
 RULES: tuple[Callable[[Reading, Generation, NextKernel], Reading | None], ...] = (

@@ -8,7 +8,6 @@ a value that needs a macro is reported only where it is needed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
@@ -44,14 +43,14 @@ _QUOTED = late(r'"([^"\n]*)"')
 _TO_SEMICOLON = late(r"[^;{}]*;")
 
 
-@dataclass(slots=True)
 class _Node:
     """A node while it is being put together: names are unique, the last value of one counts."""
 
-    name: str
-    properties: dict[str, bytes] = field(default_factory=dict)
-    children: dict[str, _Node] = field(default_factory=dict)
-    deleted: bool = False
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.properties: dict[str, bytes] = {}
+        self.children: dict[str, _Node] = {}
+        self.deleted = False
 
 
 class _Parser:

@@ -8,7 +8,6 @@ gets its memory from the banks, so it has none that they have not.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -69,17 +68,15 @@ MAX_BANKS = 1 << 12
 _PAGE = 0x1000
 
 
-@dataclass(slots=True)
 class _Bank:
     """A bank as printed; missing values are None."""
 
-    line: int
-    index: int | None = None
-    start: str | None = None
-    size: str | None = None
+    def __init__(self, line: int, index: int | None = None) -> None:
+        self.line, self.index = line, index
+        self.start: str | None = None
+        self.size: str | None = None
 
 
-@dataclass(slots=True)
 class _List:
     """One of lmb's lists.
 
@@ -91,12 +88,12 @@ class _List:
         table: Where its entries are; None while it has none.
     """
 
-    line: int
-    numbers: list[int] = field(default_factory=list)
-    regions: list[gaps.Place] = field(default_factory=list)
-    unreadable: set[int] = field(default_factory=set)
-    count: int | None = None
-    table: Table | None = None
+    def __init__(self, line: int, count: int | None = None) -> None:
+        self.line, self.count = line, count
+        self.numbers: list[int] = []
+        self.regions: list[gaps.Place] = []
+        self.unreadable: set[int] = set()
+        self.table: Table | None = None
 
 
 class Banks:
@@ -142,7 +139,7 @@ class Banks:
             now, count = self._open.get(match["what"]), int(match["count"], 16)
             if now is None or now.numbers or now.unreadable or now.count != count:
                 self._close(match["what"])
-                self._open[match["what"]] = _List(number, count=count)
+                self._open[match["what"]] = _List(number, count)
             self._patience = True
         elif (following or "[0x" in line) and (match := _LIKE.search(line)):
             self._unreadable(number, line, match)

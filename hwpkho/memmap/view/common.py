@@ -6,7 +6,6 @@ Source: drivers/firmware/efi/efi-init.c, kernel/resource.c, arch/arm64/kernel/se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base.ranges import difference, union
@@ -35,7 +34,6 @@ _EFI_WHAT: dict[str, What] = {
 }
 
 
-@dataclass(slots=True)
 class View:
     """Memory as a kernel sees it.
 
@@ -46,9 +44,9 @@ class View:
             pair is believed.
     """
 
-    spans: list[Span]
-    names: list[str]
-    checks: list[tuple[str, list[Span], str, list[Span]]] = field(default_factory=list)
+    def __init__(self, spans: list[Span], names: list[str]) -> None:
+        self.spans, self.names = spans, names
+        self.checks: list[tuple[str, list[Span], str, list[Span]]] = []
 
 
 def is_efi(map_: Map) -> bool:

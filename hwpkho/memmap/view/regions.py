@@ -65,7 +65,6 @@ class Region:
     what: What = "memory"
 
 
-@dataclass(frozen=True, slots=True)
 class Frames:
     """Regions in page frames of one size: columns of equal length, ascending and disjoint.
 
@@ -78,15 +77,15 @@ class Frames:
         what: As :attr:`Region.what`.
     """
 
-    first: array[int]
-    last: array[int]
-    kind: list[Kind]
-    label: list[str]
-    source: list[str]
-    what: list[What]
-    _of_kinds: dict[tuple[tuple[Kind, ...], What | None], tuple[array[int], array[int]]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    def __init__(self) -> None:
+        self.first, self.last = array("Q"), array("Q")
+        self.kind: list[Kind] = []
+        self.label: list[str] = []
+        self.source: list[str] = []
+        self.what: list[What] = []
+        self._of_kinds: dict[
+            tuple[tuple[Kind, ...], What | None], tuple[array[int], array[int]]
+        ] = {}
 
     def of_kinds(
         self, kinds: tuple[Kind, ...], what: What | None = None
@@ -334,7 +333,7 @@ def _frames(regions: Sequence[Region], page_size: int) -> Frames:
         if part is not None:
             runs.append((pfn, pfn, part.kind, part.label, part.source, part.what))
     runs.sort()
-    frames = Frames(array("Q"), array("Q"), [], [], [], [])
+    frames = Frames()
     before: tuple[Kind, str, str, What] | None = None
     for first, last, kind, label, source, what in runs:
         if before == (kind, label, source, what) and frames.last[-1] + 1 == first:

@@ -71,7 +71,8 @@ or ambiguous, or a map of another architecture. With several cases, the worst.""
 @click.option(
     "--write-baseline",
     metavar="FILE",
-    help="Write a baseline that accepts today's findings; needs --reason.",
+    help="Write a baseline that accepts today's findings, JSON if FILE ends in .json, else TOML; "
+    "needs --reason.",
 )
 @click.option("--reason", metavar="TEXT", help="Reason for --write-baseline.")
 @click.option(

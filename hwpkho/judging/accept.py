@@ -203,12 +203,14 @@ def write_entries(
 ) -> None:
     """Write the entries of the baseline that was read, then ``entries``, to ``path``.
 
+    A name that ends in ``.json`` gets JSON, any other TOML.
     The file appears together with the other outputs of ``writing``, or not at all. Raises
     UsageError or InputError where it cannot be written; see :func:`check_place`.
     """
     check_place(path, accepted)  # somebody may have made the file meanwhile
     with writing.file(path, force=path == accepted.baseline_file) as stream:
-        stream.write(baseline.build([*accepted.baseline, *entries]).encode())
+        form = baseline.build_json if path.lower().endswith(".json") else baseline.build
+        stream.write(form([*accepted.baseline, *entries]).encode())
 
 
 def as_entries(results: Iterable[CaseResult], reason: str, *, batch: bool) -> list[baseline.Entry]:

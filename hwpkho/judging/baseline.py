@@ -142,8 +142,21 @@ def build(entries: Iterable[Entry]) -> str:
     return "\n".join(blocks)
 
 
+def build_json(entries: Iterable[Entry]) -> str:
+    """Return a baseline with these entries, as JSON, a line each."""
+    rows = [
+        ", ".join(
+            f"{_quoted(key)}: {_quoted(value) if isinstance(value, str) else value}"
+            for key in _KEYS
+            if (value := getattr(entry, key)) is not None
+        )
+        for entry in entries
+    ]
+    return '{"accept": [\n' + ",\n".join(f"{{{row}}}" for row in rows) + "\n]}\n"
+
+
 def _quoted(text: str) -> str:
-    """A TOML basic string; printable text needs no more than JSON's escapes."""
+    """A JSON string, and a TOML basic one: printable text needs no other escapes there."""
     return json.dumps(printable(text), ensure_ascii=False)
 
 

@@ -200,6 +200,7 @@ def test_any_judgement_has_a_sentence(v):
 )
 def test_baselines_are_read_back(entries):
     assert baseline.parse(baseline.build(entries).encode(), "x") == tuple(entries)
+    assert baseline.parse(baseline.build_json(entries).encode(), "x") == tuple(entries)
 
 
 @given(st.binary(max_size=200))

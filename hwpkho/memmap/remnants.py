@@ -24,12 +24,20 @@ _MEMBLOCK = late(
     r"(?:^|[\]:]\s)[\s>|]*+(?:memblock_[a-z_]+: |MEMBLOCK configuration:|memory size = 0x"
     r"|(?:memory|reserved|physmem)(?:\.cnt\s+=|\[0x[0-9a-f]+\]\s+\[0x))"
 )
-#: The host in front of that, whose name may be hex digits.
-_HOST = late(r"(?:^|\s)[\w.-]{1,255}(?=\s+kernel:\s)")
+#: The host in front of a message, whose name may be hex digits, and the number of a process.
+_HOST = late(
+    r"(?:^|\s)(?:[\w.-]{1,255}(?=\s+kernel:\s)"
+    r"|(?:[\w.-]{1,255}\s+)?[\w./@-]{1,60}\[[0-9]{1,10}\]:)"
+)
 #: A field of a journal's entry beside its message, in any of its forms of many lines.
 _FIELD = late(r"^[\s>|]*+\"?(?!MESSAGE\b)_{0,2}[A-Z][A-Z_]+(?:=|\"\s*:)")
-#: How the journal and syslog end what they put in front of a message of the kernel.
-_SYSLOG = "kernel:"
+#: What an entry says in JSON of one line: the journal's, a container's, that of other loggers.
+_MESSAGE = late(
+    r"^[\s>|]*+\[?\{(?:.*[{,])?\s*\"(?:MESSAGE|[Mm]essage|msg|log)\"\s*:\s*\""
+    r"((?:[^\"\\]|\\.)*)"
+)
+#: How the journal and syslog end what they put in front of a message.
+_SYSLOG = ("kernel:", "]:")
 #: An offset in a function, as stack dumps have it: not an address of memory.
 _OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.
@@ -65,14 +73,20 @@ def without_stamps(line: str) -> str:
     return _STAMP.sub(" ", line)
 
 
+def message_of(line: str) -> str:
+    """Return the message of an entry in JSON, also of its beginning; any other line as it is."""
+    found = _MESSAGE.match(line) if "{" in line else None
+    return line if found is None else found[1]
+
+
 def is_remnant(line: str) -> bool:
     """Tell whether ``line``, next to lines of a table, still has part of an address.
 
-    Fields of a journal have digits of their own.
+    Other fields of a journal's entry have digits of their own.
     """
     if _FIELD.match(line):
         return False
-    text = _HOST.sub(" ", _OFFSET.sub("", without_stamps(line)), count=1)
+    text = _HOST.sub(" ", _OFFSET.sub("", without_stamps(message_of(line))), count=1)
     if debug := _MEMBLOCK.search(text):
         text = text[: debug.start()]
     return bool(_DIGITS.search(text) or _BEGUN.match(text) or _ELISION.match(line))

@@ -515,6 +515,11 @@ JOURNALS = {
         "Nov 28 17:20:03 h kernel: [    0.000000] ",
         "Nov 28 17:20:03 h kernel: [    0.000000] \n",
     ),
+    "one of a process": (
+        "Nov 28 17:20:03 cafe5 xl[12345]: ",
+        "Nov 28 17:20:03 cafe5 xl[12345]: x\n",
+    ),
+    "json": ('{"_PID":"12345","MESSAGE":"', '{"MESSAGE":"x","_BOOT_ID":"0123abcd"}\n'),
     "verbose": ("    MESSAGE=", f"    _BOOT_ID={'0123abcd' * 4}\n"),
     "export": ("MESSAGE=", f"_MACHINE_ID={'0123abcd' * 4}\n"),
     "json-pretty": ('\t"MESSAGE" : "', f'\t"_BOOT_ID" : "{"0123abcd" * 4}",\n'),

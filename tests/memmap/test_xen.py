@@ -76,6 +76,29 @@ def test_xen_numbered_lines_are_whole(log: Path) -> None:
     assert not primary(memmap).gaps
 
 
+@pytest.mark.parametrize(
+    "before", ["Nov 28 17:20:03 dom0 xl[12345]: ", '{"_BOOT_ID":"0123abcd","MESSAGE":"']
+)
+def test_what_a_journal_has_in_front_of_a_line_is_no_lost_one(before: str, log: Path) -> None:
+    lines = [
+        "(XEN) Xen-e820 RAM map:",
+        "(XEN)  [0000000000001000, 000000000009dfff] (usable)",
+        "(XEN)  [0000000000100000, 000000007fffffff] (usable)",
+    ]
+    memmap = read_text(log, "".join(f"{before}{line}\n" for line in lines))
+    assert len(primary(memmap).entries) == 2
+    assert not memmap.problems
+
+
+def test_xen_first_line_behind_the_heading(log: Path) -> None:
+    row = "(XEN)  [{}, 000000000009dfff] (usable)\n"
+    below = "(XEN)  [0000000000100000, 000000007fffffff] (usable)\n"
+    text = f"(XEN) Xen-e820 RAM map: {row.format('0000000000001000')}{below}"
+    assert len(primary(read_text(log, text)).entries) == 2
+    text = f"(XEN) Xen-e820 RAM map: {row.format('00000000')}{below}"
+    assert [(gap.start, gap.end) for gap in primary(read_text(log, text)).gaps] == [(0, MIB - 1)]
+
+
 def test_xen_reboots_are_boots(log: Path) -> None:
     boot = """\
 (XEN) Xen-e820 RAM map:

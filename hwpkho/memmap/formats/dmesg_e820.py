@@ -92,14 +92,14 @@ class DmesgE820(TableForm):
             pass
         elif not (self._patience or any(word in line for word in _MAYBE)):
             return False
+        elif "RAM map:" in line and (header := rows.HEADER.search(line)):
+            if match := rows.LINE.search(line, 0, header.start()):  # a copy lost the line end
+                self._entries(number, line[: header.start()], match)
+            self._heading(line, header)
+            if rows.FIRST.match(line, header.end()):
+                return self.feed(number, line[header.end() :])
         elif match := rows.LINE.search(line):
             self._entries(number, line, match)
-        elif "RAM map:" in line and (header := rows.HEADER.search(line)):
-            for name in _HEADED[header[1]]:
-                self._tables.begin(name)
-                self._headed.add(name)
-            self._name, self._row = _HEADED[header[1]][0], line
-            self._patience = _PATIENCE
         elif LINUX_STARTS in line:
             for name in _ALL_MAPS:
                 if self._tables.open(name) is not None:
@@ -111,6 +111,14 @@ class DmesgE820(TableForm):
         elif self._patience:
             self._beside(number, line)
         return self._patience > 0
+
+    def _heading(self, line: str, header: re.Match[str]) -> None:
+        """Begin the tables that may follow a heading."""
+        for name in _HEADED[header[1]]:
+            self._tables.begin(name)
+            self._headed.add(name)
+        self._name, self._row = _HEADED[header[1]][0], line
+        self._patience = _PATIENCE
 
     def _damaged(self, number: int, line: str) -> None:
         """Record a line that begins like one of a table and cannot be read."""

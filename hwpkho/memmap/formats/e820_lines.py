@@ -66,6 +66,8 @@ ENDING = late(
 TORN = late(rf"{_WHO}:|\[(?:mem|gap) ?|0x[0-9A-Fa-f]{{6}}")
 #: The heading of a table.
 HEADER = late(r"\b(BIOS-provided|user-defined|modified|extended) physical RAM map:")
+#: Behind a heading, which ends its line or a string of JSON: the first line of a table, or its end.
+FIRST = late(rf"(?!\s*\").*?(?:{_WHO}:|\[(?:mem|gap)\b|[0-9A-Fa-f]{{6}}|\]?\s{{1,4}}{_TYPE})")
 #: Similarity of two words that differ in one or two letters.
 _ALIKE = 0.75
 

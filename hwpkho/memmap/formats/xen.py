@@ -15,7 +15,7 @@ from hwpkho.base.late import late
 from hwpkho.errors import InputError
 from hwpkho.memmap import e820, efi, gaps
 from hwpkho.memmap.formats.base import SPACED_RANGE, UPSIDE_DOWN, TableForm
-from hwpkho.memmap.remnants import is_remnant
+from hwpkho.memmap.remnants import is_remnant, message_of
 from hwpkho.memmap.tables import MAX_E820_ENTRIES, Tables
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ _LIKE = late(
     rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
     r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
 )
+#: Behind a heading, which ends its line or a string of JSON: the first line of a list, or its end.
+_FIRST = late(rf"(?!\s*\").*?(?:\(XEN\)\s+\[?{_HEX}|{_HEX}{{9}}|\]? \((?:usable|reserved)\)\s*$)")
 _MORE = late(rf"\(XEN\)\s+\[?{_HEX}{{13}}")
 _PART = rf"\[?(?:{_HEX}{{1,16}}(?:,? ?-? ?(?:{_HEX}{{0,16}}\]?(?: (?:\([A-Za-z ]*)?)?)?)?)?"
 _TYPES = {
@@ -102,6 +104,9 @@ class Xen(TableForm):
                 self._name = "xen_e820_initial"
             self._tables.begin(self._name)
             self._headed.add(self._name)
+            rest = line[match.end() :]  # a copy may have lost the line end
+            if _FIRST.match(rest):
+                self._xen(number, rest, following=True)
         elif match := _E820.search(line):
             self._e820(number, line, match, following=following)
         elif match := _EFI.search(line):
@@ -118,7 +123,8 @@ class Xen(TableForm):
     def _e820(self, number: int, line: str, found: re.Match[str], *, following: bool) -> None:
         """Take one line, or several if a copy has lost line ends."""
         match: re.Match[str] | None = found
-        torn = _NUMBERED.sub("", line[: found.start()].replace("(XEN)", ""))
+        torn = message_of(line[: found.start()])
+        torn = _NUMBERED.sub("", torn.replace("(XEN)", ""))
         if following and is_remnant(torn):
             self._tables.damaged(self._name, number, line[: found.start()], _EXPECTED)
         while match:

@@ -20,8 +20,7 @@ from hwpkho.errors import UsageError
 from hwpkho.inputs.case import Case, CaseOptions
 from hwpkho.judging import accept, machine
 from hwpkho.judging.efi_table import generations
-from hwpkho.judging.limits import Limits
-from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.options import Limits, ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -102,12 +102,14 @@ def known_by(seen: int) -> list[int]:
     return [n for n in range(seen.bit_length()) if seen >> n & 1]
 
 
-def describe_history(seen: int, cases: int) -> str:
-    """Return what happened to a PFN over ``cases`` cases, for people.
+#: What became of a page over several lists, worst first.
+HISTORIES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
+#: The histories in which a bad page went missing from a list after it had been in one.
+MISSING = frozenset(HISTORIES[:4])
 
-    One of ``kept``, ``appeared``, ``lost``, ``appeared and lost``, ``came back``, ``came back and
-    lost``.
-    """
+
+def describe_history(seen: int, cases: int) -> str:
+    """Return what happened to a PFN over ``cases`` cases: one of :data:`HISTORIES`."""
     there = [bool(seen >> n & 1) for n in range(cases)]
     gaps = "".join("1" if t else "0" for t in there).strip("0")
     if "0" in gaps:

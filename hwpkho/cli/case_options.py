@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.badpages.registry import Asked, takes
 from hwpkho.cli import common, options
 from hwpkho.inputs.case import CaseOptions
-from hwpkho.judging.limits import Limits
-from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.options import Limits, ValidateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -84,14 +84,16 @@ def command(
 def _pieces(
     result: diff.Comparison, place: Screen, *, as_json: bool, plain: bool, summary: bool
 ) -> Iterable[str]:
-    from hwpkho.report.diff import json, text
-    from hwpkho.report.parts import jsondoc
-
     chain = len(result.changes) > 1
-    if as_json and chain:
-        return jsondoc.pieces(json.CHAIN_SCHEMA, json.chain_body(result).items())
     if as_json:
+        from hwpkho.report.diff import json
+        from hwpkho.report.parts import jsondoc
+
+        if chain:
+            return jsondoc.pieces(json.CHAIN_SCHEMA, json.chain_body(result).items())
         return jsondoc.pieces(json.SCHEMA, json.body(result).items())
+    from hwpkho.report.diff import text
+
     if summary:
         return [text.summary(result) + "\n"]
     if plain:

@@ -10,7 +10,6 @@ import click
 
 from hwpkho.cli import case_options, common, encode_options, screen, values
 from hwpkho.commands import encode
-from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ class _Names:
 
     def names(self) -> list[str]:
         """Return ``list`` and the names of all damages."""
+        from hwpkho.encode.damage.registry import DAMAGES  # only for such a value, and completion
+
         return [LIST, *DAMAGES.names()]
 
 
@@ -50,6 +51,8 @@ class _Damage(values.OneOf):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name."""
+        from hwpkho.encode.damage.registry import DAMAGES  # see _Names
+
         if value != LIST and value not in DAMAGES:
             close = get_close_matches(str(value), DAMAGES.names(), n=2, cutoff=0.6)
             meant = f"did you mean {' or '.join(close)}? " if close else ""

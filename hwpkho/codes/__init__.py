@@ -15,6 +15,13 @@ from typing import Literal, NamedTuple
 Severity = Literal["error", "warning", "note"]
 Certainty = Literal["measured", "source", "policy"]
 
+#: How it is known what the kernel does, in words.
+CERTAINTY: dict[Certainty, str] = {
+    "measured": "measured on a real kernel",
+    "source": "read from the kernel's source",
+    "policy": "a limit or choice of the user",
+}
+
 Subject = Literal["image", "handover", "map", "list", "limits", "table", "preserved"]
 
 #: By the hundred of a code, from 1.

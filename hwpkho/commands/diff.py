@@ -11,12 +11,11 @@ from hwpkho.base.listing import of_runs
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.commands import usage
-from hwpkho.efi import compare as tables
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.lists import CaseList, common_page_size, of_handover, read_list
-from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging import machine, verdicts
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.judging.result import Runs
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.efi.compare import OneGrid, Units
+    from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.memmap.view.regions import Regions
@@ -139,8 +139,12 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
             )
             for s in steps
         ]
-        every = [x.table for x in found if x.table is not None and tables.has_units(x.table)]
-        grid = tables.one_grid(every) if len(every) == len(found) else None
+        every = [table for x in found if (table := _bitmap(x)) is not None]
+        grid = None
+        if len(every) == len(found):
+            from hwpkho.efi import compare as tables  # see _bitmap()
+
+            grid = tables.one_grid(every)
         return Comparison(tuple(found), tuple(changes), grid=grid)
     before, after = found
     units = _units(before, after)
@@ -148,7 +152,10 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     # The map is that of the machine after: a removed page is judged by it alone, as in a bare list.
     regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
-    wrong_map.must_fit(options, regions, [(after.handover, after.source)])
+    if regions is not None:
+        from hwpkho.judging import wrong_map  # judges the handover too, so it is only for a map
+
+        wrong_map.must_fit(options, regions, [(after.handover, after.source)])
     kernel = machine.next_kernel(options, size, regions)
     removed = verdicts.judge_pfns(change.removed, kernel, None)
     added = _added(change.added, after, size, options, regions)
@@ -156,9 +163,18 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     return Comparison((before, after), (changed,), units, regions=regions)
 
 
+def _bitmap(found: CaseList) -> PoisonTable | None:
+    """Return the table that a list is from if it has a bitmap; few lists are from tables."""
+    return found.table if found.table is not None and found.table.has_units else None
+
+
 def _units(before: CaseList, after: CaseList) -> Units | None:
     """Compare by unit, None where neither list is a table that has some."""
-    old, new = ((x.table if tables.has_units(x.table) else None) for x in (before, after))
+    old, new = _bitmap(before), _bitmap(after)
+    if old is None and new is None:
+        return None
+    from hwpkho.efi import compare as tables  # see _bitmap()
+
     if old is not None and new is not None:
         return tables.by_unit(old, new)
     if old is not None:
@@ -172,9 +188,8 @@ def _by_unit(before: CaseList, units: Units | None) -> Difference | None:
     """Return what changed between a table and another list; None between others."""
     if units is None or units.uncovered is None or units.bare is None:
         return None
-    first = tables.has_units(before.table)
     known = pfn_set(before.pfns).pages()
-    if first:
+    if _bitmap(before) is not None:
         common = known - units.bare.pages() - (units.good or 0)
         return Difference(units.bare, units.uncovered, common)
     return Difference(units.uncovered, units.bare, known - units.uncovered.pages())

@@ -15,14 +15,10 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import intersection, union
 from hwpkho.commands import encode_remarks as remarks
 from hwpkho.commands import usage
-from hwpkho.encode import devicetree
 from hwpkho.encode.request import MAX_SUBTREE, Request
-from hwpkho.encode.subtrees import keep
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs import mistakes
-from hwpkho.inputs.recognise import Kind
-from hwpkho.judging import machine, verdicts, wrong_map
+from hwpkho.judging import machine
 
 if TYPE_CHECKING:
     from hwpkho.base.listing import Listing
@@ -48,6 +44,8 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     if options.keep_subtrees:
         if case.handover is None or case.source is None:
             raise UsageError(f"--keep-subtrees: {case.name} is not a handover with its memory")
+        from hwpkho.encode.subtrees import keep
+
         kept, left_out = keep(case.handover, case.source, numbered(options.kho))
         replaced = {name for name, _ in subtrees}
         if options.says_metadata or not options.metadata:
@@ -67,7 +65,10 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
         metadata = _metadata(options, case.handover)
     regions = machine.memory(options.judging, machine.of_lists([case]))
     usage.refuse(options.judging.given, usage.with_map(usage.Facts(), regions))
-    wrong_map.must_fit(options.judging, regions, [(case.handover, case.source)])
+    if regions is not None:
+        from hwpkho.judging import wrong_map  # judges the handover too, so it is only for a map
+
+        wrong_map.must_fit(options.judging, regions, [(case.handover, case.source)])
     arch = _arch(case, options, page_size, regions)
     kernel = machine.next_kernel(options.judging, page_size, regions, arch)
     if regions is not None and case.pfns and not _any_in_ram(case.pfns, kernel):
@@ -82,6 +83,8 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
 
 def _any_in_ram(pfns: Listing, kernel: NextKernel) -> bool:
     """Tell whether a PFN of the list is in RAM of the map."""
+    from hwpkho.judging import verdicts  # only for a map
+
     # Part by part: the first mostly has one, so a million PFNs are not sorted for it.
     judged = (verdicts.judge_pfns(pfn_set(of_runs(p)), kernel, None) for p in parts(pfns.runs()))
     return any(ruling.verdict != "not-ram" for runs in judged for ruling in runs.rulings)
@@ -155,6 +158,10 @@ def _metadata(options: EncodeOptions, handover: Handover | None) -> KexecMetadat
 
 def edited(path: str, layout: Layout) -> bytes:
     """Return the device tree at ``path`` with what hands the handover over. Raises InputError."""
+    from hwpkho.encode import devicetree
+    from hwpkho.inputs import mistakes
+    from hwpkho.inputs.recognise import Kind
+
     blob = _read_small(path, "device tree", devicetree.MAX_DTB)
     among = {Kind.STRUCTURE} if blob.startswith(fdt.MAGIC) else frozenset(Kind)
     other = mistakes.instead(path, "device tree", among=among)

@@ -13,10 +13,10 @@ from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, Problem, Severity
 from hwpkho.codes.pfnlist import NO_MEMMAP
 from hwpkho.codes.root import NO_KHO
-from hwpkho.commands import usage, validate_table
+from hwpkho.commands import usage
 from hwpkho.errors import InputError
 from hwpkho.handover.stated import NoHandoverError
-from hwpkho.inputs import folder, mistakes
+from hwpkho.inputs import folder
 from hwpkho.inputs.case import Case, read_inputs
 from hwpkho.inputs.role import doubts, which_handover, which_of_several
 from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wrong_map
@@ -55,6 +55,8 @@ def validate(specs: Sequence[str], options: ValidateOptions | None = None) -> Va
             raise
         return _without_kho(specs, error, error.kernel, options)
     except InputError as error:
+        from hwpkho.inputs import mistakes
+
         said = mistakes.swapped(specs, options.memmaps) if options.memmaps else None
         if said is None:
             raise
@@ -135,6 +137,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
             case, options, kernel, None, alone, case.pages.pfns, findings, rests, Basis()
         )
     if not case.handovers and case.tables:
+        from hwpkho.commands import validate_table  # few cases have an EFI table
+
         return validate_table.alone(case, options, regions)
     handover = which_handover(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
@@ -159,8 +163,12 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         findings.insert(0, wrong_map.map_decides(doubted, machine.files(options)))
     if handover.page_size is None:
         rests.append(f"page size {kernel.page_size}, assumed: the input does not record it")
-    efi, said = validate_table.beside(case, kernel, options)
-    findings += said
+    efi = None
+    if case.tables:
+        from hwpkho.commands import validate_table
+
+        efi, said = validate_table.beside(case, kernel, options)
+        findings += said
     pfns = Listing(listed or ())
     basis = Basis(handover=True, memmap="set-aside" if wrong else "none", map_decides=bool(doubted))
     judged = _finish(case, options, kernel, handover, decision, pfns, findings, rests, basis)
@@ -168,6 +176,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         judged, efi=efi, in_doubt=frozenset().union(*(h.in_doubt for h in case.handovers))
     )
     if efi is not None and handover.hwpoison is None and not handover.unread:
+        from hwpkho.commands import validate_table
+
         judged = validate_table.instead_of_a_list(judged, efi, kernel, options)
     if wrong and judged.outcome == "replay":
         # Whether it does depends on memory that is not known.

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry
-from hwpkho.badpages.formats import efi_table
 from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
@@ -14,16 +13,13 @@ from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import efi_kernel
-from hwpkho.efi import reader
-from hwpkho.efi import write as efi_write
 from hwpkho.errors import InputError, UsageError
-from hwpkho.judging.efi_table import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
+    from hwpkho.badpages.formats import efi_table
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import ListWriter
     from hwpkho.commands.usage import Facts
@@ -88,6 +84,8 @@ def planned(to: str, pages: BadPages, how: Writing) -> WrittenTable | None:
     """
     if not registry.takes("unit", to):
         return None
+    from hwpkho.badpages.formats import efi_table  # few lists are written as tables
+
     return WrittenTable(efi_table.plan(pages, how))
 
 
@@ -111,8 +109,11 @@ def reading(writer: ListWriter | None) -> Iterator[None]:
     """Read inputs in the block: the error for an EFI table of unknown layout fits the output."""
     try:
         yield
-    except reader.AmbiguousLayoutError as error:
-        if writer is None or "layout" not in writer.takes:
+    except InputError as error:
+        from hwpkho.efi.reader import AmbiguousLayoutError  # few lists are read from tables
+
+        wanted = writer is not None and "layout" in writer.takes
+        if not (wanted and isinstance(error, AmbiguousLayoutError)):
             raise
         raise InputError(
             f"{error.said}; {option('layout')} is for the table that is written: save the input as "
@@ -177,6 +178,10 @@ def places(to: str, pages: BadPages, how: Writing) -> Iterator[str]:
     made = planned(to, pages, how)
     if made is None:
         return
+    from hwpkho.codes import efi_kernel
+    from hwpkho.efi import write as efi_write
+    from hwpkho.judging.efi_table import rules
+
     bad, header = pfn_set(pages.pfns), made.plan.header
     if header is not None:
         bad = efi_write.units_of(bad, header, pages.taken_page_size)

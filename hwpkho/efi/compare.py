@@ -114,11 +114,6 @@ class OneGrid(NamedTuple):
         return start >> shift, end - 1 >> shift
 
 
-def has_units(table: PoisonTable | None) -> bool:
-    """Tell whether ``table`` has a bitmap that could be read; a list of pages has none."""
-    return table is not None and table.header is not None and table.readable
-
-
 def one_grid(tables: Sequence[PoisonTable]) -> OneGrid:
     """Return tables with bitmaps on one grid."""
     headers = [t.header for t in tables if t.header is not None]

@@ -88,6 +88,11 @@ class PoisonTable:
         """Whether its bad pages are known."""
         return self.unread_because is None
 
+    @property
+    def has_units(self) -> bool:
+        """Whether it has a bitmap that could be read; a list of pages has none."""
+        return self.header is not None and self.readable
+
     def units(self) -> int | None:
         """Return how many bits are set, or entries have a size; None where that is not known."""
         if self.bitmap is not None:

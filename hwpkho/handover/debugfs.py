@@ -71,6 +71,15 @@ class DebugfsCopy:
         """Whether the copy of the root FDT ends before its totalsize."""
         return self.fdt is not None and (fdt.totalsize(self.fdt) or 0) > len(self.fdt)
 
+    def cut_problem(self) -> Problem:
+        """Return the warning about a copy of the root FDT that is cut off."""
+        raw = self.fdt or b""
+        return problem(
+            CUT_ROOT,
+            f"{self.label}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names "
+            "are lost, values are taken from where the kernel always puts them",
+        )
+
     def root(self) -> roots.RootFdt | None:
         """Parse the copy of the root FDT, None where there is none.
 
@@ -201,13 +210,3 @@ def _numbers(path: Path) -> list[int]:
             )
         numbers.append(number)
     return numbers
-
-
-def cut_problem(copy: DebugfsCopy) -> Problem:
-    """Return the warning about a copy of a root FDT that is cut off."""
-    raw = copy.fdt or b""
-    return problem(
-        CUT_ROOT,
-        f"{copy.label}/fdt has {len(raw)} of {fdt.totalsize(raw)} bytes: its property names are "
-        "lost, values are taken from where the kernel always puts them",
-    )

@@ -37,7 +37,6 @@ from hwpkho.handover import (
     tracker,
     vmalloc,
 )
-from hwpkho.handover.debugfs import DebugfsCopy, cut_problem
 from hwpkho.handover.membership import Page, Pages
 from hwpkho.handover.model import Doubt, Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
@@ -49,6 +48,7 @@ from hwpkho.handover.subtrees import registry as subtrees
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.codes import Problem, Severity
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images.base import Source
 
 #: The most bytes that are read of a blob other than hwpoison's.
@@ -170,7 +170,7 @@ class HandoverReader:
         if at is not None:
             self._note_bytes("root FDT", at, min(root.totalsize, len(self.page)))
         if self.copy is not None and cut:
-            report.add_problem(cut_problem(self.copy))
+            report.add_problem(self.copy.cut_problem())
         elif root.tree.error:
             noted = report.add(DAMAGED, root.tree.error, at)
             self.root_problem = self.root_problem or noted

@@ -24,7 +24,7 @@ from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
-from hwpkho.inputs import mistakes, recognise, sosreport
+from hwpkho.inputs import recognise, sosreport
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
 
 def _nothing(folder: Path, found: Contents) -> str:
     """Return why a folder is not a case, as the end of a message."""
+    from hwpkho.inputs import mistakes
+
     other = mistakes.no_case(str(folder))
     if other is not None:
         return other

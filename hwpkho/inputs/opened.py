@@ -7,28 +7,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import boot_json, fdt
 from hwpkho.badpages import registry as lists
-from hwpkho.badpages.model import BadPages
 from hwpkho.base import opening, places
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
-from hwpkho.codes import problem
-from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
-from hwpkho.handover import debugfs
-from hwpkho.handover.debugfs import DebugfsCopy
 from hwpkho.handover.stated import Noted
-from hwpkho.images import foreign, raw
+from hwpkho.images import raw
 from hwpkho.images.files import FileBytes, HeldBytes
 from hwpkho.images.registry import format_of, open_image
-from hwpkho.inputs import mistakes, recognise, structures
+from hwpkho.inputs import recognise
 from hwpkho.inputs.recognise import Kind
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from hwpkho.abi.role import Role
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
     from hwpkho.handover.boot_loader import BootHandover
+    from hwpkho.handover.debugfs import DebugfsCopy
     from hwpkho.images import capture_note
     from hwpkho.images.base import Source
+
+    #: What an input holds: memory, copies of structures, or a list of bad pages.
+    Opened: TypeAlias = "Memory | list[DebugfsCopy] | BadPages"
 
 #: An unknown file without a NUL in so many first bytes is read as a list, whose error names the
 #: line.
@@ -51,9 +53,6 @@ class Memory(NamedTuple):
     page_size: int | None = None
     copies: tuple[DebugfsCopy, ...] = ()
     noted: Noted | None = None
-
-
-Opened = Memory | list[DebugfsCopy] | BadPages
 
 
 def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> Opened:
@@ -97,13 +96,21 @@ def open_input(spec: str, asked: Asked | None = None, *, plain: bool = True) -> 
         return _list(file, answers[0].form, asked or lists.Asked())
     if kind is None and plain and (found := _of_map(file, head, asked or lists.Asked())):
         return found
-    if kind is None and not head.startswith(fdt.MAGIC) and (said := mistakes.no_handover(file)):
-        raise InputError(f"{file.shown}: {said}")
+    if kind is None and not head.startswith(fdt.MAGIC):
+        from hwpkho.inputs import mistakes
+
+        said = mistakes.no_handover(file)
+        if said is not None:
+            raise InputError(f"{file.shown}: {said}")
+    from hwpkho.inputs import structures
+
     return [structures.read(head, file.size, file.shown)]
 
 
 def _raw(path: str, base: int) -> Source:
     """Open raw memory. Raises InputError where the file's magic shows another format."""
+    from hwpkho.images import foreign
+
     source = raw.open_raw(path, base)
     head = bytes(source.read(base, 64) or source.read(base, 16) or b"")
     form, found = format_of(head), foreign.container(head)
@@ -135,6 +142,8 @@ def _list(file: FileBytes, form: str, asked: Asked) -> BadPages:
     try:
         found = lists.reader(form).read(file, asked)
     except InputError as error:
+        from hwpkho.images import foreign
+
         other = foreign.text(bytes(file.read(0, recognise.HEAD)))
         if other is None:
             raise
@@ -152,6 +161,8 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
     try:
         return lists.of_text(head).read(file, asked)
     except InputError as error:
+        from hwpkho.images import foreign
+
         found = _of_map(file, head, asked)
         other = foreign.of(head) if found is None else None
         if other is not None:
@@ -163,6 +174,9 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
 
 def _no_handover(file: FileBytes, head: bytes) -> str:
     """Return what a text is that was given in place of a handover, as the end of a message."""
+    from hwpkho.images import foreign
+    from hwpkho.inputs import mistakes
+
     other = foreign.of(head)
     if other is not None:
         return f"this is {other}"
@@ -180,6 +194,8 @@ def _of_map(file: FileBytes, head: bytes, asked: Asked) -> BadPages | None:
         return None
     found = lists.of_map().read(file, asked)
     if not found.pfns and not asked.maps:
+        from hwpkho.inputs import mistakes
+
         raise InputError(f"{file.shown}: {mistakes.no_list(file, answers[0].form)}")
     return found
 
@@ -247,6 +263,10 @@ def _noted_copy(noted: capture_note.NotedCopy) -> DebugfsCopy:
     Notes of early captures name it by its path on the machine that made them; that is removed.
     """
     role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
+    from hwpkho.codes import problem
+    from hwpkho.codes.image import UNREADABLE_FILE
+    from hwpkho.handover.debugfs import DebugfsCopy
+
     copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees, noted.scratch)
     path, copy.name = copy.name, copy.label
     texts = (printable(text).replace(path, copy.name) for text in noted.unusable)
@@ -261,7 +281,9 @@ def _folder(folder: Path) -> Opened:
     if len(kinds) > 1:
         raise InputError(f"{name}: both a debugfs copy and memory segments; give one of them")
     if Kind.DEBUGFS in kinds:
-        return debugfs.read_debugfs(folder)
+        from hwpkho.handover.debugfs import read_debugfs
+
+        return read_debugfs(folder)
     if not kinds:
         raise InputError(f"{name}: neither a copy of /sys/kernel/debug/kho nor 0xADDR.bin segments")
     source = raw.open_segments(folder)

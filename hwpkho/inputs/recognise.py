@@ -16,11 +16,9 @@ from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
-from hwpkho.handover import debugfs
-from hwpkho.images import foreign, raw
+from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
 from hwpkho.images.registry import format_of
-from hwpkho.inputs import structures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -75,6 +73,8 @@ def of_path(path: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answ
 
 def of_folder(folder: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:
     """Return everything of the kinds ``among`` that a folder may be; empty if unknown."""
+    from hwpkho.handover import debugfs  # not for files
+
     found: list[Answer] = []
     if debugfs.holds_debugfs(folder):
         found.append(Answer(Kind.DEBUGFS, "debugfs"))
@@ -96,6 +96,9 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
         return (Answer(Kind.IMAGE, image.name),) if Kind.IMAGE in among else ()
     if tar.is_tar(head[: tar.BLOCK]):  # text inside an archive does not count
         return tuple(_file_map(Path(file.path), head)) if Kind.MEMMAP in among else ()
+    from hwpkho.images import foreign  # not for images
+    from hwpkho.inputs import structures
+
     text = is_text(head)
     found: list[Answer] = []
     listed = Kind.LIST in among and not foreign.of_option(head)
@@ -123,6 +126,8 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     These are the sides of a debugfs copy with the scratch files beside them, or memory segments
     with their ``handover.json``.
     """
+    from hwpkho.handover import debugfs  # see of_folder()
+
     if debugfs.is_debugfs(folder):
         return {name for name in names if name in debugfs.SIDES or name in debugfs.BESIDE}
     names = set(names)
@@ -146,6 +151,9 @@ def evidence(path: Path) -> str | None:
         head, size = bytes(file.read(0, HEAD)), file.size
         if is_text(head) or (format_of(head) is None and _is_cut_text(file)):
             return None
+    from hwpkho.images import foreign  # only for a file that is refused
+    from hwpkho.inputs import structures
+
     found = foreign.of(head)
     other = structures.other_than(head, size) or (f"this is {found}" if found else None)
     return other or "a binary file of no known kind"

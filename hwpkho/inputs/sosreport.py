@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base import places
-from hwpkho.handover import debugfs as copies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +39,9 @@ def has_logs(folder: Path) -> bool:
 
 def debugfs(folder: Path) -> Path | None:
     """Return the copy of debugfs in it, None where there is none."""
-    return next((p for name in PLACES if copies.is_debugfs(p := folder / name)), None)
+    from hwpkho.handover.debugfs import is_debugfs  # for few folders
+
+    return next((p for name in PLACES if is_debugfs(p := folder / name)), None)
 
 
 #: Where a copy of debugfs may be.

@@ -5,7 +5,7 @@ Findings name the limit, not the option: a library call and the command line giv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.codes.policy import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
@@ -16,22 +16,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.judging.next_kernel import NextKernel
-
-
-class Limits(NamedTuple):
-    """The most that a list, or scratch, may have; None: no limit.
-
-    Attributes:
-        pages: Distinct PFNs.
-        fraction: Part of RAM, 0 to 1; needs a memory map.
-        per_gib: Distinct PFNs in one naturally aligned GiB.
-        scratch: Part of RAM, 0 to 1, that scratch may take; needs a memory map.
-    """
-
-    pages: int | None = None
-    fraction: float | None = None
-    per_gib: int | None = None
-    scratch: float | None = None
+    from hwpkho.judging.options import Limits
 
 
 def check(

@@ -8,7 +8,6 @@ from hwpkho.abi.kho import DEFAULT
 from hwpkho.badpages.registry import Asked
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.efi_table import generations
-from hwpkho.judging.limits import Limits
 
 if TYPE_CHECKING:
     from hwpkho.abi.role import Role
@@ -16,6 +15,22 @@ if TYPE_CHECKING:
 
 #: What comes of a dump of a kernel without KHO: a note, a warning or an error.
 NoKho = Literal["ignore", "warn", "error"]
+
+
+class Limits(NamedTuple):
+    """The most that a list, or scratch, may have; None: no limit.
+
+    Attributes:
+        pages: Distinct PFNs.
+        fraction: Part of RAM, 0 to 1; needs a memory map.
+        per_gib: Distinct PFNs in one naturally aligned GiB.
+        scratch: Part of RAM, 0 to 1, that scratch may take; needs a memory map.
+    """
+
+    pages: int | None = None
+    fraction: float | None = None
+    per_gib: int | None = None
+    scratch: float | None = None
 
 
 class ValidateOptions(NamedTuple):

@@ -18,7 +18,6 @@ from hwpkho.base.ranges import paint
 from hwpkho.codes import code_of, pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.handover.luo import luo_of
-from hwpkho.judging.preserved import of_luo
 from hwpkho.judging.result import VERDICTS, Fact, Finding, Ruling, Runs, Verdict, finding
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ def _luo_layers(h: Handover, pfns: PfnSet, page_size: int) -> Iterator[Layer]:
     tree = luo_of(h)
     if tree is None or tree.state not in ("serialized", "not-serialized"):
         return
+    from hwpkho.judging.preserved import of_luo  # few handovers have LUO's files
+
     for first, last, ruling in of_luo(tree, pfns, page_size):
         # LUO's blob is freed before the replay, as a chunk is.
         held = ruling.verdict if ruling.verdict in ("handover", "preserved") else "device"

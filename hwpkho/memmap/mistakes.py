@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base import places
-from hwpkho.images import foreign
 from hwpkho.images.registry import format_of
 from hwpkho.logs.text import blocks
 
@@ -110,5 +109,7 @@ def no_map(head: bytes) -> str:
     for pattern, advice in _MISTAKES:
         if re.search(pattern, text, re.MULTILINE):
             return advice
+    from hwpkho.images import foreign
+
     other = foreign.of(head)
     return f"this is {other}" if other is not None else _FORMS

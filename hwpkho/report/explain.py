@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.codes import CERTAINTY
 from hwpkho.codes.examples import EXAMPLES
 from hwpkho.report.parts import jsondoc
 from hwpkho.report.parts.layout import Column, field, fold, table
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "hwpkho.explain/1"
 
-CERTAINTY = {
-    "measured": "measured on a real kernel",
-    "source": "read from the kernel's source",
-    "policy": "a limit or choice of the user",
-}
 FAMILIES = {
     "HP1": "The memory image and the files given",
     "HP2": "The root FDT and its subtrees",

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from hwpkho.abi import efi_pool
-from hwpkho.abi.efi_poisoned import linked_list
 from hwpkho.badpages.model import (
     DEFAULT_PAGE_SIZE,
     BadPages,
@@ -24,9 +22,7 @@ from hwpkho.badpages.writing import bounded, physical
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.efi import reader, write
 from hwpkho.errors import UsageError
-from hwpkho.images import elf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,6 +57,8 @@ class Plan(NamedTuple):
         bad, _ = physical(pages)
         if self.header is None:
             return pfn_set(pages.pfns).pages() - (loss.bad_pages_left if loss else 0)
+        from hwpkho.efi import write
+
         return write.units_of(bad, self.header, pages.taken_page_size).pages()
 
 
@@ -69,6 +67,9 @@ def plan(pages: BadPages, how: Writing) -> Plan:
 
     Raises UsageError for a geometry that no kernel accepts, and for options that contradict it.
     """
+    from hwpkho.abi.efi_poisoned import linked_list
+    from hwpkho.efi import write
+
     bad, _ = physical(pages)
     size, layout = pages.taken_page_size, how.layout or DEFAULT
     if how.at is not None and how.at % 8:
@@ -87,6 +88,7 @@ def plan(pages: BadPages, how: Writing) -> Plan:
 class EfiTable:
     """The form, see the module."""
 
+    # All forms are imported to recognise a list: this one imports what reads and writes when asked.
     name = NAME
     about = "a copy of the EFI table LINUX_EFI_POISONED_MEMORY, of any layout"
     extra = None
@@ -102,6 +104,8 @@ class EfiTable:
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages of set units or of entries; see :func:`hwpkho.efi.reader.read_file`."""
+        from hwpkho.efi import reader
+
         return of_table(reader.read_file(file, asked.layout), asked.page_size)
 
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
@@ -111,6 +115,9 @@ class EfiTable:
         decode. Layout ``list`` without an address is a single node, as nodes point to each other by
         address. Raises UsageError for a geometry that no kernel accepts.
         """
+        from hwpkho.abi import efi_pool
+        from hwpkho.efi import write
+
         (bad, past), size = physical(pages), pages.taken_page_size
         planned = plan(pages, how)
         if planned.header is None and how.at is not None:
@@ -132,6 +139,9 @@ class EfiTable:
 
     @staticmethod
     def _core(pieces: Iterable[tuple[int, bytes]], pages: BadPages, out: BinaryIO, at: int) -> None:
+        from hwpkho.efi import write
+        from hwpkho.images import elf
+
         size = pages.taken_page_size
         extents = write.with_entry(pieces, at, size)
         if extents[-1][0] + size * len(extents[-1][1]) > PHYS_END:

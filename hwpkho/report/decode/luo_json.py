@@ -9,7 +9,6 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from hwpkho.handover.luo import luo_of
-from hwpkho.handover.luo.model import UNKNOWN_ORDER
 from hwpkho.report.parts import jsondoc
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ def _block(block: Placed | None) -> dict[str, int] | None:
 
 
 def _runs(folios: Folios) -> Iterator[str]:
+    from hwpkho.handover.luo.model import UNKNOWN_ORDER  # loaded with the first file
+
     for page, pfn, count, order, flags in folios:
         known = "null" if order == UNKNOWN_ORDER else order
         yield (f'{{"index":{page},"pfn":{pfn},"folios":{count},"order":{known},"flags":{flags}}}')

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
 from hwpkho.handover.luo import luo_of
-from hwpkho.handover.luo.model import UNKNOWN_ORDER
 from hwpkho.report.parts.layout import counted
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ def _memory(file: LuoFile, page_size: int) -> str:
 
 
 def _orders(folios: Folios) -> str:
+    from hwpkho.handover.luo.model import UNKNOWN_ORDER  # loaded with the first file
+
     counts: Counter[int] = Counter()
     for run in folios:
         counts[run.order] += run.folios

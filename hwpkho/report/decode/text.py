@@ -13,7 +13,7 @@ from hwpkho.base.ranges import union
 from hwpkho.codes import code_of
 from hwpkho.handover.model import page_size_of
 from hwpkho.handover.subtrees.registry import reader_of
-from hwpkho.report.decode import luo_text, table_text
+from hwpkho.report.decode import luo_text
 from hwpkho.report.parts.layout import Column, field, fold, severe, span, table
 from hwpkho.report.parts.screen import Screen
 
@@ -49,7 +49,10 @@ def report(
     screen = screen or Screen()
     blocks = ["\n".join(_handover(h, screen)) for h in handovers]
     size = page_size_of(handovers) or page_size
-    blocks += ["\n".join(table_text.lines(t, screen, size)) for t in tables]
+    if tables:
+        from hwpkho.report.decode import table_text  # few images have one
+
+        blocks += ["\n".join(table_text.lines(t, screen, size)) for t in tables]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwpkho.badpages.sets import describe_history
+from hwpkho.badpages.sets import HISTORIES, describe_history
 from hwpkho.base.addresses import human_bytes
 from hwpkho.report.diff import by_unit
 
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sets import Histories, History
     from hwpkho.commands.diff import Comparison
     from hwpkho.efi.compare import OneGrid
-
-#: What :func:`hwpkho.badpages.sets.describe_history` returns, worst first.
-HISTORIES = ("lost", "came back and lost", "appeared and lost", "came back", "appeared", "kept")
-#: The histories in which a bad page went missing from a list after it had been in one.
-MISSING = frozenset(HISTORIES[:4])
 
 
 #: What became of a page in one list of a chain.
@@ -40,7 +35,7 @@ class PageHistory(NamedTuple):
         first: First PFN.
         last: Last PFN, inclusive.
         seen: Bit i is set if list i has it.
-        history: One of :data:`HISTORIES`.
+        history: One of :data:`hwpkho.badpages.sets.HISTORIES`.
         units: The units of the EFI tables that cover the run, in words; empty for other lists.
     """
 
@@ -56,7 +51,7 @@ class Alike(NamedTuple):
 
     Attributes:
         seen: Bit i is set if list i has them.
-        history: One of :data:`HISTORIES`.
+        history: One of :data:`hwpkho.badpages.sets.HISTORIES`.
         counted: How many there are, in words: ``2 PFNs``.
     """
 

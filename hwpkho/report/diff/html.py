@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.sets import MISSING
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
@@ -136,7 +137,7 @@ def _lists(d: Comparison, labels: Iterable[str]) -> Table:
 
 def _chain(c: Comparison, call: Call) -> Page:
     chain = histories.of(c)
-    gone = not histories.MISSING.isdisjoint(chain.totals[-1].counts)
+    gone = not MISSING.isdisjoint(chain.totals[-1].counts)
     changed = any(not step.empty for step in c.changes)
     style: Style = "error" if gone else "warning" if changed else "good"
     todo = []
@@ -190,9 +191,7 @@ def _heads(chain: Chain) -> list[str]:
 
 def _row(chain: Chain, run: PageHistory) -> Sequence[Cell | str]:
     where = span(run.first, run.last) + (f" {run.units}" if run.units else "")
-    style: Style = (
-        "error" if run.history in histories.MISSING else "note" if run.history != "kept" else ""
-    )
+    style: Style = "error" if run.history in MISSING else "note" if run.history != "kept" else ""
     pages = str(run.last - run.first + 1)
     states = chain.states(run.seen)
     said: list[Cell | str] = [_STATES[state] for state in states]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.sets import MISSING
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.inputs.lists import owners_turnover
-from hwpkho.report.diff import by_unit, histories
+from hwpkho.report.diff import by_unit
 from hwpkho.report.parts import turnover
 from hwpkho.report.parts.layout import Column, fold, span, table
 from hwpkho.report.parts.screen import Screen
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
     from hwpkho.judging.result import Ruling, Runs
+    from hwpkho.report.diff import histories
     from hwpkho.report.diff.by_unit import Word
     from hwpkho.report.parts.layout import Cell
     from hwpkho.report.parts.paint import Paint
@@ -145,6 +147,8 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
 
     By unit if all cases are EFI tables with units, else by page.
     """
+    from hwpkho.report.diff import histories  # only for a chain
+
     screen = screen or Screen()
     n, chain = len(c.cases), histories.of(c)
     totals = [_total(screen.paint, total) for total in chain.totals]
@@ -170,7 +174,7 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     changed = chain.worst_first(kept=False)
     for run in changed[:most]:
         marks = " ".join("x" if run.seen >> i & 1 else "." for i in range(n))
-        style = "error" if run.history in histories.MISSING else "warning"
+        style = "error" if run.history in MISSING else "warning"
         rows.append((marks, span(run.first, run.last), (style, run.history), run.units))
     heads = " ".join(str(i)[-1] for i in range(n))
     columns = (Column(heads), Column("PFN"), Column(""), Column("", wraps=True))
@@ -181,4 +185,4 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
 
 
 def _total(paint: Paint, total: histories.Total) -> str:
-    return paint("good" if histories.MISSING.isdisjoint(total.counts) else "error", total.words)
+    return paint("good" if MISSING.isdisjoint(total.counts) else "error", total.words)

@@ -6,8 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from hwpkho.base.addresses import human_bytes, page_shift
-from hwpkho.codes import SEVERITIES, code_of
-from hwpkho.report.explain import CERTAINTY
+from hwpkho.codes import CERTAINTY, SEVERITIES, code_of
 from hwpkho.report.html.facts import Cell, Column, Fields, Message, Part, Table, Text
 from hwpkho.report.parts.layout import span
 

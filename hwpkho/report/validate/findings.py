@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.codes import code_of
+from hwpkho.codes import CERTAINTY, code_of
 from hwpkho.codes.policy import NOT_JUDGED
-from hwpkho.report.explain import CERTAINTY
 from hwpkho.report.parts.layout import counted as counted
 from hwpkho.report.parts.layout import fold
 

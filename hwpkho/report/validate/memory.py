@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.efi.model import MAX_RUNS
 from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.memory import Memory, of_bytes, with_handover
 
@@ -46,6 +45,8 @@ def _units(efi: EfiJudged) -> tuple[PfnSet, str]:
 
     If the next kernel takes the table, it is what that kernel reads in it; else what hwpkho reads.
     """
+    from hwpkho.efi.model import MAX_RUNS  # loaded with the table
+
     name = "called bad by the EFI table"
     if efi.outcome == "accepted":
         return of_bytes(efi.bad(), _UNIT), name

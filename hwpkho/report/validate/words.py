@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
-from hwpkho.codes import code_of
-from hwpkho.report.explain import CERTAINTY
+from hwpkho.codes import CERTAINTY, code_of
 from hwpkho.report.parts.headline import headline
 
 if TYPE_CHECKING:

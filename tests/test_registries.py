@@ -19,7 +19,7 @@ from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.abi.kho import VERSIONS
 from hwpkho.abi.role import Role
 from hwpkho.badpages import registry as lists
-from hwpkho.badpages.model import BAD, KINDS
+from hwpkho.badpages.kinds import BAD, KINDS
 from hwpkho.badpages.registry import Carried, readers
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.arch import ARCHES, page_sizes

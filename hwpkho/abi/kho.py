@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HWPOISON = "hwpoison"
 KEXEC_METADATA = "kexec-metadata"
+LUO = "LUO"
 MEMORY_MAP = "preserved-memory-map"
 #: Patches on the mailing list append the versions of KHO's parts: ``kho-v4;radix-v1``.
 _COMPATIBLE = re.compile(rb"kho-v[0-9]{1,3}(?:;[a-z0-9._-]{1,32}){0,8}")

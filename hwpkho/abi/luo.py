@@ -20,7 +20,6 @@ from hwpkho.abi.spans import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAME = "LUO"
 #: The only version whose structures are known; the next kernel compares all 8 bytes of the field.
 COMPATIBLE = "luo-v5"
 #: Bytes of the structure with a compatible string of up to 7 characters; of the fields behind the

@@ -35,7 +35,7 @@ from hwpkho.api.checks import (
     wrong,
 )
 from hwpkho.api.results import MemoryMap, Merged, PageList
-from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import readers
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes

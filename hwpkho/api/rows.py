@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.badpages.model import Kind
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.base.listing import Listing
     from hwpkho.judging.result import Runs, Verdict
 

@@ -10,7 +10,8 @@ from hwpkho.api.inputs import Comparing
 from hwpkho.api.judging import files_of, listed, options_of
 from hwpkho.api.results import Merged, PageList
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import BAD, Loss
+from hwpkho.badpages.kinds import BAD
+from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from hwpkho.api.inputs import ListNamed
-    from hwpkho.badpages.model import Kind
+    from hwpkho.badpages.kinds import Kind
 
 
 def write_list(

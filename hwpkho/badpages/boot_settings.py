@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.params import memparse
 from hwpkho.badpages import plain_settings
 from hwpkho.badpages.collector import MAX_EXPANDED, Collector
-from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import LONGEST, ends_within_line, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
@@ -26,7 +25,8 @@ from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, MASK_SHORT
 from hwpkho.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
@@ -62,16 +62,6 @@ _SHOWN = 60
 _MOST_SETTINGS = 1 << 16
 #: So many ranges read as columns take as long as one read by itself.
 _IN_COLUMNS = 8
-
-
-class BootSetting(TextForm):
-    """A form that is one of the boot settings; reading any of them reads all."""
-
-    name: str
-
-    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
-        """See :func:`read`."""
-        return read(file, self.name, asked)
 
 
 def read(file: FileBytes, form: str, asked: Asked) -> BadPages:

@@ -8,17 +8,10 @@ from itertools import compress, islice, repeat
 from operator import ne
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.kinds import BAD, KINDS
 from hwpkho.badpages.mentions import Mentions, Places, gathered, in_order, is_constant
-from hwpkho.badpages.model import (
-    BAD,
-    DEFAULT_PAGE_SIZE,
-    KINDS,
-    BadPages,
-    ListNote,
-    ListProblem,
-    Loss,
-)
-from hwpkho.base.addresses import page_shift
+from hwpkho.badpages.model import BadPages, ListNote, ListProblem, Loss
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, page_shift
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 from hwpkho.errors import InputError
@@ -26,7 +19,8 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hwpkho.badpages.model import Kind, Unit
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import Unit
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 

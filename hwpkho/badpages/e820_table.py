@@ -12,7 +12,7 @@ arch/x86/include/uapi/asm/setup_data.h (struct boot_e820_entry, struct setup_dat
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import packing
 from hwpkho.badpages.writing import need_e820, physical
@@ -24,10 +24,10 @@ from hwpkho.errors import UsageError
 from hwpkho.memmap import e820
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from hwpkho.badpages.model import BadPages, Loss
-    from hwpkho.badpages.registry import Carried, Writing
+    from hwpkho.badpages.registry import Writing
 
 #: E820_MAX_ENTRIES_ZEROPAGE (asm/bootparam.h): the entries for which the zero page has room.
 MAX_ENTRIES = 128
@@ -142,28 +142,3 @@ def _costs(table: _Table, items: PfnSet) -> list[int]:
             at += 1
         costs[at] += more
     return costs
-
-
-class Written(NamedTuple):
-    """A form that is the table as bytes; see :class:`hwpkho.badpages.registry.ListWriter`.
-
-    Attributes:
-        name: See there.
-        about: See there.
-        build: Returns the table as bytes.
-    """
-
-    name: str
-    about: str
-    build: Callable[[Sequence[e820.Slot]], bytes]
-    extra: None = None
-    carries: frozenset[Carried] = frozenset()
-    takes: frozenset[str] = frozenset(("max_loss", "budget", "table", "arch"))
-    binary: bool = True
-    bare: bool = False
-
-    def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
-        """Write the table; the budget is in entries, by default what the zero page holds."""
-        slots, lost = marked(pages, how, self.name)
-        out.write(self.build(slots))
-        return lost

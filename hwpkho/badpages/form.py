@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.registry import Carried
+    from hwpkho.badpages.model import BadPages
+    from hwpkho.badpages.registry import Asked, Carried
     from hwpkho.badpages.signs import Sign
+    from hwpkho.images.files import FileBytes
 
 
 class Form:
@@ -32,3 +34,15 @@ class TextForm(Form):
     def sniff(self, _head: bytes, /) -> Sign | bool:
         """Return the pattern to look for in the lines."""
         return self.sign
+
+
+class BootSetting(TextForm):
+    """A form that is one of the boot settings; reading any of them reads all."""
+
+    name: str
+
+    def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
+        """See :func:`hwpkho.badpages.boot_settings.read`."""
+        from hwpkho.badpages import boot_settings
+
+        return boot_settings.read(file, self.name, asked)

@@ -15,7 +15,8 @@ from hwpkho.base.pfnset import pfn_set
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import BadPages
 
 T = TypeVar("T")
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.base.listing import Listing
     from hwpkho.codes import Severity
     from hwpkho.efi.model import PoisonTable
 
-#: The page size (bytes) that is assumed for a list that does not record it.
-DEFAULT_PAGE_SIZE = 4096
-
 #: Bytes at the beginning of a file by which a form recognises it.
 HEAD = 1 << 16
-
-#: What is known about a bad page. ``poisoned``: the kernel called memory_failure() for it, with
-#: whatever result; ``soft-offlined``: it was taken out of use before it failed; ``uncorrected``: an
-#: error was reported, but not that the page was taken out of use; ``excluded``: a setting or
-#: firmware keeps the kernel from using it; ``corrected``: the page works.
-Kind = Literal["poisoned", "soft-offlined", "uncorrected", "excluded", "corrected"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-#: The kinds that make a page bad, unless the user asks for others.
-BAD: frozenset[Kind] = frozenset(KINDS) - {"corrected"}
 
 #: What the numbers of an input are: page frame numbers, or addresses in bytes.
 Unit = Literal["pfn", "address"]
@@ -152,16 +142,15 @@ class BadPages:
         """The page size (bytes); 4096 where the input does not record it."""
         return self.page_size or DEFAULT_PAGE_SIZE
 
+    def agreed_page_size(self, asked: int | None) -> int | None:
+        """Return the page size (bytes), None where neither the list nor the user states it.
 
-def recorded_page_size(pages: BadPages, asked: int | None) -> int | None:
-    """Return the page size (bytes) of a list, None where neither it nor the user states it.
-
-    Raises InputError where the two contradict each other.
-    """
-    if pages.page_size and asked and pages.page_size != asked:
-        raise InputError(
-            f"{pages.name}: the list says page_size {pages.page_size}, "
-            f"{option('page_size')} says {asked}; "
-            "PFNs of one are not PFNs of the other"
-        )
-    return pages.page_size or asked
+        Raises InputError where the two contradict each other.
+        """
+        if self.page_size and asked and self.page_size != asked:
+            raise InputError(
+                f"{self.name}: the list says page_size {self.page_size}, "
+                f"{option('page_size')} says {asked}; "
+                "PFNs of one are not PFNs of the other"
+            )
+        return self.page_size or asked

@@ -9,7 +9,8 @@ from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import mentions as columns
-from hwpkho.badpages.model import BAD, ListProblem
+from hwpkho.badpages.kinds import BAD
+from hwpkho.badpages.model import ListProblem
 from hwpkho.badpages.sets import known_by
 from hwpkho.base.pfnset import PfnSet, in_any, in_at_least, pfn_set
 from hwpkho.base.ranges import paint
@@ -18,8 +19,9 @@ from hwpkho.codes.pfnlist import KINDS_DIFFER, SOURCES_DISAGREE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.mentions import Mentions
-    from hwpkho.badpages.model import BadPages, Kind, Mention
+    from hwpkho.badpages.model import BadPages, Mention
     from hwpkho.badpages.sets import Histories
     from hwpkho.codes import Code
 

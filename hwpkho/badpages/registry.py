@@ -9,14 +9,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Protocol, TypeGuard
 
-from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.kinds import KINDS
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.registry import Registry
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import BadPages, Kind, Loss
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import BadPages, Loss
     from hwpkho.images.files import FileBytes
 
 #: What a form may record, beside the pages themselves.

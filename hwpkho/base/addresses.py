@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: One past the largest physical address.
 PHYS_END = 1 << 64
 
+#: The page size (bytes) that is assumed where nothing records it.
+DEFAULT_PAGE_SIZE = 4096
+
 
 def page_shift(page_size: int) -> int:
     """Return log2 of a page size in bytes."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwpkho.badpages import said
-from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import Asked, Writing
 from hwpkho.base import output as outputs
 from hwpkho.cli import common, drawn, list_options, offers, options, screen, values

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import registry as lists
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages
+from hwpkho.badpages.model import BadPages
 from hwpkho.base import arch as arches
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PFN_MAX, PfnSet, pfn_set

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.commands import usage
 from hwpkho.errors import InputError

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import BAD, KINDS, BadPages, ListNote, Loss, Mention
+from hwpkho.badpages.kinds import BAD, KINDS
+from hwpkho.badpages.model import BadPages, ListNote, Loss, Mention
 from hwpkho.badpages.together import joined
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set, union
@@ -24,8 +25,8 @@ from hwpkho.judging.options import ValidateOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.mentions import Mentions
-    from hwpkho.badpages.model import Kind
     from hwpkho.badpages.registry import Asked
     from hwpkho.commands.writing import ListOutput
     from hwpkho.dimms.model import Run

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import named, read_by
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, recorded_page_size
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
@@ -23,7 +23,6 @@ from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wr
 from hwpkho.judging.accept import Acceptance, apply, with_stale
 from hwpkho.judging.decision import Decision
 from hwpkho.judging.options import NoKho, ValidateOptions
-from hwpkho.judging.outcome import as_findings, judge_handover
 from hwpkho.judging.result import Basis, Finding, Runs, Validation, finding, of_problem
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def of_case(
 def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case by a view of memory, None where there is no map."""
     if case.pages is not None:
-        size = recorded_page_size(case.pages, options.case.page_size)
+        size = case.pages.agreed_page_size(options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
         findings = [of_problem(Problem(p.code, p.severity, p.placed)) for p in case.pages.problems]
@@ -140,6 +139,8 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
         from hwpkho.commands import validate_table  # few cases have an EFI table
 
         return validate_table.alone(case, options, regions)
+    from hwpkho.judging.outcome import as_findings, judge_handover  # not for a list
+
     handover = which_handover(case.handovers, options.role)
     page_size = handover.page_size or options.case.page_size or DEFAULT_PAGE_SIZE
     kernel = machine.next_kernel(options, page_size, regions, handover.arch)

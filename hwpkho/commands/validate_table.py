@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, efi
 from hwpkho.codes.pfnlist import NO_MEMMAP

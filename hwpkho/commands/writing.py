@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, Loss
+from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwpkho.badpages import mentions
-from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE, KINDS
+from hwpkho.badpages.kinds import BAD, KINDS
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.base.version import __version__

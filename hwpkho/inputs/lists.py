@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import said
 from hwpkho.badpages.convert import convert
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE, BadPages, ListNote, recorded_page_size
+from hwpkho.badpages.model import BadPages, ListNote
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
@@ -165,7 +166,7 @@ def read_list(
         )
         pages = replace(pages, notes=(*pages.notes, *doubtful, *unused))
         return CaseList(pages, handover, case.source)
-    size = recorded_page_size(case.pages, options.page_size)
+    size = case.pages.agreed_page_size(options.page_size)
     taken = () if size or case.pages.unit == "address" else (_assumed(case.name, "list"),)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
     return CaseList(pages)

@@ -97,13 +97,14 @@ def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple
     if tar.is_tar(head[: tar.BLOCK]):  # text inside an archive does not count
         return tuple(_file_map(Path(file.path), head)) if Kind.MEMMAP in among else ()
     from hwpkho.images import foreign  # not for images
-    from hwpkho.inputs import structures
 
     text = is_text(head)
     found: list[Answer] = []
     listed = Kind.LIST in among and not foreign.of_option(head)
     sure, possible = _lists(head) if listed else ([], [])
     if Kind.STRUCTURE in among and not text:
+        from hwpkho.inputs import structures
+
         form = structures.form_of(head, file.size)
         found += [Answer(Kind.STRUCTURE, form)] if form else []
     # Any FDT may be a device tree, which is a map; a root FDT or a blob is recognised first.

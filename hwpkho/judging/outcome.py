@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import kho as roots
-from hwpkho.abi import luo
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
@@ -161,7 +160,7 @@ def _metadata(h: Handover, kernel: NextKernel) -> Decision | None:
 def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     """Decide where LUO, which starts long before the replay, panics."""
     fdt = h.root.fdt if h.root else None
-    ref = fdt.find(luo.NAME) if fdt and not spent(h) else None
+    ref = fdt.find(roots.LUO) if fdt and not spent(h) else None
     if ref and ref.defect and kernel.version.number >= _FIRST_LUO:
         # Any error but a missing node ends in luo_restore_fail().
         phys = h.root.phys if h.root else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import luo as abi
+from hwpkho.abi.kho import LUO
 from hwpkho.base.addresses import page_shift
 from hwpkho.codes import preserved as codes
 from hwpkho.judging.file_memory import FileMemory
@@ -32,11 +32,11 @@ def of_luo(tree: LuoTree, pfns: PfnSet, page_size: int) -> Iterator[Covered]:
     shift = page_shift(page_size)
     if tree.phys is not None and tree.phys >> shift in pfns:
         blob = tree.phys >> shift
-        yield blob, blob, Ruling("replays", codes.LUO_BLOB_POISONED.id, f"{abi.NAME} blob")
+        yield blob, blob, Ruling("replays", codes.LUO_BLOB_POISONED.id, f"{LUO} blob")
     for page in tree.pages:
         first = page.phys >> shift
         if pfns.following(first) is not None:
-            ruling = Ruling("handover", codes.LUO_POISONED.id, f"{abi.NAME}: {page.what}")
+            ruling = Ruling("handover", codes.LUO_POISONED.id, f"{LUO}: {page.what}")
             yield first, first + (1 << page.order) - 1, ruling
     for session, file in tree.files():
         memory = FileMemory(session, file, page_size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import pfnlist
@@ -48,6 +47,8 @@ def publishes(h: Handover, runs: Runs) -> Decision | None:
         why = "no PFN of the list can be recorded, so the next kernel's list is empty"
     else:
         return None
+    from hwpkho.abi.hwpoison import REVISIONS  # loaded with the handover
+
     if w.revision and REVISIONS[w.revision].EMPTY_PANICS:
         message = f"{why}; the next kernel panics when it publishes that"
         return Decision("crash", finding(NOTHING_LEFT, message, phys=w.phys))

@@ -14,13 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho as roots
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import page_shift
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, page_shift
 from hwpkho.base.arch import linear
 from hwpkho.codes.memmap_view import LIST_BEYOND, MAP_DECIDES, WRONG_MAP
 from hwpkho.codes.pfnlist import LIKE_ADDRESSES
 from hwpkho.errors import InputError
-from hwpkho.judging import outcome
 from hwpkho.judging.machine import files, next_kernel
 from hwpkho.judging.result import finding
 
@@ -179,8 +177,10 @@ def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str
     """
     if kernel.memory is None or not captured(source):
         return None
-    by_map = outcome.judge_handover(h, kernel.without_cmdline())
-    alone = outcome.judge_handover(h, kernel.without_memory())
+    from hwpkho.judging.outcome import judge_handover  # not for a list
+
+    by_map = judge_handover(h, kernel.without_cmdline())
+    alone = judge_handover(h, kernel.without_memory())
     if by_map.finding is None or alone.outcome in FATAL:
         return None
     return by_map.finding.message if by_map.outcome in FATAL else None

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.badpages.kinds import BAD, Kind
 from hwpkho.badpages.logs import reader
 from hwpkho.badpages.logs.hwpoison import WELL
 from hwpkho.badpages.logs.timeline import Timeline
-from hwpkho.badpages.model import BAD, Kind
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hwpkho.badpages import registry
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.formats import json as json_form
-from hwpkho.badpages.model import BAD, HEAD, KINDS, BadPages, ListNote, Mention, recorded_page_size
+from hwpkho.badpages.kinds import BAD, KINDS
+from hwpkho.badpages.model import HEAD, BadPages, ListNote, Mention
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.commands import schema as schemas
 from hwpkho.encode.targets import registry as targets
@@ -41,11 +42,11 @@ def test_a_list_in_another_page_size_keeps_who_said_it() -> None:
 def test_page_size_told_or_asked() -> None:
     silent, told = BadPages("x", Listing()), BadPages("x", Listing(), 16384)
     assert (silent.taken_page_size, told.taken_page_size) == (4096, 16384)
-    assert recorded_page_size(silent, None) is None
-    assert recorded_page_size(silent, 65536) == 65536
-    assert recorded_page_size(told, None) == recorded_page_size(told, 16384) == 16384
+    assert silent.agreed_page_size(None) is None
+    assert silent.agreed_page_size(65536) == 65536
+    assert told.agreed_page_size(None) == told.agreed_page_size(16384) == 16384
     with pytest.raises(InputError, match="PFNs of one are not PFNs of the other"):
-        recorded_page_size(told, 4096)
+        told.agreed_page_size(4096)
 
 
 def test_what_documents_may_say_of_lists() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hwpkho.badpages import collector, entries_text, mentions
 from hwpkho.badpages.collector import Collector
-from hwpkho.badpages.model import KINDS, Mention
+from hwpkho.badpages.kinds import KINDS
+from hwpkho.badpages.model import Mention
 from hwpkho.badpages.registry import Asked
 from tests.support.examples import times
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.badpages import provenance
-from hwpkho.badpages.model import KINDS, BadPages, Mention
+from hwpkho.badpages.kinds import KINDS
+from hwpkho.badpages.model import BadPages, Mention
 from hwpkho.badpages.sets import histories
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set

@@ -8,7 +8,7 @@ import subprocess
 import click
 import pytest
 
-from hwpkho.badpages.model import KINDS
+from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import written_names
 from hwpkho.cli import tree
 from hwpkho.cli.main import COMMANDS, main

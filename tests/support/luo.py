@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hwpkho.abi import luo, memfd, vmalloc
+from hwpkho.abi import kho, luo, memfd, vmalloc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,5 +85,5 @@ class Orchestrator:
     def handover(self, blob: bytes, **options: Any) -> Made:
         """Put the handover; see :meth:`tests.support.handovers.Machine.handover`."""
         return self.machine.handover(
-            subtrees=[(luo.NAME, blob)], mark=lambda blocks: blocks + self.blocks, **options
+            subtrees=[(kho.LUO, blob)], mark=lambda blocks: blocks + self.blocks, **options
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import fdt, luo, vmalloc
+from hwpkho.abi import fdt, kho, luo, vmalloc
 from hwpkho.codes import policy
 from hwpkho.codes import preserved as codes
 from hwpkho.inputs.case import CaseOptions
@@ -166,7 +166,7 @@ def _tree(made: Orchestrator) -> bytes:
 def _released(folder: Path) -> Inputs:
     made = machine()
     h = made.handover(made.blob([]))
-    (at,) = [ref.phys or 0 for ref in h.subtrees if ref.name == luo.NAME]
+    (at,) = [ref.phys or 0 for ref in h.subtrees if ref.name == kho.LUO]
     made.machine.memory[at] = b"\xaa" * 4096
     for node in h.nodes:
         made.machine.memory[node] = b"\xaa" * 4096
@@ -182,7 +182,7 @@ def _judged(code: Code, bad: Callable[[Orchestrator], int]) -> None:
         data = made.memfd(FOLIOS, size=0x1800)
         blob = _one_file(made, data)
         h = made.handover(blob, pfns=[1])
-        made.places["blob"] = [ref.phys or 0 for ref in h.subtrees if ref.name == luo.NAME]
+        made.places["blob"] = [ref.phys or 0 for ref in h.subtrees if ref.name == kho.LUO]
         made.machine.poke(h.pages[0], "<Q", bad(made))
         (folder / "iomem").write_text(IOMEM)
         return [made.machine.save(folder), "--memmap", folder / "iomem"]

@@ -33,7 +33,9 @@ def _lowmem(line: Cmdline, value: str) -> None:
         raise UsageError(f"lowmem=: {printable(rest)} is not understood")
 
 
-PARAMETERS: dict[str, Parameter] = {"lowmem": _lowmem}
+def parameters() -> dict[str, Parameter]:
+    return {"lowmem": _lowmem}
+
 
 TOY = Arch(
     name="toy",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.badpages import blocks as pattern_blocks
 from hwpkho.badpages import packing
-from hwpkho.badpages.boot_settings import BootSetting
+from hwpkho.badpages.form import BootSetting
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_budget, physical

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.e820_table import Written
+from hwpkho.badpages.e820_form import Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,16 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from hwpkho.badpages.model import (
-    DEFAULT_PAGE_SIZE,
-    BadPages,
-    ListNote,
-    ListProblem,
-    Loss,
-    Mention,
-)
+from hwpkho.badpages.model import BadPages, ListNote, ListProblem, Loss, Mention
 from hwpkho.badpages.writing import bounded, physical
-from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, PHYS_END, page_shift
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.errors import UsageError

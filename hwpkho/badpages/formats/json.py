@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hwpkho.abi.role import which_counts
 from hwpkho.badpages.formats.text import BOM
-from hwpkho.badpages.model import BAD, KINDS, BadPages, Mention
+from hwpkho.badpages.kinds import BAD, KINDS
+from hwpkho.badpages.model import BadPages, Mention
 from hwpkho.base.arch import ARCHES, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hwpkho.abi.params import MAX_LENGTH
 from hwpkho.badpages import packing
-from hwpkho.badpages.boot_settings import BootSetting
+from hwpkho.badpages.form import BootSetting
 from hwpkho.badpages.signs import Sign
 from hwpkho.badpages.writing import NOTHING, need_e820, physical
 from hwpkho.base.addresses import page_shift

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.boot_settings import badram
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
@@ -29,7 +28,8 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
@@ -223,6 +223,8 @@ class _Screen:
             self.about_errors = True
             found.unusable("the lowest and the highest address are only limits", where)
         elif match := _BADRAM.search(line):
+            from hwpkho.badpages.boot_settings import badram
+
             self._list(where)
             badram(found, _value(match[1]), where, "uncorrected")
         elif match := _MEMMAP.search(line):

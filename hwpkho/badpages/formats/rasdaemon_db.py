@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
-from hwpkho.badpages.logs.cxl import NO_MEDIA
-from hwpkho.badpages.logs.mce_status import Record, assess
 from hwpkho.base import garbage
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -28,7 +26,8 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hwpkho.badpages.model import BadPages, Kind
+    from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked
     from hwpkho.badpages.sqlite import Database
     from hwpkho.images.files import FileBytes
@@ -144,6 +143,8 @@ def _controller_errors(found: Collector, database: Database) -> None:
 
 
 def _machine_checks(found: Collector, database: Database) -> None:
+    from hwpkho.badpages.logs.mce_status import Record, assess
+
     columns = ("id", "timestamp", "status", "addr", "misc", "cpuvendor", "bank_name")
     for row, time, status, addr, misc, vendor, bank in database.rows("mce_record", columns):
         record = Record(_number(status), _number(addr), _number(misc), vendor=_number(vendor))
@@ -234,10 +235,14 @@ def _left(
 
 
 def _general_media(found: Collector, database: Database) -> None:
+    from hwpkho.badpages.logs.cxl import NO_MEDIA
+
     _media(found, database, "cxl_general_media_event", NO_MEDIA["cxl_general_media"])
 
 
 def _dram(found: Collector, database: Database) -> None:
+    from hwpkho.badpages.logs.cxl import NO_MEDIA
+
     _media(found, database, "cxl_dram_event", NO_MEDIA["cxl_dram"])
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.e820_table import Written
+from hwpkho.badpages.e820_form import Written
 from hwpkho.badpages.formats.e820_entries import entries
 
 if TYPE_CHECKING:

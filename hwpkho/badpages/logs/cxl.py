@@ -14,9 +14,9 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.base import MessageReader
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 #: Up to 6.13 there is no blank in front of the ``hpa`` of media errors.
 _CXL = {

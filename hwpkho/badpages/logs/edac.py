@@ -14,7 +14,7 @@ from hwpkho.badpages.collector import MAX_EXTENT
 from hwpkho.badpages.logs.base import Message, MessageReader
 
 if TYPE_CHECKING:
-    from hwpkho.badpages.model import Kind
+    from hwpkho.badpages.kinds import Kind
 
 _PAGE = re.compile(
     r"page[: ]0x([0-9a-fA-F]{1,16}),?\s+offset[: ]0x([0-9a-fA-F]{1,16}),?\s+"

@@ -16,9 +16,9 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 #: The kernel's ``%#lx`` prints 0 as 0x0, C's printf() in other programs as 0.
 _PFN = re.compile(

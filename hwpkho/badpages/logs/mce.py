@@ -14,9 +14,9 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, Record, settle
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 _HEX = r"(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])"
 _SMCA_FAMILY = 0x17

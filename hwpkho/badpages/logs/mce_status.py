@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 _VAL, _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 63, 1 << 61, 1 << 59, 1 << 58, 1 << 44
 _INTEL, AMD, _HYGON = 0, 2, 9

@@ -14,8 +14,8 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.tracing import machine_check
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 _FAILURE = re.compile(r"error: pfn=0x([0-9a-fA-F]{1,16}), page_type=")
 _CONTROLLER = re.compile(

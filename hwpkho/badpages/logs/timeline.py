@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
+from hwpkho.badpages.kinds import BAD, Kind
 from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, host, stamp, when
-from hwpkho.badpages.model import BAD, DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import page_shift
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, LOG_LOWER_BOUND, SEVERAL_MACHINES
@@ -19,13 +19,13 @@ from hwpkho.logs.chosen_boot import chosen_boot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hwpkho.badpages.model import BadPages, Kind, Unit
+    from hwpkho.badpages.model import BadPages, Unit
     from hwpkho.badpages.registry import Asked
     from hwpkho.codes import Code
 
 #: Who reports a page, where that matters: a withdrawal by one does not cancel another's report.
 Reporter = Literal["", "mcelog", "cxl"]
-_Key = tuple[int, int, "Kind", Reporter]
+_Key = tuple[int, int, Kind, Reporter]
 
 #: Seconds by which printk's time stamps may go back within a boot, as several CPUs print.
 _SLACK = 1.0

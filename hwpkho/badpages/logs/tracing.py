@@ -17,8 +17,8 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, NORMALIZING, Record, settle
 
 if TYPE_CHECKING:
+    from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.when import Place
-    from hwpkho.badpages.model import Kind
 
 #: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) prints the date behind an event's
 #: name, without a colon; a terminal or mail program may break the line there.

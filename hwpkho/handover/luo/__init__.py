@@ -16,9 +16,9 @@ def luo_of(handover: Handover) -> LuoTree | None:
 
 def luo_among(root: Root) -> LuoTree | None:
     """As :func:`luo_of`, for the subtrees of a root FDT."""
-    found = [subtree.content for subtree in root.subtrees if subtree.content is not None]
+    found = [subtree.content for subtree in root.subtrees if subtree.kind == "luo"]
     if not found:
         return None
-    from hwpkho.handover.luo.model import LuoTree  # few handovers have more than blobs
+    from hwpkho.handover.luo.model import LuoTree  # few handovers have LUO
 
     return next((content for content in found if isinstance(content, LuoTree)), None)

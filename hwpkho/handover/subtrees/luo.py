@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi import luo as abi
+from hwpkho.abi.kho import LUO
 from hwpkho.base.escape import printable
 from hwpkho.handover.subtrees.base import SubtreeReader
 
@@ -23,7 +24,7 @@ _REUSED = "the kernel has freed and reused it"
 class LuoReader(SubtreeReader):
     """See the module. The kernel frees the incoming blob in early_initcall (luo_early_startup)."""
 
-    name = abi.NAME
+    name = LUO
     kind = "luo"
     freed = abi.SIZE
     dangles = True

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 
 class Kernel(Protocol):
-    """How a kernel makes its memory out of the maps that it is given.
+    """How a kernel makes its memory out of the maps that it is given."""
 
-    Attributes:
-        PARAMETERS: The command line parameters that only this kernel has, and a function for each.
-            It is called with the line read so far and the value, ``""`` for none, and raises
-            UsageError where the kernel would refuse the value.
-    """
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Return the command line parameters that only this kernel has, and a function for each.
 
-    PARAMETERS: Mapping[str, Parameter]
+        It is called with the line read so far and the value, ``""`` for none, and raises UsageError
+        where the kernel would refuse the value.
+        """
 
     def build(
         self,

@@ -43,8 +43,9 @@ def _mem(line: Cmdline, value: str) -> None:
     line.limit = size
 
 
-#: See :attr:`hwpkho.memmap.view.Kernel.PARAMETERS`.
-PARAMETERS: dict[str, Parameter] = {"mem": _mem}
+def parameters() -> dict[str, Parameter]:
+    """See :class:`hwpkho.memmap.view.Kernel`."""
+    return {"mem": _mem}
 
 
 def build(

@@ -94,7 +94,7 @@ def _add_efi_memmap(line: Cmdline, _: str) -> None:
     line.note("add_efi_memmap: after kexec the EFI map holds runtime regions only: no effect")
 
 
-#: See :attr:`hwpkho.memmap.view.Kernel.PARAMETERS`.
+#: See :meth:`hwpkho.memmap.view.Kernel.parameters`.
 PARAMETERS: dict[str, Parameter] = {
     "mem": _mem,
     "memmap": _memmap,

@@ -1,7 +1,7 @@
 """Reads the command line of the next kernel, as far as it concerns memory.
 
 Here are the parameters that all kernels have; a view has those of its own kernel
-(:attr:`hwpkho.memmap.view.Kernel.PARAMETERS`). They act in the order in which they are written, as
+(:meth:`hwpkho.memmap.view.Kernel.parameters`). They act in the order in which they are written, as
 early_param() handlers do. Source: kernel/crash_reserve.c, drivers/firmware/efi/efi.c
 (parse_efi_cmdline), kernel/liveupdate/kexec_handover.c, lib/cmdline.c (memparse, next_arg),
 lib/kstrtox.c.
@@ -50,7 +50,7 @@ def parse(text: str, arch: str | None) -> Cmdline:
 def _parsed(text: str, arch: str | None) -> Cmdline:
     line = Cmdline()
     row = arches.known(arch)
-    own = {} if arch is None else VIEWS[row.memory if row else "memblock"].PARAMETERS
+    own = {} if arch is None else VIEWS[row.memory if row else "memblock"].parameters()
     for name, value in parameters(text):
         handler = own.get(name) or _COMMON.get(name)
         if handler is not None:

@@ -26,8 +26,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import MAPS_DISAGREE
 from hwpkho.errors import InputError, UsageError
 from hwpkho.memmap import extended, gaps, names
-from hwpkho.memmap.view import VIEWS, common, gap_filling, ownership, parameters
-from hwpkho.memmap.view.crashkernel import crash_kernel
+from hwpkho.memmap.view import VIEWS, common, gap_filling, ownership
 from hwpkho.memmap.view.spans import Kind, Span, What, combine, occupy
 
 if TYPE_CHECKING:
@@ -201,7 +200,11 @@ def view_of(
             f"only {' and '.join(arches.ARCHES.names())} can be judged"
         )
     maps = _of_boot(memmap, boot)
-    line = parameters.parse(next_cmdline, memmap.arch) if next_cmdline is not None else None
+    line: Cmdline | None = None
+    if next_cmdline is not None:
+        from hwpkho.memmap.view import parameters  # few calls have a command line
+
+        line = parameters.parse(next_cmdline, memmap.arch)
     problems: list[Problem] = []
     if map_name is not None:
         maps = {map_name: _named(maps, map_name)}
@@ -272,6 +275,9 @@ def _named(maps: dict[str, Map], name: str) -> Map:
 
 
 def _crash_kernel(spans: list[Span], line: Cmdline, arch: str) -> list[Span]:
+    from hwpkho.memmap.view import parameters  # see view_of()
+    from hwpkho.memmap.view.crashkernel import crash_kernel
+
     memory = sum(s.end - s.start for s in spans if s.kind in ("ram", "in-use"))
 
     def is_ram(start: int, end: int) -> bool:

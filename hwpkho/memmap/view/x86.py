@@ -26,7 +26,6 @@ from hwpkho.memmap.view.common import (
     flattened,
     is_efi,
 )
-from hwpkho.memmap.view.e820_cmdline import PARAMETERS, apply
 from hwpkho.memmap.view.spans import Layer, Span, combine
 
 if TYPE_CHECKING:
@@ -34,10 +33,10 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.memmap.model import Map
+    from hwpkho.memmap.view import Parameter
     from hwpkho.memmap.view.cmdline import Cmdline
     from hwpkho.memmap.view.spans import Kind
 
-__all__ = ["PARAMETERS", "build"]
 
 _E820_LABELS = {
     e820.RAM: "System RAM",
@@ -56,6 +55,13 @@ _E820_KINDS: dict[int, Kind] = {
     e820.PRAM: "device",
     e820.SOFT_RESERVED: "device",
 }
+
+
+def parameters() -> Mapping[str, Parameter]:
+    """See :class:`hwpkho.memmap.view.Kernel`."""
+    from hwpkho.memmap.view.e820_cmdline import PARAMETERS  # few calls have a command line
+
+    return PARAMETERS
 
 
 def build(
@@ -86,7 +92,11 @@ def build(
         layers = [Layer(_e820_span(s, base.name), s.type) for s in slots]
         flattened(layers, base.name, problems)
     before = e820.sanitize(slots)
-    after = apply(before, line) if line is not None else before
+    after = before
+    if line is not None:
+        from hwpkho.memmap.view.e820_cmdline import apply  # see parameters()
+
+        after = apply(before, line)
     view = View(_e820_spans(after, base.name), [base.name])
     if efi_map is not None:
         # mem= and the like took RAM away from the final map: the firmware's own is compared.

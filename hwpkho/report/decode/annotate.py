@@ -10,8 +10,7 @@ from hwpkho.abi.scratch import SCRATCH_ENTRY
 from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import align_down, align_up, page_shift
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, align_down, align_up, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.codes import code_of
 from hwpkho.errors import InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.report.parts.memory import of_pages, with_handover
 

@@ -6,8 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import human_bytes
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, human_bytes
 from hwpkho.codes import code_of
 from hwpkho.report.parts.layout import field, fold, severe
 

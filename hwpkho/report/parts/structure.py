@@ -12,8 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
-from hwpkho.base.addresses import align_down, human_bytes
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, align_down, human_bytes
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import code_of
 from hwpkho.handover.luo import luo_of

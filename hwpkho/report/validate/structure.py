@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
-from hwpkho.badpages.model import DEFAULT_PAGE_SIZE
+from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import Problem

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import tar, unpacking
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ _MAX_NAMES, _MAX_PIECES = 32 << 20, 1 << 18
 _MAX_DEPTH, _MAX_PATH = 64, 4096
 _MAX_HELD = 8
 _PIECE = 1 << 20
+#: Members without content of their own: how they are counted, and what is said of one.
+_WITHOUT = {
+    "link": (
+        "links",
+        "is a link, not followed in an archive; tar -h packs the file that it leads to",
+    ),
+    "other": ("devices and the like", "is a device or the like, expected a file"),
+}
 
 
 class Archive:
@@ -45,6 +54,7 @@ class Archive:
         self._descriptor = descriptor
         self._files: dict[str, tar.Member] = {}
         self._folders: dict[str, set[str]] = {"": set()}
+        self._without: dict[str, dict[str, str]] = {}
         self._held: dict[str, int] = {}
         self._names = pieces = 0
         size = os.fstat(descriptor).st_size
@@ -75,12 +85,14 @@ class Archive:
             # A hard link is another name of a member before it; any other link may lead anywhere.
             same = self._files.get("/".join(_parts(member.target) or ()))
             member = member if same is None else same
-        if member.kind in ("link", "other"):
-            what = "links" if member.kind == "link" else "devices and the like"
-            self.left_out[what] += 1
-            return
         path = "/".join(parts)
         self._names += len(path)
+        if member.kind in _WITHOUT:
+            what, why = _WITHOUT[member.kind]
+            self.left_out[what] += 1
+            folder, _, name = path.rpartition("/")
+            self._without.setdefault(folder, {})[name] = why
+            return
         for depth in range(len(parts) if member.kind == "folder" else len(parts) - 1):
             folder = "/".join(parts[: depth + 1])
             if folder not in self._folders:
@@ -106,6 +118,19 @@ class Archive:
     def is_file(self, path: str) -> bool:
         """Tell whether ``path``, inside the archive, is a file."""
         return path in self._files
+
+    def exists(self, path: str) -> bool:
+        """Tell whether ``path`` is a file, a folder, or a member without content such as a link."""
+        return path in self._files or path in self._folders or bool(self._why(path))
+
+    def without_content(self, path: str) -> list[str]:
+        """Return the names of links, devices and the like in a folder, which do not open."""
+        return [n for n in self._without.get(path, ()) if n not in self._folders.get(path, ())]
+
+    def _why(self, path: str) -> str | None:
+        """Return what is said of a member without content; None for any other path."""
+        folder, _, name = path.rpartition("/")
+        return self._without.get(folder, {}).get(name)
 
     def files(self) -> Iterable[str]:
         """Return the paths of all files."""
@@ -134,11 +159,13 @@ class Archive:
     def open(self, path: str) -> int:
         """Return a new descriptor of a file's content, positioned at its beginning.
 
-        Raises OSError where there is no such file, InputError where it is larger than
-        :func:`hwpkho.base.unpacking.limit`.
+        Raises OSError where there is no such file, InputError where it is a link or a device, or
+        larger than :func:`hwpkho.base.unpacking.limit`.
         """
         member = self._files.get(path)
         if member is None:
+            if (why := self._why(path)) and path not in self._folders:
+                raise InputError(f"{self.shown}/{printable(path)}: {why}")
             code = errno.EISDIR if path in self._folders else errno.ENOENT
             raise OSError(code, os.strerror(code), path)
         if path in self._held:

@@ -72,7 +72,7 @@ def exists(path: str | Path) -> bool:
     found = within(path)
     if found is None:
         return os.path.lexists(path)
-    return found[0].is_file(found[1]) or found[0].is_folder(found[1])
+    return found[0].exists(found[1])
 
 
 def inside(folder: str | Path) -> list[Path]:
@@ -81,6 +81,12 @@ def inside(folder: str | Path) -> list[Path]:
     if found is None:
         return sorted(Path(folder).iterdir())
     return [Path(folder) / name for name in found[0].names(found[1])]
+
+
+def without_content(folder: str | Path) -> list[Path]:
+    """Return what :func:`inside` leaves out: links, devices and the like in an archive."""
+    found = within(folder)
+    return [Path(folder) / name for name in found[0].without_content(found[1])] if found else []
 
 
 def files(folder: str | Path, levels: int) -> Iterator[Path]:

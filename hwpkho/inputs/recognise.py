@@ -131,7 +131,7 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
 
     if debugfs.is_debugfs(folder):
         return {name for name in names if name in debugfs.SIDES or name in debugfs.BESIDE}
-    names = set(names)
+    names = {*names, *(path.name for path in places.without_content(folder))}
     segments = {name for name in names if raw.is_segment_name(name)}
     return segments | (names & {boot_json.HANDOVER_JSON}) if segments else set()
 

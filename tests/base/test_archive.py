@@ -123,6 +123,10 @@ def test_what_leads_out_is_left_out_and_counted(tmp_path) -> None:
     for name in ("link", "hard", "device", "../etc/passwd", "../x"):
         with pytest.raises(InputError):
             read(path, name)
+    assert [p.name for p in places.without_content(path)] == ["link", "hard", "device", "pipe"]
+    assert places.exists(path / "link")
+    with pytest.raises(InputError, match="link: is a link, not followed in an archive"):
+        read(path, "link")
 
 
 def test_the_later_of_two_files_counts_and_that_is_said(tmp_path) -> None:

@@ -381,6 +381,28 @@ def test_names_of_an_archive_are_printable(tmp_path) -> None:
     assert got.err.count("\n") == 1
 
 
+def test_a_segment_without_content_in_an_archive_is_refused(tmp_path, cli) -> None:
+    """Left out, it would be memory that nobody misses."""
+    (tmp_path / "list").write_text("0x10\n")
+    placed = ["--ram", "0x60000000:64M", "--no-scratch", "--to", "segments"]
+    assert cli("encode", tmp_path / "list", *placed, "-o", tmp_path / "made").code == 0
+    for name, kind in [
+        ("0x1000.bin", tarfile.SYMTYPE),
+        ("0x1000.bin", tarfile.LNKTYPE),
+        ("0x1000.bin", tarfile.CHRTYPE),
+        ("handover.json", tarfile.SYMTYPE),
+    ]:
+        with tarfile.open(tmp_path / "x", "w") as out:
+            for path in (tmp_path / "made").glob("*.bin"):
+                out.add(path, path.name)
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "elsewhere"
+            out.addfile(info)
+        got = cli("decode", tmp_path / "x")
+        assert (got.code, got.out) == (3, "")
+        assert f"/x/{name}: is a " in got.err
+
+
 @pytest.mark.parametrize("command", ["decode", "validate", "list"])
 def test_links_that_lead_back_into_a_folder(command, tmp_path) -> None:
     """Of what is no case only the folders right below it are looked at."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from dataclasses import dataclass
 from itertools import chain, combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import mentions as columns
 from hwpkho.badpages.kinds import BAD
@@ -33,8 +32,7 @@ _MANY = 1 << 21
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Entries:
+class Entries(NamedTuple):
     """The mentions of several cases.
 
     Attributes:

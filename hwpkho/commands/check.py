@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
@@ -41,8 +40,7 @@ AFTER_VERDICT: dict[Verdict, AfterKexec] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
+class CheckOptions(NamedTuple):
     """What a check is told.
 
     Attributes:

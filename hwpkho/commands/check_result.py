@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hwpkho.base.pfnset import PfnSet
 from hwpkho.codes import code_of
@@ -28,8 +28,7 @@ AFTER_KEXEC: tuple[AfterKexec, ...] = get_args(AfterKexec)
 BAD_OUTCOMES = ("dropped", "refused", "crash")
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(NamedTuple):
     """Bad pages of an earlier boot.
 
     Attributes:
@@ -59,8 +58,7 @@ class Before:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """What became of the bad pages of an earlier boot.
 
     Attributes:
@@ -76,8 +74,7 @@ class Since:
     excluded: PfnSet
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What is handed over, for verdicts.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -80,7 +80,6 @@ class ListReport(NamedTuple):
         return Runs(mentions, ends)
 
 
-@dataclass(frozen=True, slots=True)
 class Runs:
     """Runs of mentions; each is made when somebody asks for it: there may be a million.
 
@@ -89,8 +88,8 @@ class Runs:
         ends: Where each run begins among them, and the end of the last.
     """
 
-    mentions: Mentions
-    ends: Sequence[int]
+    def __init__(self, mentions: Mentions, ends: Sequence[int]) -> None:
+        self.mentions, self.ends = mentions, ends
 
     def __len__(self) -> int:
         return len(self.ends) - 1

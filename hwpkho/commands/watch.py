@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.base.pfnset import pfn_set
@@ -73,8 +72,7 @@ class Looked(NamedTuple):
 Event = NewPages | Unpoisoned | Missed | Unclear | Looked
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOptions:
+class WatchOptions(NamedTuple):
     """What a watch is told.
 
     Attributes:
@@ -84,7 +82,7 @@ class WatchOptions:
     """
 
     log: str = KMSG
-    check: CheckOptions = field(default_factory=CheckOptions)
+    check: CheckOptions = CheckOptions()
     interval: float = 10.0
 
 

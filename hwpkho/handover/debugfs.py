@@ -8,7 +8,6 @@ scripts for bug reports copy them as ``kho-in`` and ``kho-out``, with the scratc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
@@ -39,7 +38,6 @@ BESIDE = ("scratch_phys", "scratch_len")
 _WITHIN = (_KHO, "liveupdate")
 
 
-@dataclass(slots=True)
 class DebugfsCopy:
     """Copies of the structures of one handover.
 
@@ -53,13 +51,18 @@ class DebugfsCopy:
         unreadable: Names of the subtrees among them.
     """
 
-    name: str
-    role: Role | None = None
-    fdt: bytes | None = None
-    subtrees: dict[str, bytes] = field(default_factory=dict)
-    scratch: tuple[tuple[int, int], ...] | None = None
-    problems: list[Problem] = field(default_factory=list)
-    unreadable: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        name: str,
+        role: Role | None = None,
+        fdt: bytes | None = None,
+        subtrees: dict[str, bytes] | None = None,
+    ) -> None:
+        self.name, self.role, self.fdt = name, role, fdt
+        self.subtrees = subtrees or {}
+        self.scratch: tuple[tuple[int, int], ...] | None = None
+        self.problems: list[Problem] = []
+        self.unreadable: set[str] = set()
 
     @property
     def label(self) -> str:

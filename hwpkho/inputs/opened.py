@@ -267,11 +267,11 @@ def _noted_copy(noted: capture_note.NotedCopy) -> DebugfsCopy:
     from hwpkho.codes.image import UNREADABLE_FILE
     from hwpkho.handover.debugfs import DebugfsCopy
 
-    copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees, noted.scratch)
+    copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees)
     path, copy.name = copy.name, copy.label
     texts = (printable(text).replace(path, copy.name) for text in noted.unusable)
     copy.problems = [problem(UNREADABLE_FILE, text) for text in texts]
-    copy.unreadable = set(noted.unreadable)
+    copy.unreadable, copy.scratch = set(noted.unreadable), noted.scratch
     return copy
 
 

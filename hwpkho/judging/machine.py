@@ -6,7 +6,6 @@ map of another architecture, or of another machine, is noticed in all of them al
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kho
@@ -102,7 +101,7 @@ def memory_of(memmap: MemoryMap, options: ValidateOptions, machines: Sequence[Ma
     before = None if options.next_cmdline is None else view(None)
     # The verdicts are no better than the map: its own problems are reported with them.
     problems = (*memmap.problems, *regions.problems)
-    return replace(regions, problems=problems, before=before, memmap=memmap)
+    return regions._replace(problems=problems, before=before, memmap=memmap)
 
 
 def _same_arch(memmap: MemoryMap, machines: Sequence[Machine]) -> None:

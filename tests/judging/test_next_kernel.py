@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,7 +66,7 @@ def test_the_user_tells_the_architecture() -> None:
 
 def test_with_a_map_and_without_again() -> None:
     before = memory()
-    after = replace(memory(next_cmdline="mem=512M kho=off"), before=before)
+    after = memory(next_cmdline="mem=512M kho=off")._replace(before=before)
     kernel = NextKernel(4096, arch="x86_64", cmdline=after.cmdline, memory=after)
     assert kernel.kho_off
     assert kernel.outside(600 * MIB)

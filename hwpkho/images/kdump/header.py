@@ -11,8 +11,7 @@ import re
 import struct
 import sys
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
@@ -57,8 +56,7 @@ _MAX_VMCOREINFO = 1 << 20
 _PAGESIZE = re.compile(rb"^PAGESIZE=([0-9]{4,6})$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class KdumpHeader:
+class KdumpHeader(NamedTuple):
     """Where things are in the image; offsets and sizes in bytes, ends exclusive.
 
     Attributes:

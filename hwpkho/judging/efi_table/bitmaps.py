@@ -8,8 +8,7 @@ allocator looks each page up in the bitmap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.efi_poisoned import VERSION, bitmap_layout, bits
 from hwpkho.base.addresses import PHYS_END, align_down, align_up
@@ -31,8 +30,7 @@ _FIRST = 4
 _MALFORMED = "efi: Ignoring malformed poisoned-memory table"
 
 
-@dataclass(frozen=True, slots=True)
-class BitmapGeneration:
+class BitmapGeneration(NamedTuple):
     """A generation with a bitmap.
 
     Attributes:

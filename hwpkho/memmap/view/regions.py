@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.base import arch as arches
 from hwpkho.base import garbage
@@ -119,8 +119,7 @@ class Frames:
         return i if i >= 0 and pfn <= self.last[i] else None
 
 
-@dataclass(frozen=True, slots=True)
-class Regions:
+class Regions(NamedTuple):
     """The view as a whole.
 
     Attributes:
@@ -128,6 +127,7 @@ class Regions:
         arch: A name of ``ARCHES``.
         base: Name of the map that decides what is RAM.
         maps: Names of all maps used, the deciding one first.
+        framed: What :meth:`frames` has made so far, by page size.
         cmdline: The next kernel's command line, None where that is not known.
         problems: Disagreements, overlaps, and what cannot be known in advance.
         arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
@@ -140,20 +140,17 @@ class Regions:
     arch: str
     base: str
     maps: tuple[str, ...]
+    framed: dict[int, Frames]
     cmdline: Cmdline | None = None
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
     before: Regions | None = None
     images: tuple[Region, ...] = ()
-    memmap: MemoryMap | None = field(default=None, repr=False, compare=False)
-    _starts: list[int] = field(default_factory=list, repr=False, compare=False)
-    _frames: dict[int, Frames] = field(default_factory=dict, repr=False, compare=False)
+    memmap: MemoryMap | None = None
 
     def at(self, phys: int) -> Region | None:
         """Return the region that holds physical address ``phys`` (bytes), None in a hole."""
-        if not self._starts:
-            self._starts.extend(region.start for region in self.regions)
-        i = bisect_right(self._starts, phys) - 1
+        i = bisect_right(self.regions, phys, key=lambda region: region.start) - 1
         return self.regions[i] if i >= 0 and phys <= self.regions[i].end else None
 
     def ram_bytes(self) -> int:
@@ -166,9 +163,9 @@ class Regions:
         A frame that is not wholly RAM is not RAM: the kernel rounds RAM inwards, everything else
         outwards (memblock_trim_memory, PFN_UP and PFN_DOWN).
         """
-        if page_size not in self._frames:  # one view may judge many cases
-            self._frames[page_size] = _frames(self.regions, page_size)
-        return self._frames[page_size]
+        if page_size not in self.framed:  # one view may judge many cases
+            self.framed[page_size] = _frames(self.regions, page_size)
+        return self.framed[page_size]
 
 
 @garbage.uncollected()
@@ -242,6 +239,7 @@ def view_of(
         memmap.arch,
         built.names[0],
         tuple(built.names),
+        {},
         line,
         tuple(problems),
         memmap.arch_from,

@@ -11,8 +11,7 @@ hardware metrics.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hwpkho.base.version import __version__
 from hwpkho.codes import SEVERITIES
@@ -32,8 +31,7 @@ _ALL = "memory"
 _RESULTS = ("ignored", "failed", "delayed", "recovered")
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric and its samples.
 
     Attributes:

@@ -6,7 +6,6 @@ The scripts hold all words, so that a TAB starts no program.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class Option(NamedTuple):
     repeatable: bool
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command with its options and arguments, or a group with its commands.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -67,7 +66,6 @@ class Total(NamedTuple):
     words: str
 
 
-@dataclass(frozen=True, slots=True)
 class Chain:
     """The histories of all pages.
 
@@ -76,11 +74,16 @@ class Chain:
         totals: Of units and of pages if all lists are EFI tables with units, else of pages alone.
     """
 
-    lists: int
-    totals: tuple[Total, ...]
-    _histories: Histories
-    _grid: OneGrid | None
-    _page_size: int
+    def __init__(
+        self,
+        lists: int,
+        totals: tuple[Total, ...],
+        histories: Histories,
+        grid: OneGrid | None,
+        page_size: int,
+    ) -> None:
+        self.lists, self.totals = lists, totals
+        self._histories, self._grid, self._page_size = histories, grid, page_size
 
     def worst_first(self, *, kept: bool) -> list[PageHistory]:
         """Return the histories, worst first, then ascending; with ``kept`` unchanged ones, too."""

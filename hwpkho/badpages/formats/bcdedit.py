@@ -110,8 +110,9 @@ class Bcdedit(TextForm):
     def write(self, pages: BadPages, out: BinaryIO, how: Writing, /) -> Loss | None:
         """Write one command, which replaces the list; the budget is in bytes, by default unlimited.
 
-        It has a PFN for each page of 4 KiB. There are no ranges, so joining neighbours would save
-        nothing. Raises InputError for more than ``MAX_PFNS`` pages.
+        It has a PFN for each 4 KiB; of a larger page it has all of them or none. There are no
+        ranges, so joining neighbours would save nothing. Raises InputError for more than
+        ``MAX_PFNS`` pages.
         """
         (bad, left), shift = physical(pages), page_shift(pages.taken_page_size) - _WINDOWS_SHIFT
         bounded(pages, bad.pages() << shift, self.name)
@@ -122,11 +123,10 @@ class Bcdedit(TextForm):
             )
         ]
         if how.budget is not None:
+            size = 1 << shift
+            words = ["".join(words[at : at + size]) for at in range(0, len(words), size)]
             stays = packing.kept([1] * len(words), [*map(len, words)], how.budget - len(_CALL))
-            # A larger page counts as left out where any of its 4 KiB pages is.
-            left += sum(
-                0 in stays[at : at + (1 << shift)] for at in range(0, len(stays), 1 << shift)
-            )
+            left += stays.count(0)
             words = list(compress(words, stays))
         if words:
             out.write(_CALL.encode())

@@ -40,7 +40,7 @@ _BEGUN = late(rf"{_XEN}(?:\[{_HEX}{{16}},|{_HEX}{{16}} - |{_HEX}{{13}}-{_HEX}{{1
 #: A line of a list with a wrong digit or sign, or the start of one at the end of the input.
 _LIKE = late(
     rf"{_XEN}\[?(?=\S*{_HEX}{{6}})[0-9A-Za-z]{{9,18}}(?:,| ?-)|\(XEN\)  +\[{_HEX}"
-    r"|[^\n]*\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
+    r"|\((?:usable|reserved|ACPI data|ACPI NVS|unusable)\)\s*$"
 )
 #: Behind a heading, which ends its line or a string of JSON: the first line of a list, or its end.
 _FIRST = late(rf"(?!\s*\").*?(?:\(XEN\)\s+\[?{_HEX}|{_HEX}{{9}}|\]? \((?:usable|reserved)\)\s*$)")

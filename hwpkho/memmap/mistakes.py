@@ -32,7 +32,10 @@ _MISTAKES = (
         f"this is lsmem's list of memory blocks; {_IOMEM}",
     ),
     (rb"^MemTotal: ", f"this is /proc/meminfo, which has no addresses; {_IOMEM}"),
-    (rb"^ *[0-9a-f]{4}-[0-9a-f]{4} : ", f"this is /proc/ioports; {_IOMEM}"),
+    (
+        rb"^[ >|]{0,20}(?:[0-9a-f]{4}-[0-9a-f]{4}|00[0-9a-f]{6}-00[0-9a-f]{6}) : ",
+        f"this is /proc/ioports; {_IOMEM}",
+    ),
     (
         rb"^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][ps] ",
         f"this is a process's map of virtual addresses; {_IOMEM} or dmesg",

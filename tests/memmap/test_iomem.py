@@ -74,13 +74,39 @@ def test_iomem_depth_of_a_fragment_with_other_indents(log: Path) -> None:
     assert memmap.arch == "arm64"
 
 
+#: arm64 has 16 MiB of addresses for ports.
+ARM64_PORTS = """\
+00000000-0000ffff : pcie@10000000
+  00001000-00001fff : PCI Bus 0000:01
+    00001000-0000103f : 0000:01:00.0
+00010000-0001ffff : PCI Bus 0001:00
+00ffc0e4-00ffc0e7 : ipmi_si
+"""
+
+
 def test_iomem_is_not_ioports(log: Path) -> None:
     text = "0000-001f : dma1\n0020-0021 : pic1\n00000000-00000fff : Reserved\n"
     assert len(primary(read_text(log, text)).entries) == 1
     behind = "00000000-00000fff : Reserved\n0000-0cf7 : PCI Bus 0000:00\n  0000-001f : dma1\n"
     assert not primary(read_text(log, behind)).gaps
-    with pytest.raises(InputError, match="ioports"):
-        read_text(log, "0000-001f : dma1\n0020-0021 : pic1\n")
+    for text in (
+        "0000-001f : dma1\n0020-0021 : pic1\n",
+        "> 0000-0cf7 : PCI Bus 0000:00\n",
+        ARM64_PORTS,
+    ):
+        with pytest.raises(InputError, match="/proc/ioports; give /proc/iomem"):
+            read_text(log, text)
+    ram = "40000000-7fffffff : System RAM\n"
+    assert [e.start for e in primary(read_text(log, ram + ARM64_PORTS)).entries] == [1 << 30]
+
+
+@pytest.mark.parametrize("last", ["usb 1-1: deadbeef", "[    5.000000] a: 12345"])
+def test_a_message_behind_iomem_that_ends_with_a_number(last: str, log: Path) -> None:
+    tree = "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n"
+    for text in (tree + last, f"{tree}{last}\n", f"{last}\n{tree}"):
+        assert not primary(read_text(log, text)).gaps
+    logged = tree.replace("0000", "h kernel: 0000", 1).replace("\n0000", "\nh kernel: 0000")
+    assert codes(read_text(log, logged + "h kernel: 000a").problems) == {"HP507"}
 
 
 def test_iomem_single_zero_lines_are_real(log: Path) -> None:

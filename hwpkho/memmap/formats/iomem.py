@@ -14,7 +14,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
-from hwpkho.memmap import gaps
+from hwpkho.memmap import gaps, ioports
 from hwpkho.memmap.formats.base import TableForm
 from hwpkho.memmap.iomem_names import is_end, is_part, is_spoiled
 from hwpkho.memmap.remnants import is_remnant
@@ -71,10 +71,12 @@ _LIKE = re.compile(
     rf"|{_HEX}{{2,16}}(?:-{_HEX}{{0,16}})?(?: :? ?)?\[ *[0-9]{{1,8}}\.[0-9]{{6}}\]"  # a message
     rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
+#: Another message that ends with a number.
+_MESSAGE = re.compile(
+    rf"(?!\s*{_HEX}{{5}}|.* : |.*{_HEX}{{5}}-).{{0,200}}[\]:]\s?{_HEX}{{1,16}}\s*$"
+)
 #: Between two lines of the tree: a line that has lost its range, or most of its name.
 _REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
-#: How /proc/ioports begins, which people print behind /proc/iomem.
-_IOPORTS = re.compile(r"(?:^|[\s:\]])0000-[0-9a-f]{4} : (?:PCI Bus |dma1)")
 #: No line of the tree is longer.
 _LONGEST = 400
 #: Other lines in a row after which a tree has ended.
@@ -103,6 +105,7 @@ class Iomem(TableForm):
     def __init__(self) -> None:
         self._tables = Tables()
         self._like = 0  # number of the last line that was taken for a damaged one
+        self._prefixed = False  # whether something stands in front of the last line's range
         self._open: list[int] = []  # indents of the open ancestors
         self._top_start = self._top_end = -1
         self._patience = 0
@@ -114,6 +117,7 @@ class Iomem(TableForm):
         plain = _PLAIN_LINE.fullmatch(line)
         if plain and _BETWEEN not in plain[4]:
             indent, low, high, name = plain.groups()
+            self._prefixed = False
             begins = self._take(number, len(indent), int(low, 16), int(high, 16), name.rstrip())
         else:
             begins, *_ = [self._part(number, part) for part in _parts(line)]
@@ -129,6 +133,7 @@ class Iomem(TableForm):
         rows = _PLAIN_LINES.findall(block.decode())
         if len(rows) != count:
             return False
+        self._prefixed = False
         for line, (indent, low, high, name) in enumerate(rows, number):
             begins = self._take(line, len(indent), int(low, 16), int(high, 16), name.rstrip())
             if begins and line == number:  # the line above any other is one of the tree
@@ -143,6 +148,7 @@ class Iomem(TableForm):
             if self._patience:
                 self._unread(number, line)
             return False
+        self._prefixed = bool(match["prefix"])
         start, end, name = int(match["a"], 16), int(match["b"], 16), _bare(match["name"])
         if _padded(match["a"]) or _padded(match["b"]):
             depth = self._depth_of(match["indent"])
@@ -200,7 +206,8 @@ class Iomem(TableForm):
         table = self._tables.open("iomem")
         for number, text in self.above()[:1]:
             text = text.rstrip()[:_LONGEST]
-            if table is not None and _LIKE.match(text) and not _LINE.match(text):
+            like = not self._is_message(text) and _LIKE.match(text)
+            if table is not None and like and not _LINE.match(text):
                 shown = printable(text.strip()[-100:])
                 message = f'line {number}: "{shown}": expected {_EXPECTED}'
                 gaps.lose(table, DAMAGED, message, at=0)
@@ -208,10 +215,10 @@ class Iomem(TableForm):
     def _unread(self, number: int, line: str) -> None:
         """Look at a line next to the tree: a damaged one, or a suspect."""
         line = line[:_LONGEST]
-        if _IOPORTS.search(line):
+        if ioports.BEGINS.search(line):
             self._patience = 0
             return
-        like = _LIKE.match(line)
+        like = None if self._is_message(line) else _LIKE.match(line)
         if like:
             self._patience = _PATIENCE
             self._like = number
@@ -223,6 +230,10 @@ class Iomem(TableForm):
             self._tables.damaged("iomem", number, line, _EXPECTED, depth=depth, named=named)
         elif is_remnant(line) or _REST.search(line) or is_end(line):
             self._tables.suspect("iomem", number, line, _EXPECTED, depth=gaps.ANY_LEVEL)
+
+    def _is_message(self, line: str) -> bool:
+        """Tell whether a line without range is another message, which ends with a number."""
+        return not self._prefixed and _MESSAGE.match(line) is not None
 
     def _depth_of(self, indent: str) -> int:
         """Return the depth of a line with this indentation."""
@@ -242,7 +253,9 @@ class Iomem(TableForm):
             if len(name) > 1 and not is_part(name):
                 return
             start = last.start
-        elif self._like == number or (self._patience and self.unfinished.search(line)):
+        elif self._like == number or (
+            self._patience and self.unfinished.search(line) and not self._is_message(line)
+        ):
             depth = self._depth_of(line[: len(line) - len(line.lstrip())])
             start = last.start if depth > int(str(last.attributes["depth"])) else last.end + 1
         else:
@@ -254,7 +267,7 @@ class Iomem(TableForm):
 
     def finish(self) -> Sequence[Table]:
         """See :meth:`LineForm.finish`; a copy that is all zeros has no entries."""
-        found = self._tables.finish()
+        found = [t for t in self._tables.finish() if not ioports.is_tree(t.entries)]
         for table in found:
             if table.entries and not any(e.end for e in table.entries):
                 message = f"line {table.line}: every address of /proc/iomem is 0: read it as root"

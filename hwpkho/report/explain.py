@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import CERTAINTY
 from hwpkho.codes.examples import EXAMPLES
-from hwpkho.report.parts import jsondoc
 from hwpkho.report.parts.layout import Column, field, fold, table
 from hwpkho.report.parts.screen import Screen
 
@@ -73,6 +72,8 @@ def _head(code: Code, screen: Screen) -> str:
 
 def document(codes: Sequence[Code]) -> str:
     """Return ``hwpkho.explain/1``."""
+    from hwpkho.report.parts import jsondoc  # text needs no JSON
+
     return jsondoc.dump(
         SCHEMA,
         {

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
-from hwpkho.images import elf
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.formats.iomem import Iomem
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.table import Table
 
+#: As :mod:`hwpkho.images.elf` has it: every input is tried with every form, and few are cores.
+_MAGIC = b"\x7fELF"
 _ELSEWHERE = "the machine's map is elsewhere: dmesg, /proc/iomem"
 
 
@@ -31,11 +32,11 @@ class Capture(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`; True for any ELF file: :meth:`read` refuses one without."""
-        return head.startswith(elf.MAGIC)
+        return head.startswith(_MAGIC)
 
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
-        # Imported here: json and base64 cost time, and every input is tried with every form.
+        from hwpkho.images import elf
         from hwpkho.images.capture_note import CaptureNote
         from hwpkho.images.files import HeldBytes
 

@@ -11,7 +11,7 @@ import re
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from hwpkho.abi import fdt, kho
+from hwpkho.abi import fdt
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import holding, union
@@ -338,7 +338,11 @@ class DeviceTree(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`; structures of a handover are FDTs, too."""
-        return fdt.totalsize(head) is not None and not kho.is_structure(head)
+        if fdt.totalsize(head) is None:
+            return False
+        from hwpkho.abi import kho  # only for an FDT
+
+        return not kho.is_structure(head)
 
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""

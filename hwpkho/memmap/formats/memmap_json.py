@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hwpkho.base import jsontext
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem, registry
@@ -54,6 +53,8 @@ class MemmapJson(FileForm):
             raise InputError(
                 f"{shown}: a document of {len(data)} bytes, at most {MAX_SIZE} are read"
             )
+        from hwpkho.base import jsontext  # slow to import, and rarely needed
+
         document = jsontext.load(data, shown)
         try:
             if document["schema"] != SCHEMA:

@@ -45,15 +45,8 @@ if TYPE_CHECKING:
     from hwpkho.handover.model import Chain, Handover, HwpoisonList, Root, Scratch, Subtree
     from hwpkho.images.program import PhysicalMemory
     from hwpkho.judging.case_result import Suppressed
-    from hwpkho.judging.result import (
-        Basis,
-        EfiJudged,
-        Finding,
-        Ruling,
-        Runs,
-        ScratchCost,
-        Validation,
-    )
+    from hwpkho.judging.result import Basis, EfiJudged, Finding, ScratchCost, Validation
+    from hwpkho.judging.rulings import Ruling, Runs
     from hwpkho.memmap.model import Entry, Gap, Map
     from hwpkho.memmap.view.regions import Region
 

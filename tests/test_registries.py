@@ -43,7 +43,8 @@ from hwpkho.judging.case_result import FailOn, SuppressedBy
 from hwpkho.judging.case_result import State as CaseState
 from hwpkho.judging.efi_table.generations import Consumers
 from hwpkho.judging.options import NoKho
-from hwpkho.judging.result import VERDICTS, EfiOutcome, Judged, Outcome
+from hwpkho.judging.result import EfiOutcome, Judged, Outcome
+from hwpkho.judging.rulings import VERDICTS
 from hwpkho.memmap.registry import FILE_FORMS, LINE_FORMS
 from hwpkho.memmap.view.spans import Kind
 from hwpkho.memmap.writers import WRITERS

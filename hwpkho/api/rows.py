@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.kinds import Kind
     from hwpkho.base.listing import Listing
-    from hwpkho.judging.result import Runs, Verdict
+    from hwpkho.judging.rulings import Runs, Verdict
 
 
 class PageRow(NamedTuple):

@@ -41,3 +41,10 @@ def codes() -> Iterable[str]:
 
     known = registry().values()
     return [*(code.id for code in known), *(code.name for code in known)]
+
+
+def maps() -> Iterable[str]:
+    """Return the names of all maps of memory."""
+    from hwpkho.memmap.names import MAP_NAMES
+
+    return MAP_NAMES.names()

@@ -13,7 +13,6 @@ from hwpkho.cli.values import Count, Fraction, Number, OneOf, ScratchArray
 from hwpkho.errors import UsageError
 from hwpkho.judging.efi_table import generations
 from hwpkho.judging.efi_table.generations import Consumers
-from hwpkho.memmap.names import MAP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +98,7 @@ def memory_map(command: Callable[..., Any]) -> Callable[..., Any]:
             "--map",
             "map_name",
             metavar="NAME",
-            shell_complete=offers.words(MAP_NAMES.names),
+            shell_complete=offers.words(offers.maps),
             help="Use only this map of the files.",
         ),
         click.option(

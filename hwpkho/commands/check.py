@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from hwpkho.commands.check_facts import Facts
     from hwpkho.handover.model import Handover
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import EfiJudged, Validation, Verdict
+    from hwpkho.judging.result import EfiJudged, Validation
+    from hwpkho.judging.rulings import Verdict
     from hwpkho.memmap.view.regions import Regions
 
 #: What becomes of a page of a list that the next kernel takes, by its verdict.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from hwpkho.base.pfnset import PfnSet
 from hwpkho.codes import code_of
-from hwpkho.judging.result import Runs, finding
+from hwpkho.judging.result import finding
+from hwpkho.judging.rulings import Runs
 
 if TYPE_CHECKING:
     from hwpkho.codes import Code, Severity

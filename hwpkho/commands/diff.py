@@ -17,7 +17,7 @@ from hwpkho.inputs.case import read_inputs
 from hwpkho.inputs.lists import CaseList, common_page_size, of_handover, read_list
 from hwpkho.judging import machine, verdicts
 from hwpkho.judging.options import ValidateOptions
-from hwpkho.judging.result import Runs
+from hwpkho.judging.rulings import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

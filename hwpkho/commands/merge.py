@@ -23,7 +23,7 @@ from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs.lists import CaseList, common_page_size, owners_turnover, read_list
 from hwpkho.judging import machine
-from hwpkho.judging.result import Runs
+from hwpkho.judging.rulings import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hwpkho.handover.owners import Turnover
     from hwpkho.inputs.lists import CaseNamed
     from hwpkho.judging.options import ValidateOptions
-    from hwpkho.judging.result import Verdict
+    from hwpkho.judging.rulings import Verdict
     from hwpkho.memmap.view.regions import Regions
 
 #: What no kernel of this machine can take out of use: no memory, or memory of somebody else.

@@ -23,7 +23,8 @@ from hwpkho.judging import limits, machine, replayed, scratch_cost, verdicts, wr
 from hwpkho.judging.accept import Acceptance, apply, with_stale
 from hwpkho.judging.decision import Decision
 from hwpkho.judging.options import NoKho, ValidateOptions
-from hwpkho.judging.result import Basis, Finding, Runs, Validation, finding, of_problem
+from hwpkho.judging.result import Basis, Finding, Validation, finding, of_problem
+from hwpkho.judging.rulings import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

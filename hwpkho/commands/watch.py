@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.commands.check_result import AfterKexec, Checked
-    from hwpkho.judging.result import Ruling
+    from hwpkho.judging.rulings import Ruling
 
 Source = Literal["log", "flags"]
 #: A look at the whole machine may take so much of a processor.

@@ -21,7 +21,7 @@ from hwpkho.fleet import content
 from hwpkho.fleet.identity import Recorded
 from hwpkho.fleet.schema import of_verdict
 from hwpkho.inputs.role import which_handover
-from hwpkho.judging.result import VERDICTS
+from hwpkho.judging.rulings import VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from hwpkho.fleet.identity import Identity
     from hwpkho.inputs.case import Case
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Finding, Runs, Validation
+    from hwpkho.judging.result import Finding, Validation
+    from hwpkho.judging.rulings import Runs
 
 #: PFNs from here on become null: the tables' integers are signed. No machine has so many pages.
 _END = 1 << 63

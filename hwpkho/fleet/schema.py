@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from hwpkho.base.arch import ARCHES
 from hwpkho.base.escape import printable
-from hwpkho.judging.result import VERDICTS
+from hwpkho.judging.rulings import VERDICTS
 
 #: Increased when a column changes or is removed. Other versions are neither read nor written.
 VERSION = 1

@@ -12,7 +12,7 @@ from hwpkho.abi.kho import LUO
 from hwpkho.base.addresses import page_shift
 from hwpkho.codes import preserved as codes
 from hwpkho.judging.file_memory import FileMemory
-from hwpkho.judging.result import Ruling
+from hwpkho.judging.rulings import Ruling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ from hwpkho.judging.result import finding
 if TYPE_CHECKING:
     from hwpkho.handover.model import Handover
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import Finding, Runs
+    from hwpkho.judging.result import Finding
+    from hwpkho.judging.rulings import Runs
 
 #: Bytes of the lowest RAM outside scratch in which early boot was seen to hold pages: of 2,500
 #: random PFNs the kernel reported 43 as Ignored, all of them there.

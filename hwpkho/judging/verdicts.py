@@ -18,7 +18,7 @@ from hwpkho.base.ranges import paint
 from hwpkho.codes import code_of, pfnlist, preserved
 from hwpkho.codes.memmap_gaps import IN_GAP
 from hwpkho.handover.luo import luo_of
-from hwpkho.judging.result import VERDICTS, Fact, Finding, Ruling, Runs, Verdict, finding
+from hwpkho.judging.rulings import VERDICTS, Fact, Ruling, Runs, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hwpkho.codes import Code
     from hwpkho.handover.model import Handover
     from hwpkho.judging.next_kernel import NextKernel
+    from hwpkho.judging.result import Finding
 
 _RANK = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 _BY_KIND: dict[str, tuple[Verdict | None, Code | None, Fact | None]] = {
@@ -192,6 +193,8 @@ def _flatten(layers: Iterable[Layer]) -> Iterator[tuple[int, int, Ruling]]:
 
 def findings(runs: Runs, page_size: int) -> Iterator[Finding]:
     """Yield one finding for each ruling that has a code; ``page_size`` in bytes."""
+    from hwpkho.judging.result import finding  # diff and encode want the verdicts alone
+
     for ruling, extent in zip(runs.rulings, runs.extents, strict=True):
         if ruling.code is None:
             continue
@@ -211,6 +214,8 @@ def findings(runs: Runs, page_size: int) -> Iterator[Finding]:
 
 def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
     """Yield a finding where PFNs repeat: the list has more entries than distinct PFNs."""
+    from hwpkho.judging.result import finding  # see findings()
+
     if listed != distinct:
         n = listed - distinct
         message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} an earlier one"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.options import ValidateOptions
-    from hwpkho.judging.result import Finding, Runs
+    from hwpkho.judging.result import Finding
+    from hwpkho.judging.rulings import Runs
     from hwpkho.memmap.view.regions import Regions
 
 #: PFNs above RAM that cast doubt on a map, at least: a single one may be damage.

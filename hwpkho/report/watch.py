@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hwpkho.commands.check_result import AfterKexec, Checked
     from hwpkho.commands.watch import Event, NewPages
-    from hwpkho.judging.result import Ruling
+    from hwpkho.judging.rulings import Ruling
 
 SCHEMA = "hwpkho.watch/1"
 

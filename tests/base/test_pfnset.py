@@ -23,7 +23,7 @@ from hwpkho.base.pfnset import (
     union,
     without,
 )
-from hwpkho.judging.result import Ruling, Runs
+from hwpkho.judging.rulings import Ruling, Runs
 
 U64 = st.integers(0, PFN_MAX)
 #: Few and close together, so that they make runs and repeat; or anything.

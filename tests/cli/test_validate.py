@@ -13,7 +13,8 @@ from hwpkho.codes import registry
 from hwpkho.errors import InputError
 from hwpkho.judging import baseline
 from hwpkho.judging.accept import acceptance
-from hwpkho.judging.result import Basis, Finding, Ruling, Runs, Validation
+from hwpkho.judging.result import Basis, Finding, Validation
+from hwpkho.judging.rulings import Ruling, Runs
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen

@@ -9,12 +9,13 @@ from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes import efi_kernel
 from hwpkho.codes.memmap_gaps import IN_GAP
-from hwpkho.judging.result import Ruling, Runs
+from hwpkho.judging.rulings import Ruling, Runs
 
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.judging.next_kernel import NextKernel
-    from hwpkho.judging.result import EfiJudged, Exclusion, Verdict
+    from hwpkho.judging.result import EfiJudged, Exclusion
+    from hwpkho.judging.rulings import Verdict
 
 _TAKEN: dict[Exclusion, Verdict] = {"reserved": "reserved", "flagged": "replays"}
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from hwpkho.base.version import __version__
 from hwpkho.codes import SEVERITIES
 from hwpkho.commands.check_result import STATUSES
-from hwpkho.judging.result import VERDICTS, Outcome
+from hwpkho.judging.result import Outcome
+from hwpkho.judging.rulings import VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

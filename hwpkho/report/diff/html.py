@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from hwpkho.commands.diff import Comparison
-    from hwpkho.judging.result import Ruling, Runs
+    from hwpkho.judging.rulings import Ruling, Runs
     from hwpkho.report.diff.by_unit import Word
     from hwpkho.report.diff.histories import Chain, PageHistory
     from hwpkho.report.html.facts import Part, Style

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hwpkho.commands.diff import Comparison
     from hwpkho.inputs.lists import CaseList
-    from hwpkho.judging.result import Ruling, Runs
+    from hwpkho.judging.rulings import Ruling, Runs
     from hwpkho.report.diff import histories
     from hwpkho.report.diff.by_unit import Word
     from hwpkho.report.parts.layout import Cell

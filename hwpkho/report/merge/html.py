@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.sets import Histories
     from hwpkho.commands.merge import Merged
-    from hwpkho.judging.result import Ruling, Runs
+    from hwpkho.judging.rulings import Ruling, Runs
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from hwpkho.judging.result import Runs
+from hwpkho.judging.rulings import Runs
 from hwpkho.report.parts import efi_table, turnover
 from hwpkho.report.parts.layout import Column, fold, span, table
 from hwpkho.report.parts.screen import Screen

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.sets import Histories
     from hwpkho.judging.file_memory import FileMemory
-    from hwpkho.judging.result import Ruling, Runs
+    from hwpkho.judging.rulings import Ruling, Runs
 
 #: Histories written at once; their text should fit in the processor's cache.
 _PIECE = 2048

@@ -9,7 +9,8 @@ from hwpkho.report.parts.memory import Memory, of_bytes, with_handover
 
 if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.judging.result import EfiJudged, Validation, Verdict
+    from hwpkho.judging.result import EfiJudged, Validation
+    from hwpkho.judging.rulings import Verdict
 
 #: Bytes: the smallest page size, as an EFI table's units may be smaller than the kernel's pages.
 _UNIT = 4096

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Ruling, Validation
+    from hwpkho.judging.result import Validation
+    from hwpkho.judging.rulings import Ruling
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Call
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hwpkho.base.pfnset import PfnSet
-    from hwpkho.judging.result import EfiJudged, Ruling, Validation
+    from hwpkho.judging.result import EfiJudged, Validation
+    from hwpkho.judging.rulings import Ruling
 
 
 def of(v: Validation) -> Structure | None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Finding, Ruling, Validation
+    from hwpkho.judging.result import Finding, Validation
+    from hwpkho.judging.rulings import Ruling
     from hwpkho.report.parts.layout import Cell
     from hwpkho.report.parts.screen import Screen
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hwpkho.judging.case_result import CaseResult
-    from hwpkho.judging.result import Ruling, ScratchCost, Validation
+    from hwpkho.judging.result import ScratchCost, Validation
+    from hwpkho.judging.rulings import Ruling
 
 _OUTCOMES = {
     "replay": "replay: the next kernel takes the list and goes through it",

@@ -15,7 +15,8 @@ from hwpkho.errors import InputError
 from hwpkho.judging import baseline
 from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
-from hwpkho.judging.result import VERDICTS, Basis, Finding, Ruling, Runs, Validation
+from hwpkho.judging.result import Basis, Finding, Validation
+from hwpkho.judging.rulings import VERDICTS, Ruling, Runs
 from hwpkho.report.parts import picture, to_scale
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.screen import Screen

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: ``HP``, ``HP3`` or ``HP30``, also as listings write them: ``HP3xx``.
-_PREFIX = re.compile(r"(HP[0-9]{0,2})x{0,2}", re.IGNORECASE)
+_PREFIX = re.compile(r"HP[0-9]{0,2}|HP[0-9]xx|HP[0-9]{2}x", re.IGNORECASE)
 
 #: Codes that are suggested for an unknown one, at most.
 _MEANT = 5
@@ -32,8 +32,10 @@ def find(text: str) -> Code:
 
 def starting(text: str) -> list[Code]:
     """Return the codes that a prefix stands for, none if it is no prefix of a code."""
-    prefix = _PREFIX.fullmatch(text.strip())
-    return [c for c in registry().values() if prefix and c.id.startswith(prefix[1].upper())]
+    if not _PREFIX.fullmatch(text.strip()):
+        return []
+    prefix = text.strip().upper().rstrip("X")
+    return [code for code in registry().values() if code.id.startswith(prefix)]
 
 
 def _meant(wanted: str) -> str:

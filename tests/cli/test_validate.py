@@ -533,7 +533,7 @@ def test_explain_all(cli):
     assert all(f"  {c.id}  {c.name} " in text for c in registry().values())
 
 
-@pytest.mark.parametrize("code", ["HP3", "HP999", "nonsense", "", "\x1b[2J"])
+@pytest.mark.parametrize("code", ["HP99", "HP999", "nonsense", "", "\x1b[2J"])
 def test_explain_unknown(code, cli):
     got = cli("explain", code)
     assert (got.code, got.out) == (2, "")

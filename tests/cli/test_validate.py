@@ -178,13 +178,27 @@ def test_report_in_colour_says_the_same():
          "what the next kernel will do cannot be told from this input"),
         (_judged(outcome="replay"),
          "the list is empty; the proposed consumer mishandles an empty list (HP318)"),
-        (_judged([(1, 1, 0)], outcome=None), "the one page would be taken out of use"),
+        (_judged([(1, 1, 0)], outcome=None, handover=False),
+         "the one page would be taken out of use"),
+        (_judged([(1, 1, 0)], outcome=None),
+         ("this input does not tell whether the list will be replayed; if it is, the one page "
+          "would be taken out of use")),
         (_judged(outcome="crash", findings=[Finding("HP307", "error", "source", "")]),
          "the next kernel will panic at boot (read from its source, not measured)"),
     ],
 )  # fmt: skip
 def test_other_sentences(v, sentence):
     assert headline(v)[1] == sentence
+
+
+def test_no_report_says_that_pages_are_taken_out_where_the_outcome_is_open():
+    """The image lacks pages of the tracker, say: the verdicts hold only if the list is replayed."""
+    v = _judged([(1, 2, 0)], outcome=None)
+    assert headline(v)[0] == "warning"
+    text = _report(v)
+    assert "outcome   not known: the input does not hold what decides it" in text
+    assert "if it were replayed" in text
+    assert "what the next kernel does" in _report(replace(v, basis=Basis()))
 
 
 def test_sentence_without_loss():

@@ -110,6 +110,8 @@ def _all(n: int) -> str:
 
 
 def _unknown(v: Validation) -> tuple[str, str]:
+    if v.pfns and v.basis.handover:
+        return _open(v)
     if v.pfns and not _judged(v):
         they = "it is" if v.pfns == 1 else "they are"
         return "note", f"{_pages(v.pfns)} in the list; no memory map says what {they}"
@@ -118,6 +120,15 @@ def _unknown(v: Validation) -> tuple[str, str]:
     if not v.basis.handover:
         return "note", "the list is empty"
     return "warning", "what the next kernel will do cannot be told from this input"
+
+
+def _open(v: Validation) -> tuple[str, str]:
+    """Return style and sentence on a list that was read of a handover that was not, in full."""
+    unknown = "this input does not tell whether the list will be replayed"
+    if not _judged(v):
+        return "warning", f"{unknown}; no memory map says what becomes of {_all(v.pfns)}"
+    style, sentence = _verdicts(v, "would")
+    return "error" if style == "error" else "warning", f"{unknown}; if it is, {sentence}"
 
 
 def _replay(v: Validation) -> tuple[str, str]:

@@ -69,6 +69,8 @@ def outcome(v: Validation) -> Iterator[tuple[str, str]]:
     """Yield label and text of the rows on the outcome, what decides it, and the EFI table."""
     if v.outcome:
         yield "outcome", _OUTCOMES[v.outcome]
+    elif v.basis.handover and v.basis.memmap != "set-aside" and not v.basis.table:
+        yield "outcome", "not known: the input does not hold what decides it"
     if v.decided_by:
         f = v.decided_by
         yield "because", f"{f.message} ({f.code}, {CERTAINTY[f.certainty]})"
@@ -98,7 +100,7 @@ def _scratch(cost: ScratchCost) -> str:
 
 def verdicts_heading(v: Validation) -> str:
     """Return the heading of the last column of :func:`verdicts`."""
-    certain = v.basis.table or v.outcome in ("replay", None)
+    certain = v.basis.table or v.outcome == "replay" or not v.basis.handover
     return "what the next kernel does" if certain else "if it were replayed"
 
 

@@ -136,7 +136,7 @@ def judge_job(
     Any Exception becomes the ``error`` of the result. ``named`` are files that the case may read
     wherever they are; see :func:`named`.
     """
-    result = _judge(job, options, accepted, named)
+    result = _judge_case(job, options, accepted, named)
     drawn = None
     if draw is not None:
         try:
@@ -151,7 +151,7 @@ def judge_job(
     return result._replace(validation=light, drawn=drawn)
 
 
-def _judge(
+def _judge_case(
     job: Job, options: ValidateOptions, accepted: Acceptance, named: tuple[str, ...]
 ) -> CaseResult:
     inputs: tuple[str, ...] = ()

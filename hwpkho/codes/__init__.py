@@ -1,7 +1,7 @@
 """The one registry of problem and finding codes.
 
 A code is ``HP`` and three digits, never reused: 1xx image, 2xx root, 3xx blob and vmalloc,
-4xx tracker and scratch, 5xx memory map, 6xx list, 7xx policy, 8xx the EFI
+4xx tracker and scratch, 5xx memory map, 6xx list, 7xx limits, 8xx the EFI
 table of poisoned memory, 9xx what else is preserved. Modules of this package, one or more for
 each hundred, declare them in ``CODES``; nothing else is needed to add one.
 """
@@ -40,7 +40,7 @@ _FAMILIES = {
     "4": ("tracker",),
     "5": ("memmap",),
     "6": ("pfnlist", "live"),
-    "7": ("policy",),
+    "7": ("limits",),
     "8": ("efi", "efi_kernel"),
     "9": ("preserved",),
 }

@@ -51,7 +51,7 @@ def beside(
 def _judged(
     table: PoisonTable, source: Source, kernel: NextKernel, options: ValidateOptions
 ) -> EfiJudged:
-    judged = judge.judge(table, source, kernel, options.consumer_efi)
+    judged = judge.judge_table(table, source, kernel, options.consumer_efi)
     held = tuple(_against(table, spec, kernel, options) for spec in options.against)
     told = [f for x in held if x.held for f in _told(table, x)]
     return judged._replace(findings=(*judged.findings, *told), against=held)

@@ -138,7 +138,7 @@ class Watch:
         if found.unpoisoned:
             yield Unpoisoned(found.unpoisoned)
         if found.pages:
-            yield self._judge(found.pages, "log")
+            yield self._judge_pages(found.pages, "log")
         if found.missed:
             yield Missed(found.missed)
         for message in found.unclear:
@@ -171,7 +171,7 @@ class Watch:
         if self._checked.facts.flags is not None:
             new = [n for first, last in self._checked.bad for n in self._events.learn(first, last)]
             if new:
-                yield self._judge(new, "flags")
+                yield self._judge_pages(new, "flags")
         yield from self._changed()
 
     def _changed(self) -> Iterator[Event]:
@@ -181,7 +181,7 @@ class Watch:
             self._said = said
             yield Looked(c)
 
-    def _judge(self, pages: Sequence[Named], source: Source) -> NewPages:
+    def _judge_pages(self, pages: Sequence[Named], source: Source) -> NewPages:
         """Give each page its verdict by the last look at the machine."""
         judged = self._checked.judged
         if judged is None:

@@ -74,7 +74,7 @@ class Work:
     def __call__(self, chunk: list[Job]) -> list[CaseRows]:
         """Return the rows of each case, in order."""
         common = _Common(_signature(self.options.memmaps), _options_text(self.options))
-        return [self.judge(job, common) for job in chunk]
+        return [self.judge_case(job, common) for job in chunk]
 
     def died(self, job: Job) -> list[CaseRows]:
         """Return the row of a case whose process died, alone in a list."""
@@ -88,7 +88,7 @@ class Work:
         result = CaseResult(job.case, code, (), (), self.accepted.fail_on, error=text)
         return self._unread(job, result, self._who(job))
 
-    def judge(self, job: Job, common: _Common) -> CaseRows:
+    def judge_case(self, job: Job, common: _Common) -> CaseRows:
         """Return the rows of one case; an error becomes a row, and is never raised.
 
         ``common`` is computed from :attr:`options`, which most cases use as they are.

@@ -104,7 +104,7 @@ def search(source: Source) -> Search:
                     f"{source.name}: more than {MAX_CANDIDATES} different pages look like a root "
                     f"FDT; choose one with {option('root_fdt')}"
                 )
-            known[page] = _judge(source, phys, page)
+            known[page] = _parsed(source, phys, page)
         judged = known[page]
         if len(found.candidates) + len(found.lookalikes) == MAX_COPIES:
             raise InputError(
@@ -118,7 +118,7 @@ def search(source: Source) -> Search:
     return found
 
 
-def _judge(source: Source, phys: int, page: bytes) -> Candidate | str:
+def _parsed(source: Source, phys: int, page: bytes) -> Candidate | str:
     """Parse a page that looks like a root FDT; return why it is not one, where it is not."""
     try:
         root = roots.parse(page)

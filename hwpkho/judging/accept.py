@@ -11,7 +11,7 @@ from hwpkho.base import opening
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes import names
-from hwpkho.codes.policy import BASELINE_STALE, NOT_JUDGED
+from hwpkho.codes.limits import BASELINE_STALE, NOT_JUDGED
 from hwpkho.errors import InputError, UsageError
 from hwpkho.judging import baseline
 from hwpkho.judging.case_result import CaseResult, FailOn, Suppressed, fails

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
-from hwpkho.codes.policy import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
+from hwpkho.codes.limits import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
 from hwpkho.judging.result import Finding, finding
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hwpkho.base.addresses import human_bytes, page_shift
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
-from hwpkho.codes.policy import MAX_SCRATCH, SKIPPED
+from hwpkho.codes.limits import MAX_SCRATCH, SKIPPED
 from hwpkho.codes.preserved import NEVER_PRESERVED
 from hwpkho.handover.luo import luo_of
 from hwpkho.judging.result import ScratchCost, finding

@@ -354,14 +354,14 @@ def test_any_bytes_are_judged(consumer: str, raw: bytes, head: bytes):
     from hwpkho.efi.reader import read_at
     from hwpkho.images.elf import open_elf
     from hwpkho.images.files import HeldBytes
-    from hwpkho.judging.efi_table.judge import judge
+    from hwpkho.judging.efi_table.judge import judge_table
     from hwpkho.judging.next_kernel import NextKernel
     from tests.support.efi_matrix import regions
 
     source = open_elf(HeldBytes("m", memoryview(efi.image({TABLE: head + raw + b"x"}, entries=()))))
     kernel = NextKernel(4096, arch="x86_64", memory=regions())
     start = time.process_time()
-    found = judge(read_at(source, TABLE), source, kernel, consumer)
+    found = judge_table(read_at(source, TABLE), source, kernel, consumer)
     assert found.reason
     assert time.process_time() - start < 2
 

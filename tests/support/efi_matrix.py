@@ -17,7 +17,7 @@ from hwpkho.efi.reader import read_at
 from hwpkho.images.elf import open_elf
 from hwpkho.images.files import HeldBytes
 from hwpkho.judging.efi_table.generations import GENERATIONS
-from hwpkho.judging.efi_table.judge import judge
+from hwpkho.judging.efi_table.judge import judge_table
 from hwpkho.judging.next_kernel import NextKernel
 from hwpkho.memmap import read_memmap
 from hwpkho.memmap.view.regions import view_of
@@ -122,7 +122,7 @@ def judged(row: Row, consumer: str) -> str | None:
         return None
     source = open_elf(HeldBytes("memory.elf", memoryview(image(pieces, entries=()))))
     kernel = NextKernel(4096, arch="x86_64", memory=regions())
-    found = judge(read_at(source, row.at), source, kernel, consumer)
+    found = judge_table(read_at(source, row.at), source, kernel, consumer)
     return str(found.outcome)
 
 

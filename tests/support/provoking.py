@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from hwpkho.codes import (
     blob,
+    limits,
     memmap,
     memmap_forms,
     memmap_gaps,
     memmap_view,
     pfnlist,
-    policy,
     tracker,
 )
 from hwpkho.codes import root as root_codes
@@ -417,13 +417,13 @@ def _nothing_left(folder: Path) -> Case:
     return made(folder, m)
 
 
-_map_case(policy.MAX_PAGES, E820, "--max-pages", 1, pfns="0x5000-0x5001")
-_map_case(policy.MAX_FRACTION, E820, "--max-fraction", 0.0001, pfns="0x5000-0x5100")
-_map_case(policy.MAX_PER_GIB, E820, "--max-per-gib", 1, pfns="0x5000-0x5001")
-_map_case(policy.SKIPPED, None, "--max-fraction", 0.1)
+_map_case(limits.MAX_PAGES, E820, "--max-pages", 1, pfns="0x5000-0x5001")
+_map_case(limits.MAX_FRACTION, E820, "--max-fraction", 0.0001, pfns="0x5000-0x5100")
+_map_case(limits.MAX_PER_GIB, E820, "--max-per-gib", 1, pfns="0x5000-0x5001")
+_map_case(limits.SKIPPED, None, "--max-fraction", 0.1)
 
 
-@provokes(policy.BASELINE_STALE)
+@provokes(limits.BASELINE_STALE)
 def _baseline_stale(folder: Path) -> Case:
     accepted = folder / "accepted.toml"
     accepted.write_text('[[accept]]\ncode = "HP601"\nreason = "the DIMM was taken out"\n')
@@ -462,4 +462,4 @@ def _not_judged(folder: Path) -> Case:
     return ["--batch", folder]
 
 
-BATCH[policy.NOT_JUDGED.id] = _not_judged
+BATCH[limits.NOT_JUDGED.id] = _not_judged

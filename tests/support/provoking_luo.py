@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt, kho, luo, vmalloc
-from hwpkho.codes import policy
+from hwpkho.codes import limits
 from hwpkho.codes import preserved as codes
 from hwpkho.inputs.case import CaseOptions
 from tests.support.handovers import Machine
@@ -222,7 +222,7 @@ def _in_scratch(folder: Path) -> Case:
 
 
 VALIDATE[codes.NEVER_PRESERVED.id] = _in_scratch
-VALIDATE[policy.MAX_SCRATCH.id] = _in_scratch
+VALIDATE[limits.MAX_SCRATCH.id] = _in_scratch
 
 
 def _foreign(folder: Path) -> Case:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwpkho.judging.result import Finding
 
 
-def judge(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str) -> EfiJudged:
+def judge_table(table: PoisonTable, source: Source, kernel: NextKernel, consumer: str) -> EfiJudged:
     """Return the judgement on the table at ``table.phys`` for a kernel of generation ``consumer``.
 
     ``consumer`` is a name of ``GENERATIONS``, or ``none``. ``table`` itself, as decode read it,

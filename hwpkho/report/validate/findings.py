@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import CERTAINTY, code_of
-from hwpkho.codes.policy import NOT_JUDGED
+from hwpkho.codes.limits import NOT_JUDGED
 from hwpkho.report.parts.layout import counted as counted
 from hwpkho.report.parts.layout import fold
 

@@ -205,17 +205,9 @@ def _read(
     *,
     memory: bool = True,
 ) -> Handover:
-    reader = HandoverReader(
-        source, page_size, found.phys, found.page, found.root, found.copy, memory, found.role,
-        scratch, found.consumed, trackers, found.size, found.unread, found.root_problem,
-        reads_as=options.reads_as, refused=found.refused,
-    )  # fmt: skip
-    for _, p in found.doubts:
-        reader.doubts.add_problem(p)
-    reader.in_doubt = frozenset(about for about, _ in found.doubts)
-    for p in found.problems:
-        reader.report.add_problem(p)
-    return reader.read()
+    return HandoverReader(
+        found, source, page_size, scratch, trackers, memory=memory, reads_as=options.reads_as
+    ).read()
 
 
 def _is_given(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.abi import kho as roots
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from hwpkho.images.base import Source
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Found:
     """A root FDT that was found, before its handover is read.
 
@@ -33,7 +31,8 @@ class Found:
         role: ``in``, ``out``, None where unknown.
         copy: Copies from debugfs.
         consumed: Whether the running kernel has freed its list's pages.
-        refused: Whether that kernel is of another KHO version: it refused it, and replayed nothing.
+        refused: Whether that kernel is of another KHO version: it refused it, and replayed nothing,
+            but its pages are free all the same.
         size: Bytes that the boot loader passes on for it, None where unknown.
         unread: Why it cannot be read in memory, None where it can.
         left: What can be read of a damaged one.
@@ -42,20 +41,26 @@ class Found:
         doubts: What leaves open which handover counts, and about what.
     """
 
-    phys: int | None
-    page: bytes
-    root: roots.RootFdt | None
-    kexec_count: int | None = None
-    role: Role | None = None
-    copy: DebugfsCopy | None = None
-    consumed: bool = False
-    refused: bool = False
-    size: int | None = None
-    unread: Literal["damaged", "absent"] | None = None
-    left: roots.RootFdt | None = None
-    root_problem: Problem | None = None
-    problems: list[Problem] = field(default_factory=list)
-    doubts: list[tuple[Doubt, Problem]] = field(default_factory=list)
+    def __init__(
+        self,
+        phys: int | None,
+        page: bytes,
+        root: roots.RootFdt | None,
+        kexec_count: int | None = None,
+        role: Role | None = None,
+        copy: DebugfsCopy | None = None,
+        *,
+        unread: Literal["damaged", "absent"] | None = None,
+        left: roots.RootFdt | None = None,
+    ) -> None:
+        self.phys, self.page, self.root, self.left = phys, page, root, left
+        self.kexec_count, self.role, self.copy = kexec_count, role, copy
+        self.consumed = self.refused = False
+        self.size: int | None = None
+        self.unread = unread
+        self.root_problem: Problem | None = None
+        self.problems: list[Problem] = []
+        self.doubts: list[tuple[Doubt, Problem]] = []
 
 
 def not_left_over(

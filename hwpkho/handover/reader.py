@@ -7,8 +7,7 @@ to them are sound.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi import hwpoison as blobs
@@ -46,67 +45,60 @@ from hwpkho.handover.subtrees import hwpoison
 from hwpkho.handover.subtrees import registry as subtrees
 
 if TYPE_CHECKING:
-    from hwpkho.abi.role import Role
     from hwpkho.codes import Problem, Severity
-    from hwpkho.handover.debugfs import DebugfsCopy
+    from hwpkho.handover.generations import Found
     from hwpkho.images.base import Source
 
 #: The most bytes that are read of a blob other than hwpoison's.
 MAX_FOREIGN_BLOB = 1 << 16
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class HandoverReader:
     """Reads one handover.
 
-    Attributes:
+    Args:
+        found: Its root FDT, or what copies have of the handover.
         source: The memory, or the copies where memory was not given.
         page_size: Bytes; None only without memory.
-        phys: Physical address of the root FDT, bytes; None where only a copy of it is known.
-        page: The bytes of the root FDT, empty where only a blob is known.
-        root: The root FDT parsed from ``page``, None where :meth:`read` has to parse it.
-        copy: The debugfs copies of this handover, None where there are none.
-        memory: Whether ``source`` is a memory image.
-        role: ``in``, ``out``, None where unknown.
         scratch: The scratch areas, None where unknown.
-        consumed: Whether a later handover shows that the list was replayed already.
         trackers: Walks over trackers, shared with the search for the root FDT.
-        size: Size of the root FDT as the boot loader passes it on, bytes; None where unknown.
-        unread: Why the root FDT in memory cannot be read; None where it can, or it is not known.
-        root_problem: The reported problem about that, else None.
+        memory: Whether ``source`` is a memory image.
+        reads_as: The KHO version of the kernel that is to read the handover, None for any.
+
+    Attributes:
         no_list: The reported problem that there is no hwpoison subtree, else None.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
-        reads_as: The KHO version of the kernel that is to read the handover, None for any.
-        refused: Whether the running kernel, of another KHO version, refused it: then it is not
-            replayed, but its pages are free all the same.
         report: The problems of the handover.
         doubts: Problems that leave open which root FDT the next kernel reads.
         in_doubt: What these doubts are about.
         preserved: The handover's own pages, which the tracker must mark.
     """
 
-    source: Source
-    page_size: int | None
-    phys: int | None = None
-    page: bytes = b""
-    root: roots.RootFdt | None = None
-    copy: DebugfsCopy | None = None
-    memory: bool = True
-    role: Role | None = None
-    scratch: Scratch | None = None
-    consumed: bool = False
-    trackers: tracker.Trackers | None = None
-    size: int | None = None
-    unread: Literal["damaged", "absent"] | None = None
-    root_problem: Problem | None = None
-    no_list: Problem | None = None
-    spent: bool = False
-    reads_as: roots.Version | None = None
-    refused: bool = False
-    report: Report = field(default_factory=Report)
-    doubts: Report = field(default_factory=Report)
-    in_doubt: frozenset[Doubt] = frozenset()
-    preserved: Pages = field(default_factory=Pages)
+    def __init__(
+        self,
+        found: Found,
+        source: Source,
+        page_size: int | None,
+        scratch: Scratch | None,
+        trackers: tracker.Trackers | None,
+        *,
+        memory: bool,
+        reads_as: roots.Version | None,
+    ) -> None:
+        self.phys, self.page, self.root, self.size = found.phys, found.page, found.root, found.size
+        self.copy, self.role = found.copy, found.role
+        self.consumed, self.refused = found.consumed, found.refused
+        self.unread, self.root_problem = found.unread, found.root_problem
+        self.source, self.page_size, self.memory = source, page_size, memory
+        self.scratch, self.trackers, self.reads_as = scratch, trackers, reads_as
+        self.no_list: Problem | None = None
+        self.spent = False
+        self.report, self.doubts, self.preserved = Report(), Report(), Pages()
+        for p in found.problems:
+            self.report.add_problem(p)
+        for _, p in found.doubts:
+            self.doubts.add_problem(p)
+        self.in_doubt: frozenset[Doubt] = frozenset(about for about, _ in found.doubts)
 
     def read(self) -> Handover:
         """Read the handover; call it once.

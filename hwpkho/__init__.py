@@ -79,12 +79,11 @@ _WHERE = {
     "hwpkho.errors": ("HwpkhoError", "InputError", "UsageError"),
     "hwpkho.handover.model": ("Chain", "Handover", "HwpoisonList", "Root", "Scratch", "Subtree"),
     "hwpkho.images.program": ("PhysicalMemory",),
+    "hwpkho.judging.rulings": ("Ruling", "Runs"),
     "hwpkho.judging.result": (
         "Basis",
         "EfiJudged",
         "Finding",
-        "Ruling",
-        "Runs",
         "ScratchCost",
         "Validation",
     ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.base.options import command, option, taken
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileBytes, HeldBytes
@@ -31,6 +32,11 @@ _KINDS = {
     Kind.LIST: ("a list of bad pages", "judge it", "validate"),
     Kind.MEMMAP: ("a memory map", "show it", "memmap"),
 }
+#: What is only read as its program prints it, and that program.
+_ALONE = (
+    (late(rb'"media_errors\\?"\s*:\s*\['), "cxl list"),
+    (late(rb"offset(?:\t|\\t)(?:len(?:\t|\\t))?flags|flags(?:\t|\\t)page-count"), "page-types"),
+)
 #: The file that every data set of hwpkho fleet contains.
 DATA_SET = "hwpkho-fleet.json"
 
@@ -62,6 +68,14 @@ def no_handover(file: FileBytes) -> str | None:
             f"{elsewhere(answer.kind, _typed(file))}"
         )
     return None
+
+
+def within(head: bytes) -> str | None:
+    """Return what a text has among other text, and how to give it; None if unknown."""
+    program = next((name for pattern, name in _ALONE if pattern.search(head)), None)
+    if program is None:
+        return None
+    return f"this has what {program} prints within other text; give it as {program} prints it"
 
 
 def no_list(file: FileBytes, form: str) -> str:

@@ -162,11 +162,14 @@ def _unknown_text(file: FileBytes, head: bytes, asked: Asked) -> BadPages:
         return lists.of_text(head).read(file, asked)
     except InputError as error:
         from hwpkho.images import foreign
+        from hwpkho.inputs import mistakes
 
         found = _of_map(file, head, asked)
         other = foreign.of(head) if found is None else None
         if other is not None:
             raise InputError(f"{file.shown}: this is {other}") from None
+        if found is None and (said := mistakes.within(head)):
+            raise InputError(f"{file.shown}: {said}") from None
         if found is None:
             raise error from None
         return found

@@ -909,3 +909,10 @@ def test_an_event_that_is_none_with_the_next_line_joined() -> None:
         ("mc_event: it is cut off behind its name", "line 1")
     ]
     assert [m.first for m in found.mentions] == [9]
+
+
+def test_what_other_programs_printed_into_a_log_is_told() -> None:
+    text = f"{MF.format(9)}\nh check[1]: offset\tlen\tflags\n"
+    text += 'h check[1]:     "media_errors":[\nh check[1]:     "media_errors":[]\n'
+    notes = [note.text for note in read(text).notes if "give that alone" in note.text]
+    assert [note.partition(" has ")[0] for note in notes] == ["page-types", "cxl list"]

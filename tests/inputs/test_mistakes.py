@@ -53,6 +53,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "edac": "mc0: csrow0: CPU_SrcID#0_Ha#0_Chan#0_DIMM#0: 12 Corrected Errors\n",
         "table.csv": "first,last,kind,when,source,where\n7,7,poisoned,,a,line 1\n",
         "nothing": "-- No entries --\n",
+        "flags.json": '{"MESSAGE":"offset\\tlen\\tflags"}\n{"MESSAGE":"9\\t1\\t__X"}\n',
+        "cxl.json": '{"out": "[{\\"region\\":\\"r\\",\\"media_errors\\":[{}]}]"}',
         "domain.xml": "<domain type='kvm'>\n</domain>\n",
         "vmlinux": b"\x7fELF\2\1\1" + bytes(9) + b"\2\0\x3e\0" + bytes(4076),
         "module.ko": b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\x3e\0" + bytes(4076),
@@ -176,6 +178,10 @@ MISTAKES = {
         "made of, or one in the form json",
     "list nothing": "nothing: this is what journalctl prints where it has nothing; run it as root, "
         "with -k -b",
+    "list flags.json": "flags.json: this has what page-types prints within other text; give it as "
+        "page-types prints it",
+    "list cxl.json": "cxl.json: this has what cxl list prints within other text; give it as cxl "
+        "list prints it",
     "decode xxd": "xxd: this is a hex dump of a file, not the file; xxd -r makes the file of what "
         "xxd printed",
     "validate hd": "hd: this is a hex dump of a file, not the file; give the file itself",

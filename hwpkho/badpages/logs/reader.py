@@ -68,13 +68,27 @@ class _Boots(LineReader):
         return self._taken
 
 
+#: What a line has that another form lists, and that form.
+_SIGNS = (
+    ("BIOS-e820: ", "e820"),
+    ("ommand line: ", "memmap"),
+    ("flags", "page-types"),
+    ("media_errors", "cxl-list"),
+)
+
+
 class _Unusable(LineReader):
-    """Notes what other forms list: unusable ranges of an e820 map, and ``memmap=nn$ss``."""
+    """Notes what other forms list: unusable ranges of an e820 map, ``memmap=nn$ss``, page flags and
+    CXL's media errors.
+    """
 
     needles = (
         rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable",
         rb"- [0-9a-f]{16} \(unusable\)",
         rb"memmap=[0-9]\w{0,19}\$",
+        rb"ffset(?:\t|\\t)(?:len(?:\t|\\t))?flags",
+        rb"flags(?:\t|\\t)page-count",
+        rb"_errors(?<=\"media_errors)\\?\"\s*:\s*\[(?!\s*\])",
     )
 
     def __init__(self, log: Timeline) -> None:
@@ -82,12 +96,10 @@ class _Unusable(LineReader):
 
     def feed(self, _number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
-        if "BIOS-e820: " in line:
+        form = next((form for sign, form in _SIGNS if sign in line), None)
+        if form is not None:
             self._taken += 1
-            self._log.unusable_ranges = True
-        elif "ommand line: " in line:
-            self._taken += 1
-            self._log.excluding = True
+            self._log.elsewhere.add(form)
         return False
 
     def taken(self) -> int:

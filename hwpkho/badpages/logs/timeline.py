@@ -39,6 +39,15 @@ _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
 _INVALID = (1 << 64) - 1
 #: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
+#: Forms that list what a log has beside messages → what that is.
+_ELSEWHERE = {
+    "e820": "a memory map in it calls memory unusable",
+    "memmap": "the command line in it excludes memory (memmap=)",
+    "page-types": "page-types has printed into it",
+    "cxl-list": "cxl list has printed into it",
+}
+#: Those of them that are not read among other text.
+_ALONE = ("page-types", "cxl-list")
 #: The number with which a line ends, or a word of mcelog's that may go on: ``offline-failed``.
 _NUMBER_LAST = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]+$|\" offline(?:-[a-z]*)?$")
 
@@ -91,10 +100,8 @@ class Timeline:
         self._machines: dict[str, int] = {}
         #: PFN → which of its lines have CXL poison, a bit for each.
         self.cxl_lines: dict[int, int] = {}
-        #: Whether a memory map in the log has unusable ranges.
-        self.unusable_ranges = False
-        #: Whether the command line in the log excludes memory.
-        self.excluding = False
+        #: Forms that list what else is in the log, a key of ``_ELSEWHERE`` each.
+        self.elsewhere: set[str] = set()
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
@@ -366,16 +373,9 @@ class Timeline:
             number, at = self._cut
             message = f"longer than {at} bytes; the rest was not looked at"
             found.problem(ENTRY_UNUSABLE, message, f"line {number}")
-        if self.unusable_ranges:
-            found.note(
-                "a memory map in it calls memory unusable, which is not listed here: "
-                f"{option('form', 'e820')} lists it"
-            )
-        if self.excluding:
-            found.note(
-                "the command line in it excludes memory (memmap=), which is not listed here: "
-                f"{option('form', 'memmap')} lists it"
-            )
+        for form in filter(self.elsewhere.__contains__, _ELSEWHERE):
+            lists = "give that alone" if form in _ALONE else f"{option('form', form)} lists it"
+            found.note(f"{_ELSEWHERE[form]}, which is not listed here: {lists}")
         if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(
                 f"{boots} boots, and all count, though poison does not outlive a boot without "
@@ -385,7 +385,7 @@ class Timeline:
             one = boots - 1 if self._wanted == -1 else self._wanted
             found.note(f"{boots} boots; only boot {one} counts")
         listed = found.finish()
-        return replace(listed, elsewhere="e820") if self.unusable_ranges else listed
+        return replace(listed, elsewhere="e820") if "e820" in self.elsewhere else listed
 
     def _several_machines(self, found: Collector) -> None:
         """Report pages of several machines, as a log server's files have them."""

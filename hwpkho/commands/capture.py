@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import output, temporary
+from hwpkho.base.arch import ARCHES
 from hwpkho.efi import every_reading
 from hwpkho.errors import InputError, UsageError
 from hwpkho.handover import assemble
@@ -151,6 +154,8 @@ def _capture(
     if not handovers and not held:
         raise nothing
     page_size = page_size_of(handovers) or machine.page_size
+    if recorder.arch is None:
+        _keep_for_every_arch(recorder, machine, options, handovers)
     for table in held:
         every_reading.keep(recorder, table, page_size or MIN_PAGE)
     _keep_the_end(recorder, handovers, held)
@@ -205,6 +210,24 @@ def _capture(
         path,
         notes,
     )
+
+
+def _keep_for_every_arch(
+    recorder: Recorder, machine: _Machine, options: CaseOptions, handovers: Sequence[Handover]
+) -> None:
+    """Read each handover as kernels of every architecture would; ``--arch`` may come with decode.
+
+    High bits of an address, which arm64 ignores, lead to no memory elsewhere.
+    """
+    roots = [h.root.phys for h in handovers if h.root and h.root.phys is not None]
+    sizes = {options.page_size, page_size_of(handovers)}
+    for arch, phys, size in product(ARCHES, roots, sizes):
+        if not arch.has_pages(size):
+            continue
+        like = options._replace(arch=arch.name, root_fdt=phys, page_size=size)
+        with suppress(InputError):
+            assemble.search(recorder, (), like, machine.boot, machine.noted)
+        recorder.arch = None
 
 
 def _write(

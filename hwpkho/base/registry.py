@@ -73,7 +73,9 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Yield all of them in order, each imported when its turn comes."""
-        return (self[name] for name in self.names())
+        if self._all is None and len(self._loaded) == len(self._lazy):
+            self._all = tuple(self._loaded[name] for name in self._lazy)
+        return iter(self._all or (self[name] for name in self.names()))
 
     def all(self) -> tuple[T, ...]:
         """Return all of them in order, imported; for callers that iterate often."""

@@ -149,7 +149,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     if wrong:
         kernel = machine.next_kernel(options, page_size, None, handover.arch)
     decision = judge_handover(handover, kernel)
-    doubted = wrong_map.decides_alone(handover, kernel, case.source)
+    doubted = wrong_map.decides_alone(handover, kernel, case.source, decision)
     findings = as_findings(handover.problems, decision.outcome, handover)
     if decision.reason is not None and decision.reason not in findings:
         findings.append(decision.reason)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.handover.model import Handover
     from hwpkho.images.base import Source
+    from hwpkho.judging.decision import Decision
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.options import ValidateOptions
     from hwpkho.judging.result import Finding
@@ -171,20 +172,23 @@ def all_aligned(pfns: PfnSet, page_size: int) -> Iterator[Finding]:
     )
 
 
-def decides_alone(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
+def decides_alone(
+    h: Handover, kernel: NextKernel, source: Source | None, decision: Decision
+) -> str | None:
     """Return what makes a captured handover fatal by the map alone, None where nothing does.
 
-    The next kernel's command line does not count: it is the user's choice.
+    ``decision`` is what becomes of it. The next kernel's command line does not count: it is the
+    user's choice.
     """
     if kernel.memory is None or not captured(source):
         return None
     from hwpkho.judging.outcome import judge_handover  # not for a list
 
-    by_map = judge_handover(h, kernel.without_cmdline())
-    alone = judge_handover(h, kernel.without_memory())
-    if by_map.finding is None or alone.outcome in FATAL:
+    by_map = decision if kernel.cmdline is None else judge_handover(h, kernel.without_cmdline())
+    if by_map.finding is None or by_map.outcome not in FATAL:
         return None
-    return by_map.finding.message if by_map.outcome in FATAL else None
+    alone = judge_handover(h, kernel.without_memory())
+    return None if alone.outcome in FATAL else by_map.finding.message
 
 
 def must_fit(

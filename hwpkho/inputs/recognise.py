@@ -129,9 +129,10 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     """
     from hwpkho.handover import debugfs  # see of_folder()
 
-    if debugfs.is_debugfs(folder):
+    names = set(names)
+    if names & debugfs.SIDES.keys() and debugfs.is_debugfs(folder):
         return {name for name in names if name in debugfs.SIDES or name in debugfs.BESIDE}
-    names = {*names, *(path.name for path in places.without_content(folder))}
+    names.update(path.name for path in places.without_content(folder))
     segments = {name for name in names if raw.is_segment_name(name)}
     return segments | (names & {boot_json.HANDOVER_JSON}) if segments else set()
 

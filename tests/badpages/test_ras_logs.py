@@ -393,6 +393,21 @@ def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     assert "is not a PFN" not in got.err
 
 
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ("MESSAGE={}\n\n", "_UID=0\n"),
+        ("    MESSAGE={}\n", "    _UID=0\n"),
+        ('\t"MESSAGE" : "{}",\n', '\t"_UID" : "0",\n'),
+    ],
+)
+def test_a_record_of_mcelog_in_a_journal(said: str, field: str) -> None:
+    """Each line of it is an entry of a dozen fields."""
+    record = RECORD.format(misc=0x8C, words="Uncorrected", status=0xBD80000000100090)
+    text = "".join(said.format(line) + field * 12 for line in record.splitlines())
+    assert kinds("mcelog", text) == {(9, "uncorrected")}
+
+
 def test_a_state_of_mcelog_at_the_end_may_be_cut_off(tmp_path, cli) -> None:
     text = 'Per page corrected memory statistics:\n9440: total 12 seen "12 in 24h" offline'
     problems = {end: said(cli, tmp_path, text + end).json["problems"] for end in ("", "-fa", "\n")}

@@ -35,6 +35,8 @@ class MachineChecks(MessageReader):
         b"Machine [Cc]heck",
         b"MCE [0-9]{1,9}\n",
         rb"U(?<=CPU) [0-9]{1,5}(?:\n| (?:[0-9]{1,4} )?BANK [0-9])",
+        # In an entry of many lines (journalctl -o export, verbose, json-pretty).
+        rb"MESSAGE(?:=|\" ?: ?\")(?:CPU|MISC|ADDR|TIME|STATUS|PROCESSOR|(?:Unc|C)orrected err)",
         b"Uncorrected hardware memory error",
         b"Memory error not recovered",
         b"fflining(?<=Offlining) page [0-9a-f]",

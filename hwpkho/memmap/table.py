@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ class LostLine(NamedTuple):
     named: tuple[int, int] | None = None
 
 
-@dataclass(slots=True)
 class Table:
     """One table as a form read it: entries in file order.
 
@@ -52,15 +50,22 @@ class Table:
             :func:`hwpkho.memmap.gaps.settle`.
     """
 
-    name: str
-    entries: list[Entry]
-    boot: int | None = None
-    arch: str | None = None
-    problems: list[Problem] = field(default_factory=list)
-    lost_lines: list[LostLine] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    line: int | None = None
-    form: str = ""
-    printed_by: Literal["Linux", "Xen"] | None = None
-    zeroed: Problem | None = None
-    unusable: list[Problem] = field(default_factory=list)
+    def __init__(
+        self,
+        name: str,
+        entries: list[Entry],
+        *,
+        boot: int | None = None,
+        arch: str | None = None,
+        problems: list[Problem] | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.name, self.entries = name, entries
+        self.boot, self.arch, self.line = boot, arch, line
+        self.problems = [] if problems is None else problems
+        self.lost_lines: list[LostLine] = []
+        self.gaps: list[Gap] = []
+        self.form = ""
+        self.printed_by: Literal["Linux", "Xen"] | None = None
+        self.zeroed: Problem | None = None
+        self.unusable: list[Problem] = []

@@ -59,7 +59,8 @@ def test_damage_of_a_real_map_is_noticed_and_placed(name: str) -> None:
 def table(*ranges: tuple[int, int] | tuple[int, int, int], lost_lines: Sequence[LostLine]) -> Table:
     """A map of ``(first byte, last byte, depth)`` with lost lines, settled."""
     entries = [Entry(r[0], r[1], "usable", {"depth": r[2]} if len(r) > 2 else {}) for r in ranges]
-    made = Table("x", entries, lost_lines=list(lost_lines))
+    made = Table("x", entries)
+    made.lost_lines += lost_lines
     gaps.settle(made)
     return made
 

@@ -91,13 +91,10 @@ def _map(map_: dict[str, object], arch: str | None, messages: Messages) -> Table
     gaps = map_.get("gaps", [])  # absent in documents of older versions
     if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
         raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")
-    return Table(
-        name,
-        [_entry(e, nameless=name == "iomem") for e in entries],
-        boot=boot,
-        arch=arch,
-        gaps=[_gap(g, name, messages) for g in gaps],
-    )
+    read = [_entry(e, nameless=name == "iomem") for e in entries]
+    table = Table(name, read, boot=boot, arch=arch)
+    table.gaps += [_gap(g, name, messages) for g in gaps]
+    return table
 
 
 def _gap(gap: dict[str, object], name: str, messages: Messages) -> Gap:

@@ -1,13 +1,20 @@
-"""No import circle, no long module; the layers are contracts of import-linter (make check)."""
+"""No import circle, no long module, no needless import.
+
+The layers are contracts of import-linter (make check).
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import grimp
+import pytest
 
 import hwpkho
+from tests.support import captures
 
 
 def test_no_two_modules_import_each_other():
@@ -23,3 +30,39 @@ def test_no_module_is_longer_than_400_lines():
     modules = Path(hwpkho.__file__).parent.rglob("*.py")
     lines = {str(path): path.read_bytes().count(b"\n") for path in modules}
     assert {path: n for path, n in lines.items() if n > 400} == {}
+
+
+_CASE = captures.CAPTURES / "x86-structv1-small"
+#: What a run does not need: start-up grows with every module.
+_NEEDLESS = {
+    "decode": "badpages.model efi.reader handover.luo.model inputs.mistakes judging.result memmap",
+    "validate": "abi.luo efi.reader efi.model handover.luo.model inputs.lists inputs.mistakes"
+    " memmap.view.parameters",
+    "diff": "badpages.logs efi.reader handover.luo.model inputs.mistakes judging.outcome"
+    " judging.result memmap",
+    "encode": "efi.write encode.damage handover.reader judging.result judging.verdicts",
+}
+
+
+@pytest.mark.parametrize("command", _NEEDLESS)
+def test_a_run_imports_only_what_it_calls(command: str, tmp_path: Path) -> None:
+    image, listed = tmp_path / "memory.elf", tmp_path / "list"
+    image.write_bytes(captures.elf(_CASE.name))
+    listed.write_text("0x1234\n")
+    given: dict[str, list[object]] = {
+        "decode": [image],
+        "validate": [image, "--memmap", _CASE / "iomem.txt"],
+        "diff": [image, listed],
+        "encode": [listed, "--at", "0x40000000", "--no-scratch", "-o", tmp_path / "out"],
+    }
+    code = (
+        "import sys; from hwpkho.cli.main import run\n"
+        "try:\n    run()\n"
+        "finally:\n    print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    call = [sys.executable, "-c", code, command, *map(str, given[command])]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == (command == "diff"), done.stderr
+    loaded = {name.removeprefix("hwpkho.") for name in done.stderr.split("\n")}
+    assert "base.arch" in loaded
+    assert loaded.isdisjoint(_NEEDLESS[command].split())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
 from hwpkho.logs.mail import Unquoting
+from hwpkho.logs.wrapped import Unwrapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,14 +108,17 @@ def is_text_with_nuls(pieces: Iterable[bytes]) -> bool:
 def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Iterator[bytes]:
     """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF.
 
-    Quoted-printable mails are decoded; ``unquoting`` tells afterwards whether there were any.
+    Quoted-printable mails are decoded; ``unquoting`` tells afterwards whether there were any. Lines
+    that a screen wrapped are joined.
     """
-    unquoting = unquoting or Unquoting()
+    unquoting, unwrapping = unquoting or Unquoting(), Unwrapping()
     for block in _whole_lines(pieces):
-        if block := unquoting.feed(block):
-            yield clean(block)
-    if rest := unquoting.rest():
-        yield clean(rest)
+        if (block := unquoting.feed(block)) and (block := unwrapping.feed(clean(block))):
+            yield block
+    if (rest := unquoting.rest()) and (rest := unwrapping.feed(clean(rest))):
+        yield rest
+    if rest := unwrapping.rest():
+        yield rest
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

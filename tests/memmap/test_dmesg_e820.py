@@ -89,13 +89,15 @@ def test_e820_of_2_2_gives_size_and_start(log: Path) -> None:
     [
         ("[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable", 0),
         ("BIOS-e820: [mem\n0x0000000000000000-0x000000000009fbff] usable", 0),
+        ("BIOS-e820: [mem 0x0000000000000000-0x000000\n000009fbff] usable", 0),
+        ("BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usa\nble", 0),
         ("BIOS-e820: [mem 0x000000000", 1),
         ("0000000000000-0x000000000009fbff] usable", 1),
         (' ","_BOOT_ID":"0123abcd"}', 0),
     ],
 )
 def test_e820_first_line_behind_the_heading(first: str, gaps: int, log: Path) -> None:
-    """A mail or a copy has lost the line end; a string of JSON ends there."""
+    """A copy has lost the line end, or a string of JSON ends there; mails and screens break it."""
     text = (
         f"[    0.000000] BIOS-provided physical RAM map: {first}\n"
         "[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000007ffdffff] usable\n"
@@ -103,7 +105,7 @@ def test_e820_first_line_behind_the_heading(first: str, gaps: int, log: Path) ->
     )
     found = primary(read_text(log, text))
     assert [(gap.start, gap.end) for gap in found.gaps] == [(0, MIB - 1)] * gaps
-    assert len(found.entries) == 2 + ("fbff" in first and not gaps)
+    assert len(found.entries) == 2 + ("BIOS" in first and not gaps)
 
 
 def test_e820_maps_of_one_boot_are_kept_apart(log: Path) -> None:

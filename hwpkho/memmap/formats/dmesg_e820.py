@@ -50,9 +50,6 @@ _MAYBE = (
 #: Other lines in a row, below a header, an entry or a broken line, after which a table has ended.
 _PATIENCE = 3
 
-#: Digits of an address since 3.5.
-_DIGITS = 16
-
 _EXPECTED = "[mem 0x...-0x...] and a type of memory"
 
 
@@ -138,7 +135,7 @@ class DmesgE820(TableForm):
         if not self._begun_table(self._name):
             return
         tail = rows.TAIL.match(without_stamps(line))
-        if rows.BIOS_PREFIX.search(line) or (tail and len(tail["digits"]) >= _DIGITS // 2):
+        if rows.BIOS_PREFIX.search(line) or (tail and len(tail["digits"]) >= rows.DIGITS // 2):
             self._tables.damaged(self._name, number, line, _EXPECTED)
             self._patience = _PATIENCE
         elif (
@@ -172,11 +169,12 @@ class DmesgE820(TableForm):
         if rows.LINE.search(line) or rows.HEADER.search(line):
             self._give_up()
             return False
-        match = rows.LINE.search(f"{text} {rest}")
+        whole = rows.joined(text, rest)
+        match = rows.LINE.search(whole)
         if match is None:
             self._give_up()
             return False
-        self._entry(number, f"{text} {rest}", match)
+        self._entry(number, whole, match)
         return True
 
     def _give_up(self) -> None:
@@ -225,7 +223,7 @@ class DmesgE820(TableForm):
             return False
         start, end = rows.bounds(match)
         if match["sign"] != "@" and self._digits_lost(name, number, match):
-            self._tables.damaged(name, number, line, f"addresses of {_DIGITS} digits")
+            self._tables.damaged(name, number, line, f"addresses of {rows.DIGITS} digits")
             self._patience = _PATIENCE
             return False
         first, last = self._tables.first(name), self._tables.last(name)
@@ -250,12 +248,12 @@ class DmesgE820(TableForm):
         numbers = (match["a"], match["b"]) if match["what"] else (match["c"], match["d"])
         if len(numbers[0]) != len(numbers[1]):
             return True
-        full = all(len(number) == _DIGITS for number in numbers)
+        full = all(len(number) == rows.DIGITS for number in numbers)
         table = self._tables.open(name)
         if table is None or not table.entries:
             self._full[name] = full
         elif full and not self._full.get(name, True) and len(table.entries) == 1:
-            message = f"{_EXPECTED} in {_DIGITS} digits stood in the line before"
+            message = f"{_EXPECTED} in {rows.DIGITS} digits stood in the line before"
             self._tables.lose(name, number, DAMAGED, message, replaced=1)
             self._full[name] = True
         return not full and self._full.get(name, False)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.late import late
+from hwpkho.memmap import e820_names
 from hwpkho.memmap.remnants import is_cut, without_stamps
 
 if TYPE_CHECKING:
     import re
 
+#: Digits of an address since 3.5.
+DIGITS = 16
 #: Prefix of a line → map.
 MAPS = {
     "user": "e820_user",
@@ -87,6 +90,18 @@ def bounds(match: re.Match[str]) -> tuple[int, int]:
     if not right and left:
         right = PHYS_END  # the kernel's sum has wrapped around
     return left, right - 1
+
+
+def joined(text: str, rest: str) -> str:
+    """Return a broken line and the rest of it: a screen breaks within words, a mail at blanks."""
+    for whole in (f"{text} {rest}", f"{text}{rest}"):
+        match = LINE.search(whole)
+        numbers = match and (match.group("a", "b") if match["what"] else match.group("c", "d"))
+        if match and numbers and {len(n) for n in numbers} == {DIGITS}:
+            type_ = match["rest"].strip()
+            if e820_names.type_of(type_) or match["what"] == "gap":
+                return whole
+    return f"{text} {rest}"
 
 
 def has_damaged_prefix(line: str) -> bool:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
+from hwpkho.logs.framed import unframed
 from hwpkho.logs.mail import Unquoting
 from hwpkho.logs.wrapped import Unwrapping
 
@@ -112,7 +113,7 @@ def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Itera
     that a screen wrapped are joined.
     """
     unquoting, unwrapping = unquoting or Unquoting(), Unwrapping()
-    for block in _whole_lines(pieces):
+    for block in _whole_lines(unframed(pieces)):
         if (block := unquoting.feed(block)) and (block := unwrapping.feed(clean(block))):
             yield block
     if (rest := unquoting.rest()) and (rest := unwrapping.feed(clean(rest))):

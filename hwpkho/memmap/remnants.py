@@ -37,7 +37,7 @@ _MESSAGE = late(
     r"((?:[^\"\\]|\\.)*)"
 )
 #: How the journal and syslog end what they put in front of a message.
-_SYSLOG = ("kernel:", "]:")
+_SYSLOG = ("kernel:", "]:", "- -")
 #: An offset in a function, as stack dumps have it: not an address of memory.
 _OFFSET = late(r"\+0x[0-9a-f]+/0x[0-9a-f]+\b")
 #: Digits of an address, or its ``0x``.

@@ -76,13 +76,13 @@ def of_folder(folder: Path, among: Collection[Kind] = frozenset(Kind)) -> tuple[
     from hwpkho.handover import debugfs  # not for files
 
     found: list[Answer] = []
-    if debugfs.holds_debugfs(folder):
+    if Kind.DEBUGFS in among and debugfs.holds_debugfs(folder):
         found.append(Answer(Kind.DEBUGFS, "debugfs"))
-    if raw.segment_files(folder):
+    if Kind.IMAGE in among and raw.segment_files(folder):
         found.append(Answer(Kind.IMAGE, "segments"))
     if Kind.MEMMAP in among:
         found += _file_map(folder, b"")
-    return tuple(a for a in found if a.kind in among)
+    return tuple(found)
 
 
 def of_file(file: FileBytes, among: Collection[Kind] = frozenset(Kind)) -> tuple[Answer, ...]:

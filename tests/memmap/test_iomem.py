@@ -99,10 +99,10 @@ def test_iomem_is_not_ioports(log: Path) -> None:
     assert [e.start for e in primary(read_text(log, ram + ARM64_PORTS)).entries] == [1 << 30]
 
 
-@pytest.mark.parametrize("last", ["usb 1-1: deadbeef", "[    5.000000] a: 12345"])
-def test_a_message_behind_iomem_that_ends_with_a_number(last: str, log: Path) -> None:
+def test_a_message_beside_iomem_that_ends_with_a_number(log: Path) -> None:
     tree = "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n"
-    for text in (tree + last, f"{tree}{last}\n", f"{last}\n{tree}"):
+    last, above = "usb 1-1: deadbeef", "[    5.000000] a: 12345\n"
+    for text in (tree + last, f"{tree}{last}\n", above + tree, tree + above):
         assert not primary(read_text(log, text)).gaps
     logged = tree.replace("0000", "h kernel: 0000", 1).replace("\n0000", "\nh kernel: 0000")
     assert codes(read_text(log, logged + "h kernel: 000a").problems) == {"HP507"}

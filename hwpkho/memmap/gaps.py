@@ -215,12 +215,11 @@ def lose_overlaps(table: Table, places: Sequence[Place]) -> None:
 
 
 def check_head(table: Table) -> None:
-    """Record that an e820 list has lost its head: no heading, and it begins above low memory."""
+    """Record that an e820 list has lost its head, in silence: it begins above low memory."""
     lowest = min((e.start for e in table.entries), default=0)
-    if lowest > LOWEST:
+    if lowest > LOWEST and not any(line.at == 0 for line in table.lost_lines):
         message = (
-            f"line {table.line}: {table.name} begins at 0x{lowest:x} without its heading: "
-            "the lines before it are lost"
+            f"line {table.line}: {table.name} begins at 0x{lowest:x}: the lines before it are lost"
         )
         lose(table, HEAD_LOST, message, span=(0, lowest - 1))
 

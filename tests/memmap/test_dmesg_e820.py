@@ -108,6 +108,20 @@ def test_e820_first_line_behind_the_heading(first: str, gaps: int, log: Path) ->
     assert len(found.entries) == 2 + ("BIOS" in first and not gaps)
 
 
+def test_e820_first_line_below_the_heading_of_any_map(log: Path) -> None:
+    """Broken by a mail, cut off, or lost; other messages are in front of the heading."""
+    row = "[    0.000000] {}: [mem {}0x0000000000000000-0x000000000009fbff] usable\n"
+    below = row.replace("0000000000000000", "0000000000100000").replace("09fbff", "ffffff")
+    lost = []
+    for heading, who in (("extended", "reserve setup_data"), ("modified", "modified")):
+        for first in (row.format(who, "\n"), "", row.format(who, "")[:50] + "\n"):
+            text = f"[    0.000000] {heading} physical RAM map:\n{first}{below.format(who, '')}"
+            found = primary(read_text(log, text))
+            assert len(found.entries) == 1 + (len(first) > 60)
+            lost.append([(gap.start, gap.end) for gap in found.gaps])
+    assert lost == [[], [(0, MIB - 1)], [(0, MIB - 1)]] * 2
+
+
 def test_e820_maps_of_one_boot_are_kept_apart(log: Path) -> None:
     text = "".join(
         f"[    0.000000] {who}: [mem 0x0000000000000000-0x{end:016x}] usable\n"

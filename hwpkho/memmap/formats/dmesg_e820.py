@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.model import Entry
 
+#: Maps that may begin at any address: one of ``memmap=exactmap``, one that hwpkho wrote.
+_BEGIN_ANYWHERE = frozenset(("e820_firmware", "e820_user"))
 _EXTENDED_OR_NEXT = frozenset(("e820_firmware", "e820_setup_data", "extended"))
 _ALL_MAPS = ("e820_firmware", *rows.MAPS.values())
 _HEADED = {
@@ -63,6 +65,7 @@ class DmesgE820(TableForm):
         LONG_RANGE,
         SPACED_RANGE,
         rb"-(?:e8[20][01]|88|provided|defined)[: ]",
+        rb"map:(?<=(?:modified|extended) physical RAM map:)",
         LINUX_STARTS.encode(),
     )
     unfinished = late(rf"(?:^|[\]:]\s)\s*{begun('BIOS-e820: [mem')}$")
@@ -281,7 +284,8 @@ class DmesgE820(TableForm):
                 table.problems.append(problem(OUT_OF_ORDER, message))
             gaps.lose_overlaps(table, overlapping)
             gaps.check_between(table, self._gap_lines.get(id(table), ()))
-            if table.name != "xen_dom0" and id(table) not in self._with_heading:
+            trusted = table.name in _BEGIN_ANYWHERE and id(table) in self._with_heading
+            if table.name != "xen_dom0" and not trusted:
                 gaps.check_head(table)
             found.append(table)
         return found

@@ -26,6 +26,10 @@ _MAX_UNBROKEN = 1 << 20
 #: The most NULs in front of a text, and the bytes of it that are then looked at.
 _MAX_NULS = 64 << 20
 _ENOUGH = 1 << 12
+#: How ``journalctl -o export`` begins. A message of several lines stands behind its length there,
+#: eight bytes in binary.
+_EXPORT = b"__CURSOR="
+_LENGTH = late(rb"(?<=\nMESSAGE)\n[\0-\xff]{4}\0{4}")
 #: Control characters that no text contains.
 _CONTROLS = late(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -96,14 +100,14 @@ def is_text_with_nuls(pieces: Iterable[bytes]) -> bool:
     """Tell whether a file, in pieces of at most 64 KiB, is text except for NULs.
 
     A log gets a block of NULs where its machine crashed, a hole where it was truncated while its
-    writer had it open, and single NULs from a serial line.
+    writer had it open, and single NULs from a serial line. A journal's export is text, too.
     """
     said = b""
     for piece in islice(pieces, _MAX_NULS >> 16):
         said += piece.replace(b"\0", b"")
         if len(said) >= _ENOUGH:
             break
-    return b"\n" in said and not _CONTROLS.search(said)
+    return b"\n" in said and (said.startswith(_EXPORT) or not _CONTROLS.search(said))
 
 
 def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Iterator[bytes]:
@@ -180,7 +184,7 @@ def clean(block: bytes) -> bytes:
     A lone CR stays: what follows it on a terminal overwrites what was before.
     """
     if b"\0" in block:
-        block = block.replace(b"\0", b"")
+        block = _LENGTH.sub(b"=", block).replace(b"\0", b"")
     if _ESCAPED_END.search(block) and block.count(b"\\n") >= _MANY_ENDS:
         block = b"\n".join(map(_unescaped, block.split(b"\n")))
     if b'"MESSAGE"' in block:

@@ -500,6 +500,17 @@ def test_a_journal_in_its_export_format() -> None:
     assert read(text, "last").pfns.tolist() == [2]
 
 
+def test_a_message_of_several_lines_in_the_export_format(tmp_path, cli) -> None:
+    """It stands behind its length, in binary; one of 77 bytes behind the letter M."""
+    said = MF.format(9).encode()
+    for message in (said.ljust(77), said.ljust(300) + b"\n"):
+        text = b"__CURSOR=s=1\n_TRANSPORT=kernel\nMESSAGE\n"
+        text += len(message).to_bytes(8, "little") + message + b"\n\n"
+        path = tmp_path / "journal"
+        path.write_bytes(text)
+        assert cli("list", "--json", path).json["pfns"] == [9]
+
+
 def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> None:
     entry = "__REALTIME_TIMESTAMP=17673228{}0000000\n_BOOT_ID={}\nMESSAGE={}\nPRIORITY=3\n\n"
     steps = [(n, boot * 32, MF.format(n)) for n, boot in ((1, "a"), (2, "a"), (3, "b"))]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from hwpkho.judging.case_result import FailOn
     from hwpkho.judging.options import ValidateOptions
+    from hwpkho.judging.result import Validation
 
     #: Makes a page on a case; returns None for no page.
     Draw = Callable[[CaseResult], bytes | None]
@@ -145,10 +146,18 @@ def judge_job(
         except Exception as error:  # a bug of hwpkho must not cost the other cases
             code, text = why(error)
             result = unjudged(text, accepted, job.case, code)
-    v = result.validation
-    # Only pages need the memory and the handover: without them the result is quickly pickled.
-    light = None if v is None else replace(v, frames=None, handover=None)
-    return result._replace(validation=light, drawn=drawn)
+    return result._replace(validation=_light(result.validation), drawn=drawn)
+
+
+def _light(v: Validation | None) -> Validation | None:
+    """Return it without what only pages need: the memory, the handover, a table's ranges.
+
+    Those cannot be pickled, or not quickly.
+    """
+    if v is None:
+        return None
+    efi = v.efi and v.efi._replace(bad=partial(iter, ()))
+    return replace(v, frames=None, handover=None, efi=efi)
 
 
 def _judge_case(

@@ -620,13 +620,16 @@ def test_processes_give_the_same_bytes(name, tmp_path, cli):
     for i in range(count):
         machine(tmp_path / f"case{i:02}", 0x50000 + i)
     (tmp_path / "case07" / "memory.elf").write_bytes(b"\x7fELF")
+    for kind, table in (("bitmap", efi.table()), ("unknown", efi.table(version=9))):
+        (tmp_path / kind).mkdir()
+        efi.saved(tmp_path / kind, {efi.TABLE: table})
     one, two = (cli("validate", "--batch", tmp_path, "--format", name, "--jobs", n) for n in (1, 2))
     assert (one.code, one.out) == (two.code, two.out)
     assert one.code == 3
     if name == "text":
-        assert two.out.splitlines()[-1].startswith(f"{count} cases: 1 not judged, {count - 1} ok")
+        assert two.out.splitlines()[-1].startswith(f"{count + 2} cases: 1 not judged, ")
     else:
-        assert len(two.json["results"]) == count
+        assert len(two.json["results"]) == count + 2
 
 
 @pytest.mark.parametrize("count", [0, pytest.param(33, marks=pytest.mark.slow)])

@@ -501,14 +501,15 @@ def test_a_journal_in_its_export_format() -> None:
 
 
 def test_a_message_of_several_lines_in_the_export_format(tmp_path, cli) -> None:
-    """It stands behind its length, in binary; one of 77 bytes behind the letter M."""
+    """It stands behind its length, in binary."""
     said = MF.format(9).encode()
     for message in (said.ljust(77), said.ljust(300) + b"\n"):
-        text = b"__CURSOR=s=1\n_TRANSPORT=kernel\nMESSAGE\n"
+        text = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764480000000000\nMESSAGE\n"
         text += len(message).to_bytes(8, "little") + message + b"\n\n"
         path = tmp_path / "journal"
         path.write_bytes(text)
-        assert cli("list", "--json", path).json["pfns"] == [9]
+        (entry,) = cli("list", "--json", path).json["entries"]
+        assert (entry["first"], entry["when"]) == (9, "2025-11-30T05:20:00Z")
 
 
 def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> None:

@@ -51,7 +51,7 @@ class _Damage(values.OneOf):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name."""
-        from hwpkho.encode.damage.registry import DAMAGES  # see _Names
+        from hwpkho.encode.damage.registry import DAMAGES
 
         if value != LIST and value not in DAMAGES:
             close = get_close_matches(str(value), DAMAGES.names(), n=2, cutoff=0.6)

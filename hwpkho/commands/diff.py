@@ -142,7 +142,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
         every = [table for x in found if (table := _bitmap(x)) is not None]
         grid = None
         if len(every) == len(found):
-            from hwpkho.efi import compare as tables  # see _bitmap()
+            from hwpkho.efi import compare as tables
 
             grid = tables.one_grid(every)
         return Comparison(tuple(found), tuple(changes), grid=grid)
@@ -153,7 +153,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     regions = machine.memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
     if regions is not None:
-        from hwpkho.judging import wrong_map  # judges the handover too, so it is only for a map
+        from hwpkho.judging import wrong_map
 
         wrong_map.must_fit(options, regions, [(after.handover, after.source)])
     kernel = machine.next_kernel(options, size, regions)
@@ -173,7 +173,7 @@ def _units(before: CaseList, after: CaseList) -> Units | None:
     old, new = _bitmap(before), _bitmap(after)
     if old is None and new is None:
         return None
-    from hwpkho.efi import compare as tables  # see _bitmap()
+    from hwpkho.efi import compare as tables
 
     if old is not None and new is not None:
         return tables.by_unit(old, new)

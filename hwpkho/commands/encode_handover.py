@@ -18,6 +18,7 @@ from hwpkho.commands import usage
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import FileBytes
+from hwpkho.inputs.recognise import Kind
 from hwpkho.judging import machine
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     regions = machine.memory(options.judging, machine.of_lists([case]))
     usage.refuse(options.judging.given, usage.with_map(usage.Facts(), regions))
     if regions is not None:
-        from hwpkho.judging import wrong_map  # judges the handover too, so it is only for a map
+        from hwpkho.judging import wrong_map
 
         wrong_map.must_fit(options.judging, regions, [(case.handover, case.source)])
     arch = _arch(case, options, page_size, regions)
@@ -83,7 +84,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
 
 def _any_in_ram(pfns: Listing, kernel: NextKernel) -> bool:
     """Tell whether a PFN of the list is in RAM of the map."""
-    from hwpkho.judging import verdicts  # only for a map
+    from hwpkho.judging import verdicts
 
     # Part by part: the first mostly has one, so a million PFNs are not sorted for it.
     judged = (verdicts.judge_pfns(pfn_set(of_runs(p)), kernel, None) for p in parts(pfns.runs()))
@@ -160,7 +161,6 @@ def edited(path: str, layout: Layout) -> bytes:
     """Return the device tree at ``path`` with what hands the handover over. Raises InputError."""
     from hwpkho.encode import devicetree
     from hwpkho.inputs import mistakes
-    from hwpkho.inputs.recognise import Kind
 
     blob = _read_small(path, "device tree", devicetree.MAX_DTB)
     among = {Kind.STRUCTURE} if blob.startswith(fdt.MAGIC) else frozenset(Kind)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import registry
+from hwpkho.badpages.formats import efi_table
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-    from hwpkho.badpages.formats import efi_table
     from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import ListWriter
     from hwpkho.commands.usage import Facts
@@ -85,8 +85,6 @@ def planned(to: str, pages: BadPages, how: Writing) -> WrittenTable | None:
     """
     if not registry.takes("unit", to):
         return None
-    from hwpkho.badpages.formats import efi_table  # few lists are written as tables
-
     return WrittenTable(efi_table.plan(pages, how))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import said
 from hwpkho.badpages.convert import convert
+from hwpkho.badpages.formats.efi_table import NAME, of_table
 from hwpkho.badpages.model import BadPages, ListNote
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import Listing
@@ -82,11 +83,7 @@ class CaseList(NamedTuple):
     def table(self) -> PoisonTable | None:
         """The EFI table of poisoned memory that the list is from, None for others."""
         tables = self.pages.tables
-        if len(tables) != 1:
-            return None
-        from hwpkho.badpages.formats.efi_table import NAME  # few lists are from tables
-
-        return tables[0] if self.pages.origin == NAME else None
+        return tables[0] if len(tables) == 1 and self.pages.origin == NAME else None
 
     def converted(self, page_size: int) -> CaseList:
         """Return the list in pages of ``page_size`` bytes; see :func:`convert`.
@@ -99,8 +96,6 @@ class CaseList(NamedTuple):
                 resized = f"converted from pages of {self.page_size} bytes to {page_size}"
                 pages = replace(pages, notes=(*pages.notes, ListNote(resized, self.name)))
             return self._replace(pages=pages)
-        from hwpkho.badpages.formats.efi_table import of_table  # see table
-
         pages = of_table(self.table, page_size, self.arch)
         notes = tuple(n for n in self.pages.notes if not n.page_size_assumed)
         more = pages.pfns.count * page_size - self.table.bad_bytes()
@@ -179,8 +174,6 @@ def _listed(handovers: Sequence[Handover]) -> bool:
 
 def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     """Return the list of an EFI table. Raises InputError where it cannot be read."""
-    from hwpkho.badpages.formats.efi_table import of_table  # see CaseList.table
-
     page_size = page_size_of(case.handovers) or options.page_size
     arch = options.arch or (case.source.arch if case.source else None)
     refuse_ambiguous([table])

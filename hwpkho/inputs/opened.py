@@ -10,6 +10,8 @@ from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places
 from hwpkho.base.arch import known
 from hwpkho.base.escape import printable
+from hwpkho.codes import problem
+from hwpkho.codes.image import UNREADABLE_FILE
 from hwpkho.errors import InputError
 from hwpkho.handover.stated import Noted
 from hwpkho.images import raw
@@ -265,11 +267,9 @@ def _noted_copy(noted: capture_note.NotedCopy) -> DebugfsCopy:
 
     Notes of early captures name it by its path on the machine that made them; that is removed.
     """
-    role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
-    from hwpkho.codes import problem
-    from hwpkho.codes.image import UNREADABLE_FILE
     from hwpkho.handover.debugfs import DebugfsCopy
 
+    role: Role | None = "in" if noted.role == "in" else "out" if noted.role == "out" else None
     copy = DebugfsCopy(printable(noted.name), role, noted.fdt, noted.subtrees)
     path, copy.name = copy.name, copy.label
     texts = (printable(text).replace(path, copy.name) for text in noted.unusable)

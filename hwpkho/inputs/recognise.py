@@ -127,7 +127,7 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     These are the sides of a debugfs copy with the scratch files beside them, or memory segments
     with their ``handover.json``.
     """
-    from hwpkho.handover import debugfs  # see of_folder()
+    from hwpkho.handover import debugfs
 
     names = set(names)
     if names & debugfs.SIDES.keys() and debugfs.is_debugfs(folder):

@@ -214,7 +214,7 @@ def findings(runs: Runs, page_size: int) -> Iterator[Finding]:
 
 def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
     """Yield a finding where PFNs repeat: the list has more entries than distinct PFNs."""
-    from hwpkho.judging.result import finding  # see findings()
+    from hwpkho.judging.result import finding
 
     if listed != distinct:
         n = listed - distinct

@@ -79,9 +79,12 @@ def plan(pages: BadPages, how: Writing) -> Plan:
 
 
 class EfiTable:
-    """The form, see the module."""
+    """The form, see the module.
 
-    # All forms are imported to recognise a list: this one imports what reads and writes when asked.
+    All forms are imported to recognise a list: what reads and writes this one is imported when
+    asked for.
+    """
+
     name = NAME
     about = "a copy of the EFI table LINUX_EFI_POISONED_MEMORY, of any layout"
     extra = None

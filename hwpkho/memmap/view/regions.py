@@ -273,7 +273,7 @@ def _named(maps: dict[str, Map], name: str) -> Map:
 
 
 def _crash_kernel(spans: list[Span], line: Cmdline, arch: str) -> list[Span]:
-    from hwpkho.memmap.view import parameters  # see view_of()
+    from hwpkho.memmap.view import parameters
     from hwpkho.memmap.view.crashkernel import crash_kernel
 
     memory = sum(s.end - s.start for s in spans if s.kind in ("ram", "in-use"))

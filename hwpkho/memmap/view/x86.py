@@ -94,7 +94,7 @@ def build(
     before = e820.sanitize(slots)
     after = before
     if line is not None:
-        from hwpkho.memmap.view.e820_cmdline import apply  # see parameters()
+        from hwpkho.memmap.view.e820_cmdline import apply
 
         after = apply(before, line)
     view = View(_e820_spans(after, base.name), [base.name])

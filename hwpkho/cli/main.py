@@ -160,11 +160,8 @@ def run() -> None:
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
-        except (
-            HwpkhoError,
-            OSError,
-        ):  # reported already; Python would exit with 120 at its own flush
-            _discard_stdout()
+        except (HwpkhoError, OSError):
+            _discard_stdout()  # reported already; Python would exit with 120 at its own flush
     sys.exit(code)
 
 

@@ -17,11 +17,11 @@ _FRESH = late(
 )
 #: Columns of a screen: mail programs, which break lines at blanks, use fewer.
 _NARROWEST, _WIDEST = 80, 400
-#: Letters and digits; and how many lines that only differ in them must be as wide as the screen:
-#: rows of a table that were broken at a blank are all of one width, too.
-_LETTER = late(rb"[0-9A-Za-z_]")
 #: A number that is broken at a line's end; nothing but a screen does that.
 _NUMBER = late(rb"0x[0-9A-Fa-f]{0,15}\n(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{1,16}[^0-9A-Za-z]")
+#: Letters and digits; and how many lines that differ in more than them must be as wide as the
+#: screen: rows of a table that were broken at a blank are all of one width, too.
+_LETTER = late(rb"[0-9A-Za-z_]")
 _FEWEST = 4
 #: Bytes of the longest line that is put together.
 _LONGEST = 4096

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -385,9 +386,14 @@ def test_a_memory_map(cli: Cli) -> None:
         if r["kind"] in ("ram", "in-use")
     )
     assert [r.kind for r in memmap.regions] == [r["kind"] for r in expected["next"]["regions"]]
-    small = hwpkho.read_memmap(IOMEM, next_cmdline="mem=64M").ram_bytes()
+    limited = hwpkho.read_memmap(IOMEM, next_cmdline="mem=64M")
+    small = limited.ram_bytes()
     assert small is not None
     assert small <= 64 << 20
+    # What was read is a value, with a command line too.
+    assert limited == hwpkho.read_memmap(IOMEM, next_cmdline="mem=64M")
+    assert limited not in (memmap, hwpkho.read_memmap(IOMEM, next_cmdline="mem=65M"))
+    assert pickle.loads(pickle.dumps(limited)) == limited
 
 
 def test_an_open_case_reads_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.codes import problem
@@ -21,8 +22,9 @@ class Step(NamedTuple):
     new: int = 0
 
 
+@dataclass(slots=True)
 class Cmdline:
-    """A command line, as far as memory is concerned.
+    """A command line, as far as memory is concerned; ``hwpkho.MemoryMap`` is compared by it, too.
 
     Attributes:
         steps: What it does to the e820 table of x86, in order.
@@ -35,16 +37,15 @@ class Cmdline:
         problems: Effects that the map does not show, and doubtful parameters.
     """
 
-    def __init__(self) -> None:
-        self.steps: list[Step] = []
-        self.limit: int | None = None
-        self.efi_debug = False
-        self.soft_reserve = True
-        self.efi_runtime = True
-        self.crashkernel: list[str] = []
-        self.kho: bool | None = None
-        self.problems: list[Problem] = []
-        self._off: Problem | None = None
+    steps: list[Step] = field(default_factory=list)
+    limit: int | None = None
+    efi_debug: bool = False
+    soft_reserve: bool = True
+    efi_runtime: bool = True
+    crashkernel: list[str] = field(default_factory=list)
+    kho: bool | None = None
+    problems: list[Problem] = field(default_factory=list)
+    _off: Problem | None = None
 
     def changes_map(self) -> bool:
         """Tell whether it adds, removes or retypes memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import pieces
+from hwpkho.base import places
 from hwpkho.base.ranges import union
 from hwpkho.dimms import lines, smbios
 from hwpkho.dimms.model import Dimms, Pair
@@ -33,12 +34,15 @@ def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
 
     Args:
         paths: Logs, databases of rasdaemon, listings of dmidecode, of one machine.
-        sure: Whether each file must name a DIMM or a node; if not, one that does not is skipped.
+        sure: Whether each file must name a DIMM or a node; if not, one that does not is skipped,
+            and so is a folder, such as a copy of /sys/firmware/memmap.
 
     Raises InputError where a file cannot be read, or names none although it must.
     """
     found = Dimms()
     for path in paths:
+        if not sure and places.is_folder(path):
+            continue
         before = _count(found)
         with FileBytes(path) as file:
             head = bytes(file.read(0, 1 << 16))

@@ -287,7 +287,12 @@ def test_fleet(tmp_path, cli):
 
 def test_a_log_says_it_itself(tmp_path, cli):
     log = NEIGHBOURS / "ghes-cper/01.txt"
-    assert cli("fleet", "add", tmp_path / "d", log).code == 0
+    firmware = tmp_path / "map"  # a map that is a folder names no DIMM
+    (firmware / "0").mkdir(parents=True)
+    for name, value in (("start", "0x0"), ("end", "0x7ffffffffff"), ("type", "System RAM")):
+        (firmware / "0" / name).write_text(f"{value}\n")
+    got = cli("fleet", "add", tmp_path / "d", log, "--memmap", firmware)
+    assert (got.code, "dimms" in got.err) == (0, False)
     (row,) = rows(tmp_path / "d")
     assert (row["dimm"], row["dimm_confidence"]) == ("CPU 1 DIMM 4", "firmware")
 

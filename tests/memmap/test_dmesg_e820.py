@@ -94,6 +94,7 @@ def test_e820_of_2_2_gives_size_and_start(log: Path) -> None:
         ("BIOS-e820: [mem 0x000000000", 1),
         ("0000000000000-0x000000000009fbff] usable", 1),
         (' ","_BOOT_ID":"0123abcd"}', 0),
+        ('", "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable"]', 0),
     ],
 )
 def test_e820_first_line_behind_the_heading(first: str, gaps: int, log: Path) -> None:

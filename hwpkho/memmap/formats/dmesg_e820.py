@@ -96,8 +96,9 @@ class DmesgE820(TableForm):
             if match := rows.LINE.search(line, 0, header.start()):  # a copy lost the line end
                 self._entries(number, line[: header.start()], match)
             self._heading(line, header)
-            if rows.FIRST.match(line, header.end()):
-                return self.feed(number, line[header.end() :])
+            behind = header.end()  # whole lines stand there in a log that is one line of JSON
+            if rows.FIRST.match(line, behind) or rows.LINE.search(line, behind):
+                return self.feed(number, line[behind:])
         elif match := rows.LINE.search(line):
             self._entries(number, line, match)
         elif LINUX_STARTS in line:

@@ -62,7 +62,7 @@ def _width(block: bytes) -> int:
     """Return the columns of the screen at which the lines of a block are wrapped; 0 for none."""
     lines = block.removesuffix(b"\n").split(b"\n")
     width = max(map(len, lines))
-    if not _NARROWEST <= width <= _WIDEST:
+    if not _NARROWEST <= width <= _WIDEST or sum(len(x) == width for x in lines) < _FEWEST:
         return 0
     wrapped: set[bytes] = set()
     whole = odd = 0  # lines of that width, and other lines, whose next line is not as expected

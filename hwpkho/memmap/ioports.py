@@ -6,7 +6,6 @@ on x86, else 8. arm64 and riscv64 have 16 MiB of ports (PCI_IO_SIZE), of host br
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from hwpkho.base.late import late
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from hwpkho.memmap.model import Entry
 
 #: How it begins on x86; people print it behind /proc/iomem.
-BEGINS = re.compile(r"(?:^|[\s:\]])0000-[0-9a-f]{4} : (?:PCI Bus |dma1)")
+BEGINS = late(r"(?:^|[\s:\]])0000-[0-9a-f]{4} : (?:PCI Bus |dma1)")
 
 #: The last port of arm64, and the last one of its first host bridge.
 _LAST, _FIRST = (16 << 20) - 1, 0xFFFF

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hwpkho.base.escape import printable
+from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap import CUT, DAMAGED, IOMEM_ZEROS, LOST_LINES
 from hwpkho.codes.memmap_gaps import HEAD_LOST, NOT_THE_MAP, OVERLAPPING
@@ -33,7 +34,7 @@ _TAG = r"</?(?:pre|code|p|br|div|span|td|tr|li|tt|font|samp)\b[^<>]{0,100}>"
 _QUOTED_BLANK = "=20"
 #: Between range and name; no name has it inside.
 _BETWEEN = " : "
-_CLOSING = re.compile(_TAG)
+_CLOSING = late(_TAG)
 #: What ends with a time of day, as ts and kubectl logs --timestamps print it, or with a number of
 #: seconds; behind it, what container runtimes add. ``IDENTIFIER - - `` is of syslog (RFC 5424).
 _TIMED = (
@@ -44,7 +45,7 @@ _TIMED = (
 _PREFIX = (
     rf"(?P<prefix>(?:[>|*]\s?)+|(?!\s*{_HEX}+\[).{{0,200}}[\]:]\s?|{_TIMED}|.{{0,100}}{_TAG}|)"
 )
-_LINE = re.compile(
+_LINE = late(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
@@ -53,17 +54,17 @@ _PLAIN = (
     r"( {0,200})([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
     r" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})"
 )
-_PLAIN_LINE = re.compile(_PLAIN)
-_PLAIN_LINES = re.compile(rf"^{_PLAIN}$", re.MULTILINE)
+_PLAIN_LINE = late(_PLAIN)
+_PLAIN_LINES = late(rf"^{_PLAIN}$", re.MULTILINE)
 #: A line of the tree whose line end is lost: another one follows in its name.
-_NEXT = re.compile(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
+_NEXT = late(rf"(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : ")
 #: The whole numbers of a damaged line: in front of its hyphen or its colon.
-_WHOLE = re.compile(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
+_WHOLE = late(rf"^\s*({_HEX}{{8,12}})-|-({_HEX}{{8,12}}) : ")
 #: The beginning of a line of the tree.
-_BEGINS = re.compile(rf"{_HEX}{{8}}")
+_BEGINS = late(rf"{_HEX}{{8}}")
 #: A damaged line of the tree: part of a range and the name, or the range without its colon.
 #: /proc/ioports has at most four digits.
-_LIKE = re.compile(
+_LIKE = late(
     rf"^{_PREFIX}(?P<indent>\s*)(?:(?=[^:]{{0,60}}?{_HEX}{{5}})\S[^:]{{0,60}}? : ?\S"
     rf"|(?=\S{{0,20}}{_HEX}{{4}})[0-9A-Za-z]{{4,18}} ?[-~_ ] ?[0-9A-Za-z]{{4,18}}"
     rf"(?: ?: ?[A-Za-z0-9]| [A-Z][a-z])"
@@ -72,11 +73,9 @@ _LIKE = re.compile(
     rf"|-?{_HEX}{{1,16}} : \S|: \S.{{0,60}}{_HEX}{{8}}|.{{0,60}} : (?:System RAM|[Rr]eserved)$)"
 )
 #: Another message that ends with a number.
-_MESSAGE = re.compile(
-    rf"(?!\s*{_HEX}{{5}}|.* : |.*{_HEX}{{5}}-).{{0,200}}[\]:]\s?{_HEX}{{1,16}}\s*$"
-)
+_MESSAGE = late(rf"(?!\s*{_HEX}{{5}}|.* : |.*{_HEX}{{5}}-).{{0,200}}[\]:]\s?{_HEX}{{1,16}}\s*$")
 #: Between two lines of the tree: a line that has lost its range, or most of its name.
-_REST = re.compile(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
+_REST = late(r"^[\s>|]*(?:-|:\s|: ?$)|\s:\s|^[\s>|]*(?:S?y?s?t?e?m? ?R)?AM\s*$")
 #: No line of the tree is longer.
 _LONGEST = 400
 #: Other lines in a row after which a tree has ended.
@@ -98,9 +97,7 @@ class Iomem(TableForm):
     name = "iomem"
     about = "/proc/iomem, read as root"
     needles = (rb"-[0-9A-Fa-f]{8,16}+ : ",)
-    unfinished = re.compile(
-        rf"^{_PREFIX}\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$"
-    )
+    unfinished = late(rf"^{_PREFIX}\s*{_HEX}{{1,16}}(?:-(?:{_HEX}{{1,16}}(?: (?::(?: )?)?)?)?)?$")
 
     def __init__(self) -> None:
         self._tables = Tables()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hwpkho.base import opening, places
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable, quoted
+from hwpkho.base.late import late
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_forms import INCOMPLETE
 from hwpkho.codes.memmap_view import MAP_PARTIAL, TYPE_UNKNOWN
@@ -50,7 +51,7 @@ EFI_FIELDS = frozenset(("type", "phys_addr", "virt_addr", "num_pages", "attribut
 FIELDS = E820_FIELDS | EFI_FIELDS
 
 #: The last parts of a path to a value: number and field.
-TAIL = re.compile(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
+TAIL = late(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
 
 #: More entries than the kernel keeps; values are one line of sysfs.
 MAX_ENTRIES = 65536

@@ -928,3 +928,4 @@ def test_what_other_programs_printed_into_a_log_is_told() -> None:
     text += 'h check[1]:     "media_errors":[\nh check[1]:     "media_errors":[]\n'
     notes = [note.text for note in read(text).notes if "give that alone" in note.text]
     assert [note.partition(" has ")[0] for note in notes] == ["page-types", "cxl list"]
+    assert not read(f"{MF.format(9)}\nfoo: memmap=1M$0x100000 with flags 3\n").notes

@@ -72,7 +72,10 @@ class _Boots(LineReader):
 _SIGNS = (
     ("BIOS-e820: ", "e820"),
     ("ommand line: ", "memmap"),
-    ("flags", "page-types"),
+    ("ffset\t", "page-types"),
+    ("ffset\\t", "page-types"),
+    ("flags\t", "page-types"),
+    ("flags\\t", "page-types"),
     ("media_errors", "cxl-list"),
 )
 

@@ -257,7 +257,7 @@ class MappedSource(Source):
             if size >= shortest:
                 phase = (offset - phys) % step
                 groups.setdefault((file, phase), []).append((offset, offset + size, phys))
-        ranges = {f: list(self._files[f].data_ranges()) for f, _ in groups}
+        ranges = {f: list(self._files[f].data_ranges()) for f in {f for f, _ in groups}}
         found = [
             self._in_group(self._files[f], phase, sorted(pieces), ranges[f], scan)
             for (f, phase), pieces in groups.items()

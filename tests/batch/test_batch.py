@@ -627,7 +627,7 @@ def test_processes_give_the_same_bytes(name, tmp_path, cli):
     assert (one.code, one.out) == (two.code, two.out)
     assert one.code == 3
     if name == "text":
-        assert two.out.splitlines()[-1].startswith(f"{count + 2} cases: 1 not judged, ")
+        assert f"\n{count + 2} cases: 1 not judged, " in two.out  # the line may be folded
     else:
         assert len(two.json["results"]) == count + 2
 

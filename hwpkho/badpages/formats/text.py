@@ -15,8 +15,6 @@ from operator import gt, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from hwpkho.badpages.model import HEAD, BadPages
-from hwpkho.badpages.writing import bounded
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.base.late import late
@@ -24,11 +22,11 @@ from hwpkho.base.listing import MAX_PFNS, Listing, parts
 from hwpkho.base.options import option
 from hwpkho.errors import InputError
 from hwpkho.images.files import FileText
-from hwpkho.logs.text import utf16_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hwpkho.badpages.model import BadPages
     from hwpkho.badpages.registry import Asked, Carried, Writing
     from hwpkho.images.files import FileBytes
 
@@ -73,6 +71,8 @@ def parse(data: Text, source: str, base: int = 10) -> BadPages:
     Raises InputError, naming the line, for what is not a PFN, for numbered lines, and for more than
     :data:`~hwpkho.base.listing.MAX_PFNS` entries, ranges counted in full.
     """
+    from hwpkho.badpages.model import BadPages  # decode --pfns only builds lines
+
     if bytes(data[: len(BOM + _NUMBERED)]).removeprefix(BOM).startswith(_NUMBERED):
         raise InputError(
             f"{source}: line 1: the line is numbered, as by cat -n; give the list without the "
@@ -265,6 +265,8 @@ class PlainText:
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether the first 16 KiB are nothing but numbers, ranges and comments."""
+        from hwpkho.logs.text import utf16_of
+
         encoding = utf16_of(head) if b"\0" in head else None
         if encoding is not None:
             head = _decoded(head, encoding)
@@ -290,6 +292,9 @@ class PlainText:
                 f"{file.shown}: bad blocks of a disk, in sectors from an unknown address; give "
                 "cxl list -r REGION --media-errors"
             )
+        from hwpkho.badpages.model import HEAD
+        from hwpkho.logs.text import utf16_of
+
         encoding = utf16_of(bytes(file.read(0, HEAD)))
         if encoding is not None:  # Windows' "Unicode"
             if file.size > _MAX_UTF16:
@@ -306,6 +311,8 @@ class PlainText:
 
         Raises InputError for more than ``MAX_PFNS`` pages.
         """
+        from hwpkho.badpages.writing import bounded
+
         bounded(pages, pages.pfns.count, self.name)
         out.writelines(build(part).encode("ascii") for part in parts(pages.pfns))
         if not pages.pfns:

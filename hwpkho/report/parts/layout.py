@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 _WORD = late(r"( *)((?:\(?[0-9][0-9.,]* (?=[A-Za-z]))?[^ ]+)")
 _COLOUR = late(r"\x1b\[[0-9;]*m")
 _RESET = "\x1b[0m"
-#: Paint's styles as rich names them.
-_RICH = {
-    "error": "bold red",
-    "warning": "yellow",
-    "note": "cyan",
-    "head": "bold",
-    "dim": "dim",
-    "good": "green",
-}
 #: A column of prose that would be narrower than this goes below its row.
 _NARROW = 20
 _GAP = 2
@@ -174,50 +165,18 @@ def _drawing(
     """Return a function that takes the cells of a row and returns its lines."""
 
     def drawn(row: Sequence[tuple[str, str]]) -> list[str]:
-        sizes = [cells(text) for _, text in row]
-        if sizes[-1] > widths[-1] and columns[-1].wraps:
-            return _wrapped(columns, widths, row, screen)
         line, room = "", 0
-        for column, width, size, (style, text) in zip(columns, widths, sizes, row, strict=True):
+        for column, width, (style, text) in zip(columns, widths, row, strict=True):
+            size = cells(text)
             line += " " * (room + (width - size) * column.right)
-            line += screen.paint(style, text) if style and text else text
+            shown = screen.paint(style, text) if style and text else text
+            if size > width and column.wraps:  # the last
+                return fold(shown, _wide(widths), line)
+            line += shown
             room = _GAP + (width - size) * (not column.right)
         return [line.rstrip()]
 
     return drawn
-
-
-def _wrapped(
-    columns: Sequence[Column],
-    widths: Sequence[int],
-    row: Sequence[tuple[str, str]],
-    screen: Screen,
-) -> list[str]:
-    """Return the lines of a row whose last cell is broken between words."""
-    from rich.console import Console  # most rows fit, at a thousandth of the time
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(
-        width=_wide(widths),
-        force_terminal=screen.paint.on,
-        color_system="standard" if screen.paint.on else None,
-        no_color=not screen.paint.on,
-        legacy_windows=False,
-        markup=False,
-        highlight=False,
-        emoji=False,
-    )
-    grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    texts = []
-    for column, width, (style, text) in zip(columns, widths, row, strict=True):
-        grid.add_column(width=width, no_wrap=not column.wraps)
-        room = " " * (width - cells(text)) if column.right else ""
-        texts.append(Text.assemble(room, (text, _RICH.get(style, ""))))
-    grid.add_row(*texts)
-    with console.capture() as got:
-        console.print(grid)
-    return [line.rstrip() for line in got.get().splitlines()]
 
 
 def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> list[str]:

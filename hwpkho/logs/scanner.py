@@ -13,18 +13,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hwpkho.errors import InputError
+from hwpkho.logs.around import MAX_ABOVE, MAX_LINE, Around, line_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-#: Bytes to which longer lines are cut; no line that a reader wants is nearly as long.
-MAX_LINE = 4096
-
-#: Lines above the current one that a reader can look at.
-MAX_ABOVE = 3
-
-#: Bytes above and below a line that may belong to the same entry of a journal, each way.
-MAX_ENTRY = 4096
+    from collections.abc import Callable, Iterable, Sequence
 
 #: Numbers of cut lines that are kept.
 _MAX_CUT = 8
@@ -35,11 +27,6 @@ _MAX_CUT = 8
 _BYTES_FOR_ONE = 256
 _VAIN = 1 << 14
 _VAIN_FOR_TAKEN = 4
-
-#: The cursor of a journal's entry, which ends its first line in the verbose form.
-_CURSOR = re.compile(rb"\[s=[0-9a-f]{0,32};i=[0-9a-f]{1,16};b=[0-9a-f]{1,32};m=")
-#: What an entry has in every form: its time.
-_TIMED = re.compile(rb"__REALTIME_TIMESTAMP|;t=[0-9a-f]")
 
 #: A needle all of whose matches begin with its own first character.
 _PLAIN = re.compile(rb"[\w\t #](?![?*{])[^|]*")
@@ -54,11 +41,11 @@ class LineReader(ABC):
             begin with a plain character which is rare in logs, or with one that other needles
             begin with.
         above: Returns the lines above the one being fed, whether or not they have a needle: up to
-            :data:`MAX_ABOVE` of them, nearest first, as (number, text). The parts of a line that
-            carriage returns divide count as lines. The scanner sets it; without a scanner it
-            returns nothing.
+            MAX_ABOVE of them (:mod:`hwpkho.logs.around`), nearest first, as (number, text). The
+            parts of a line that carriage returns divide count as lines. The scanner sets it;
+            without a scanner it returns nothing.
         entry: Returns the entry of a journal around the line being fed, as far as it is within
-            :data:`MAX_ENTRY` bytes: in the export format from blank line to blank line; around an
+            MAX_ENTRY bytes: in the export format from blank line to blank line; around an
             indented line in JSON from brace to brace, or in the verbose form with the line above
             its fields. Empty outside an entry, and without a scanner, which sets it.
     """
@@ -139,7 +126,7 @@ class Scanner:
         *,
         backwards: bool = False,
     ) -> None:
-        self._readers, self._what, self._backwards = list(readers), what, backwards
+        self._readers, self._what = list(readers), what
         self._name = f"{name}: " if name else ""
         self._groups = _groups(tuple(reader.needles for reader in self._readers))
         #: Positions of the readers that want the next line whatever it is.
@@ -151,12 +138,9 @@ class Scanner:
         self._shown, self._may_show, self._bytes = 0, _VAIN, 0
         #: By the position of a reader: lines that it got.
         self._got = [0] * len(self._readers)
-        # The line that is being shown: above() starts from it.
-        self._block, self._before, self._start, self._number = b"", b"", 0, 0
-        self._below = b""
-        self._parts: Sequence[str] = ()
+        self._around = Around(backwards=backwards)
         for reader in self._readers:
-            reader.above, reader.entry = self._above, self._entry
+            reader.above, reader.entry = self._around.above, self._around.entry
 
     def feed(self, block: bytes, below: bytes = b"") -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.
@@ -169,7 +153,7 @@ class Scanner:
         """
         if not block.endswith(b"\n"):
             block += b"\n"
-        self._block, self._below = block, below
+        self._around.block, self._around.below = block, below
         self._bytes += len(block)
         # To find that a block lacks a character is many times faster than to search for a needle.
         there = [group for group in self._groups if group.first in block]
@@ -198,9 +182,8 @@ class Scanner:
 
     def _remember(self, block: bytes, lines: int) -> None:
         """Keep a block that was read, up to line ``lines``, for the lines below it to look at."""
-        before, self.lines = self.lines, lines
-        few = self.lines - before < MAX_ABOVE  # a pipe may give line by line
-        self._before = _last_lines(self._before + block) if few else block
+        self._around.remember(block, lines - self.lines)
+        self.lines = lines
 
     def _take_all(self, position: int, block: bytes) -> bool:
         """Offer a block to the only reader that it concerns; return whether it took all lines."""
@@ -208,7 +191,7 @@ class Scanner:
         asked = any(other != position for other in self._asking)
         if asked or self._shown + count > self._may_show:
             return False
-        self._start, self._number, self._parts = 0, self.lines + 1, ()
+        self._around.show(self.lines + 1, 0)
         if not self._readers[position].feed_all(self.lines + 1, block):
             return False
         self._shown += count
@@ -220,12 +203,12 @@ class Scanner:
         """Show a line, or the parts that carriage returns divide it into."""
         if end - start > MAX_LINE and len(self.cut) < _MAX_CUT:
             self.cut.append(number)
-        line = _text(self._block, start, end)
+        line = line_of(self._around.block, start, end)
         divided = line.split("\r") if "\r" in line else None
         self._shown += len(divided) if divided else 1
         if self._shown > self._may_show:
             self._allow_more(number)
-        self._start, self._number, self._parts = start, number, ()
+        self._around.show(number, start)
         asking = []
         for position in readers:
             reader = self._readers[position]
@@ -244,7 +227,7 @@ class Scanner:
         asks = False
         parts: list[str] = []
         for part in divided:
-            self._parts = parts[: -MAX_ABOVE - 1 : -1]
+            self._around.parts = parts[: -MAX_ABOVE - 1 : -1]
             asks = reader.feed(number, part)
             if part.strip():
                 parts.append(part)
@@ -260,53 +243,6 @@ class Scanner:
                 f"{self._name}line {number}: {self._shown - taken} lines look like those of "
                 f"{self._what} but are not, too many for a log"
             )
-
-    def _above(self) -> list[tuple[int, str]]:
-        """See :attr:`LineReader.above`."""
-        above = [(self._number, part) for part in self._parts]
-        lines = self._lines_above()
-        while len(above) < MAX_ABOVE and (text := next(lines, None)) is not None:
-            above.append((max(1, self._number - 1 - len(above) + len(self._parts)), text))
-        return above
-
-    def _entry(self) -> str:
-        """See :attr:`LineReader.entry`."""
-        begin, end = max(0, self._start - MAX_ENTRY), self._start + MAX_ENTRY
-        text = self._block[begin:end]
-        at = self._start - begin
-        if not begin:
-            above = self._before[-MAX_ENTRY:]
-            text, at = above + text, at + len(above)
-        if end > len(self._block):
-            text += self._below[:MAX_ENTRY]
-        entry = self._verbose(text, at) if text[at : at + 1] in b" \t>|" else b""
-        if not entry:
-            between = b"\n}" if text[at : at + 1] in b" \t" else b"\n\n"
-            blank, below = text.rfind(between, 0, at), text.find(between, at)
-            entry = text[0 if blank < 0 else blank + 2 : len(text) if below < 0 else below]
-        # Most lines are in no entry, and decoding is slow: a hostile file would make it count.
-        return entry.decode("utf-8", "replace") if _TIMED.search(entry) else ""
-
-    def _verbose(self, text: bytes, at: int) -> bytes:
-        """Return the entry around a place, of journal's verbose form; empty where it is none."""
-        cursors = [match.start() for match in _CURSOR.finditer(text)]
-        above = [place for place in cursors if place < at]
-        below = cursors[len(above) :]
-        if not (below if self._backwards else above):
-            return b""
-        if self._backwards:  # the first line of the entry comes last, that of another one before
-            begin = text.find(b"\n", above[-1]) + 1 if above else 0
-            end = text.find(b"\n", below[0])
-            return text[begin : end if end >= 0 else len(text)]
-        begin = text.rfind(b"\n", 0, above[-1]) + 1
-        return text[begin : text.rfind(b"\n", at, below[0]) if below else len(text)]
-
-    def _lines_above(self) -> Iterator[str]:
-        for text, end in ((self._block, self._start), (self._before, len(self._before))):
-            while end:
-                begin = text.rfind(b"\n", 0, end - 1) + 1
-                yield _text(text, begin, end - 1)
-                end = begin
 
 
 def _only(groups: Sequence[_Needles], block: bytes) -> int | None:
@@ -332,15 +268,3 @@ def _concerned(groups: Sequence[_Needles], block: bytes) -> dict[int, list[int]]
                 found.setdefault(start, []).extend(readers)
                 match = needle.search(block, block.find(b"\n", match.start()) + 1)
     return found
-
-
-def _last_lines(text: bytes) -> bytes:
-    return b"\n".join(text.rsplit(b"\n", MAX_ABOVE + 1)[-MAX_ABOVE - 1 :])
-
-
-def _text(block: bytes, start: int, end: int) -> str:
-    raw = block[start : min(end, start + MAX_LINE)]
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

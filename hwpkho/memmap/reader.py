@@ -14,6 +14,7 @@ from hwpkho.codes import problem
 from hwpkho.codes.memmap import DAMAGED, NO_MAP_IN_LOG, SAME_BOOTS
 from hwpkho.errors import InputError, UsageError
 from hwpkho.logs import scanner
+from hwpkho.logs.around import MAX_LINE
 from hwpkho.logs.boot_marks import BootMarks
 from hwpkho.logs.chosen_boot import chosen_boot
 from hwpkho.logs.lost_messages import LostMessages
@@ -274,7 +275,7 @@ def _of_log(source: Input) -> Reading:
     cut = [
         problem(
             DAMAGED,
-            f"{source.shown}: line {number} has more than {scanner.MAX_LINE} bytes; the rest "
+            f"{source.shown}: line {number} has more than {MAX_LINE} bytes; the rest "
             "of it was not looked at",
             severity="warning",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.base.garbage import uncollected
 from hwpkho.errors import InputError
-from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
+from hwpkho.logs.around import MAX_LINE
+from hwpkho.logs.scanner import LineReader, Scanner
 from hwpkho.logs.text import blocks
 from tests.support.examples import much
 
@@ -51,6 +54,15 @@ def test_lines_with_a_needle_are_shown(size: int) -> None:
     reader, scanner = scanned(text, size)
     assert [number for number, _ in reader.seen] == [1, 2, 3, 5, 6]
     assert scanner.lines == 7
+
+
+def test_what_was_read_is_freed_at_once() -> None:
+    """As a cycle it would stay, with two blocks of the log, until Python's collector comes."""
+    with uncollected():
+        reader, scanner = scanned(b"x\n=needle\n")
+        gone = weakref.ref(scanner), weakref.ref(reader)
+        del reader, scanner
+        assert [there() for there in gone] == [None, None]
 
 
 @pytest.mark.parametrize("size", [3, 20, 1 << 16])

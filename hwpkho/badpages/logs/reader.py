@@ -12,8 +12,9 @@ from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
 from hwpkho.base.late import late
+from hwpkho.logs.around import MAX_LINE
 from hwpkho.logs.mail import Unquoting
-from hwpkho.logs.scanner import MAX_LINE, LineReader, Scanner
+from hwpkho.logs.scanner import LineReader, Scanner
 from hwpkho.logs.text import blocks, clean, utf16_of
 
 if TYPE_CHECKING:

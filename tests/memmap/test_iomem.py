@@ -244,7 +244,7 @@ _RESOURCE = st.builds(
     st.integers(0, 40).map(lambda page: (page << 12) + 0xFFF),
     st.sampled_from(
         ["System RAM", "System RAM", "Reserved", "reserved", "Kernel code", "PCI Bus 0000:00",
-         "0000:00:1f.0", "fee00000.serial", "System R", "Local APIC", "nvme ", "a : b", "Linux é"]
+         "0000:00:1f.0", "fee00000.serial", "9000000.pl011 pl011@9000000", "System R", "Local APIC", "nvme ", "a : b", "Linux é"]
     ),
 )  # fmt: skip
 _OTHER = st.sampled_from(
@@ -274,7 +274,7 @@ def test_a_block_of_nothing_but_resources_is_taken_at_once() -> None:
         def feed(self, _number: int, _line: str) -> bool:
             raise AssertionError("line by line")
 
-    text = b"00000000-00000fff : Reserved\n" + b"".join(
+    text = b"00000000-00000fff : pl011@0\n" + b"".join(
         b"%08x-%08x : System RAM\n" % (at << 12, (at << 12) + 0xFFF) for at in range(1, 5000)
     )
     ((table,), lines) = _scanned(AtOnce(), text, 1 << 16)

@@ -49,10 +49,10 @@ _LINE = late(
     rf"^{_PREFIX}(?P<indent>\s*)(?P<a>{_HEX}{{8,16}})-(?P<b>{_HEX}{{8,16}}) : (?P<name>.*)$"
 )
 
-#: A line as the kernel prints it.
+#: A line as the kernel prints it; ``@`` is in the names that a device tree gives.
 _PLAIN = (
     r"( {0,200})([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})-([0-9a-f]{8}|[1-9a-f][0-9a-f]{8,15})"
-    r" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/-]{0,99})"
+    r" : ((?:[A-Za-z]|[0-9a-f]{4,10}[:.])[A-Za-z0-9 _.:()/@-]{0,99})"
 )
 _PLAIN_LINE = late(_PLAIN)
 _PLAIN_LINES = late(rf"^{_PLAIN}$", re.MULTILINE)

@@ -36,6 +36,8 @@ SIDES: dict[str, Role] = {
 BESIDE = ("scratch_phys", "scratch_len")
 #: Folders in which ``cp -r`` may have put the sides.
 _WITHIN = (_KHO, "liveupdate")
+#: What a folder has one of if :func:`holds_debugfs` is true of it.
+PARTS = frozenset({*SIDES, *_WITHIN, _BLOBS})
 
 
 class DebugfsCopy:

@@ -149,7 +149,7 @@ def _sorted(folder: Path, names: list[str]) -> Contents:
     if own:
         found.inputs.append(str(folder))
         names = [name for name in names if name not in own]
-    elif any(a.whole for a in recognise.of_folder(folder, {Kind.DEBUGFS})) and not any(
+    elif recognise.is_debugfs(folder, names) and not any(
         recognise.of_folder(folder / name, {Kind.DEBUGFS})
         for name in names
         if places.is_folder(folder / name)

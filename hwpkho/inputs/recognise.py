@@ -137,6 +137,14 @@ def own_parts(folder: Path, names: Iterable[str]) -> set[str]:
     return segments | (names & {boot_json.HANDOVER_JSON}) if segments else set()
 
 
+def is_debugfs(folder: Path, names: Iterable[str]) -> bool:
+    """Tell whether a folder with these ``names`` in it is a copy of debugfs, or has one in it."""
+    from hwpkho.handover import debugfs
+
+    # A batch asks for every folder, and nearly none has one.
+    return not debugfs.PARTS.isdisjoint(names) and debugfs.holds_debugfs(folder)
+
+
 def is_image(path: Path) -> bool:
     """Tell whether a file is a memory image. Raises InputError where it cannot be read."""
     return format_of(opening.small(str(path), HEAD)) is not None

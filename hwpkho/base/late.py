@@ -20,6 +20,8 @@ class _Late(Generic[AnyStr]):
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # abc asks each attribute of a class whether it is abstract
+            raise AttributeError(name)
         compiled = re.compile(self._pattern, self._flags)
         for method in _METHODS:
             setattr(self, method, getattr(compiled, method))

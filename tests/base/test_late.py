@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABCMeta
 
 import pytest
 
@@ -24,3 +25,10 @@ def test_is_compiled_at_its_first_use() -> None:
     broken = late("(")
     with pytest.raises(re.error):
         broken.search("x")
+
+
+def test_an_abstract_class_does_not_compile_its_own() -> None:
+    """ABCMeta asks each attribute of a class whether it is abstract."""
+    form = ABCMeta("form", (), {"broken": late("(")})
+    with pytest.raises(re.error):
+        form.__dict__["broken"].search("x")

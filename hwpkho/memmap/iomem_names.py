@@ -16,6 +16,10 @@ _KNOWN = (
     "Kernel rodata", "Crash kernel", "ACPI Tables", "ACPI Non-volatile Storage", "Soft Reserved",
     "Unusable memory", "Persistent Memory", "System ROM", "Video ROM", "Local APIC",
 )  # fmt: skip
+#: All that one of them begins or ends with: few other names do, and to compare each with all of
+#: these takes longer than to read its line.
+_BEGINNINGS = {known[:size] for known in _KNOWN for size in range(len(known) + 1)}
+_ENDS = {known[size:] for known in _KNOWN for size in range(len(known) + 1)}
 #: Shorter prefixes may be a driver's name.
 _LEAST = 2
 #: Names that decide what is RAM: an unknown name as similar to one has lost or wrong letters.
@@ -39,7 +43,7 @@ def is_part(name: str) -> bool:
     """
     if not name or _STAMP.search(name):
         return True
-    if len(name) >= _LEAST and any(k != name and k.startswith(name) for k in _KNOWN):
+    if len(name) >= _LEAST and name in _BEGINNINGS and name not in _KNOWN:
         return True
     if name.startswith(_DRIVERS):
         return not name.endswith(")")
@@ -59,6 +63,8 @@ def is_spoiled(name: str) -> bool:
         return False
     if len(parts) == 1:
         return " ".join(name.split()) in _KNOWN
+    if parts[0] not in _BEGINNINGS or parts[-1] not in _ENDS:
+        return False
     return any(_fits(parts, known) for known in _KNOWN)
 
 
@@ -87,4 +93,4 @@ def _is_alike(name: str, known: str) -> bool:
 def is_end(line: str) -> bool:
     """Tell whether ``line`` is no more than the end of one of Linux's own names."""
     text = line.strip("> |\t")
-    return len(text) >= _LEAST and any(name.endswith(text) for name in _KNOWN)
+    return len(text) >= _LEAST and text in _ENDS

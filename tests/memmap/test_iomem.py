@@ -281,14 +281,24 @@ def test_a_block_of_nothing_but_resources_is_taken_at_once() -> None:
     assert len(table["entries"]) == lines == 5000
 
 
-@pytest.mark.slow  # a second and a half of an idle core before
-@pytest.mark.parametrize("name", ["Reserved", "{}:00.0"])
-def test_a_long_tree_takes_about_a_second(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "iomem"
-    rows = (f"{at << 20:08x}-{(at << 20) + 0xFFFFF:08x} : {'System RAM' if at % 2 else name}"
-            for at in range(65_000))  # fmt: skip
-    path.write_text("\n".join(row.format(n) for n, row in enumerate(rows)) + "\n")
-    assert min(forked.run("memmap", path).cpu for _ in range(5)) < 1.5
+@pytest.mark.slow  # eight runs over 30,000 lines
+def test_names_of_devices_cost_little_more_than_plain_ones(tmp_path: Path) -> None:
+    """All are different, and no known name begins as they do: 1.3 times as long on one machine.
+
+    It was 1.7 times when each was compared with every known name, or letter by letter with those
+    that decide. What plain names may cost, and that none is read line by line, other tests say.
+    """
+    rows = [f"{at << 20:08x}-{(at << 20) + 0xFFFFF:08x} : " for at in range(30_000)]
+    for tree, name in (("plain", "Reserved"), ("devices", "{}:00.0")):
+        names = ("System RAM" if n % 2 else name.format(n) for n in range(len(rows)))
+        (tmp_path / tree).write_text("\n".join(map(str.__add__, rows, names)) + "\n")
+    # The least of several, in turns: other work on the machine only adds.
+    runs = [
+        [forked.run("memmap", tmp_path / tree).cpu for tree in ("plain", "devices")]
+        for _ in range(4)
+    ]
+    plain, devices = map(min, zip(*runs, strict=True))
+    assert devices < 1.5 * plain
 
 
 def test_a_damaged_name_is_shown_printable(tmp_path: Path, cli: Any) -> None:

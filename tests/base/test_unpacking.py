@@ -176,10 +176,9 @@ def test_padding_that_is_a_hole_is_passed_over(tmp_path, method) -> None:
         out.seek(4 << 40)
         out.write(PACK[method](b"0x20\n"))
         out.truncate(8 << 40)
-    got = forked.run("list", "x", "--pfns", cwd=tmp_path)
+    got = forked.within(1, "list", "x", "--pfns", cwd=tmp_path)
     assert got.code == 0
     assert got.out.split() == [b"0x10", b"0x20"]
-    assert got.cpu < 1
 
 
 def test_cut_off_and_damaged_streams_end_with_one_line(case, method, monkeypatch) -> None:
@@ -242,10 +241,9 @@ def test_many_small_streams_take_no_time(data, method, tmp_path) -> None:
     """What follows a stream is not copied for each of them."""
     one = PACK[method](data)
     (tmp_path / "many").write_bytes(one * (much(1 << 19, 4 << 20) // len(one)))
-    got = forked.run("validate", tmp_path / "many")
+    got = forked.within(much(1, 8) / 2, "validate", tmp_path / "many")
     assert got.code in (0, 3)
     assert got.err.count(b"\n") <= 1
-    assert got.cpu < much(1, 8) / 2
 
 
 def test_frames_to_be_skipped_are_bounded(tmp_path, monkeypatch) -> None:

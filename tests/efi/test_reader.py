@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +20,7 @@ from hwpkho.images.files import HeldBytes
 from tests.support import efi
 from tests.support.efi import ENTRY, NODE, TABLE, UNIT, entry, image, node, saved, table
 from tests.support.examples import much, some, times
+from tests.support.measure import within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -239,9 +239,7 @@ def test_copies_of_an_entry_name_one_table():
 def test_memory_full_of_entries_is_bounded():
     end = much(0x102000, 0x140000)
     full = {at: entry(0x1000 + at, beside=False) * 170 for at in range(0x100000, end, 4096)}
-    start = time.process_time()
-    find.entries(_source(full, entries=()))
-    assert time.process_time() - start < much(1, 6) / 2
+    within(much(1, 6) / 2, lambda: find.entries(_source(full, entries=())))
 
 
 # Hostile numbers
@@ -250,12 +248,13 @@ def test_memory_full_of_entries_is_bounded():
 @pytest.mark.parametrize("says", [1 << n for n in (12, 20, 28, 29, 32, 40, 57, 60, 61, 63)])
 @pytest.mark.parametrize("layout", ["bitmap", "bitmap-base"])
 def test_sizes_up_to_2_64(says: int, layout: str):
-    start = time.process_time()
-    found = _read({TABLE: table(says=says, layout=layout)}, layout=layout)
-    assert found.bitmap is None
-    assert {p.code for p in found.problems} <= {"HP803", "HP804"}
-    assert list(found.ranges()) == []
-    assert time.process_time() - start < 0.5
+    def nothing_is_read() -> None:
+        found = _read({TABLE: table(says=says, layout=layout)}, layout=layout)
+        assert found.bitmap is None
+        assert {p.code for p in found.problems} <= {"HP803", "HP804"}
+        assert list(found.ranges()) == []
+
+    within(0.5, nothing_is_read)
 
 
 @pytest.mark.parametrize("at", [0, 8, 0xFFFFF000, 1 << 46, (1 << 64) - 8, (1 << 64) - 24])
@@ -276,10 +275,9 @@ def test_a_chain_through_every_byte_of_an_image_is_bounded():
     page = b"".join(
         struct.pack("<iiQ", 255, 255, NODE + at + 16) for at in range(0, much(16384, 65536), 16)
     )
-    start = time.process_time()
-    found = _read({TABLE: node(following=NODE, room=0), NODE: page})
+    pieces = {TABLE: node(following=NODE, room=0), NODE: page}
+    found = within(much(1, 5), lambda: _read(pieces))
     assert {"HP806", "HP808", "HP809"} >= {p.code for p in found.problems} > {"HP809"}
-    assert time.process_time() - start < much(1, 5)
 
 
 @pytest.mark.parametrize(
@@ -379,19 +377,13 @@ def test_a_full_bitmap_of_4_mib(tmp_path: Path, cli):
     """Half of its bits are set, in runs of one word: 16 Mi units, and no object for each."""
     raw = table((), size=4 << 20)[:24] + (bytes(8) + b"\xff" * 8) * (1 << 18)
     (tmp_path / "table").write_bytes(raw)
-    start = time.process_time()
-    got = cli("decode", "--from", "efi-table", tmp_path / "table")
+    got = within(1, lambda: cli("decode", "--from", "efi-table", tmp_path / "table"))
     assert "16777216 units set, 262144 ranges: 32 TiB" in got.out
-    assert time.process_time() - start < 1
 
 
 def test_a_table_of_a_machine_with_1_tib(tmp_path: Path, cli):
     raw = table([(n, n + 1) for n in range(0, 524288, 512)], size=64 << 10)
     (tmp_path / "table").write_bytes(raw)
-    start = time.process_time()
-    got = cli("list", "--pfns", "--from", "efi-table", tmp_path / "table")
-    assert got.out.count("\n") == 1024 * 512
-    assert time.process_time() - start < 3
-    start = time.process_time()
-    assert "1024 units set" in cli("decode", "--from", "efi-table", tmp_path / "table").out
-    assert time.process_time() - start < 0.2
+    args = ("--from", "efi-table", tmp_path / "table")
+    assert within(3, lambda: cli("list", "--pfns", *args)).out.count("\n") == 1024 * 512
+    assert "1024 units set" in within(0.2, lambda: cli("decode", *args)).out

@@ -101,9 +101,10 @@ def test_pairs_of_folios_cost_what_they_are(page_size, arch, tmp_path):
     count = much(10_000, 100_000)
     folios = [(PFN + i + i // 2, i, 0) for i in range(count)]
     made.handover(made.blob([made.session("vm", [(1, made.memfd(folios))])]))
-    cost = forked.run("decode", made.machine.save(tmp_path))
+    path = made.machine.save(tmp_path)
+    # With the whole bitmap for each 100,000 took 6 s.
+    cost = forked.within(0.1 + count * 14e-6, "decode", path)
     assert cost.code == 0
-    assert cost.cpu < 0.1 + count * 14e-6  # with the whole bitmap for each 100,000 took 6 s
     assert b"all of it has an owner" in cost.out
 
 
@@ -294,7 +295,6 @@ def test_many_owners_cost_what_they_are(known, tmp_path):
     made.handover(made.blob([luo.Session(b"vm", blocks, count)]))
     path = made.machine.save(tmp_path)
     for args in ((), ("--json",), ("--annotate",))[: much(1, 3)]:
-        cost = forked.run("decode", path, *args)
+        cost = forked.within(1 + count * 150e-6, "decode", path, *args)
         assert cost.code == 0
-        assert cost.cpu < 1 + count * 150e-6
         assert cost.peak < (96 << 20) + count * 2048

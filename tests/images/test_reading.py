@@ -403,9 +403,8 @@ def test_segments_of_notes_are_read_up_to_a_bound(tmp_path):
         struct.pack_into("<IIQ", image, 64 + 56 * n, 4, 0, at)
         struct.pack_into("<Q", image, 64 + 56 * n + 32, len(notes))
     (tmp_path / "core").write_bytes(image)
-    got = forked.run("decode", tmp_path / "core")
+    got = forked.within(2, "decode", tmp_path / "core")
     assert (got.code, got.err.count(b"\n")) == (3, 1)
-    assert got.cpu < 2
 
 
 @pytest.mark.parametrize("count", [1 << 16, 1 << 24, 1 << 27, (1 << 32) - 1])

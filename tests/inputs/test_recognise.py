@@ -162,9 +162,8 @@ def test_a_hostile_text_costs_its_bytes(tmp_path: Path) -> None:
     case.mkdir(parents=True)
     (case / "list").write_text("1\n")
     (case / "x").write_bytes(b'{"schema"' * (1 << 18) + b"\n[mem 0x" * (1 << 18))
-    cost = forked.run("validate", "--batch", case.parent, "--jobs", 1)
+    cost = forked.within(20, "validate", "--batch", case.parent, "--jobs", 1)
     assert cost.code in (0, 3)
-    assert cost.cpu < 20
     assert cost.peak < 150 << 20
 
 

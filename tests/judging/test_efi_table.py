@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from tests.support.efi import EFI, NODE, TABLE, UNIT, node, saved, table
 from tests.support.efi_matrix import BLOCK, DOCUMENT, ROWS, judged, matrix, measured
 from tests.support.examples import some, times
 from tests.support.handovers import Machine
+from tests.support.measure import within
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -360,10 +360,8 @@ def test_any_bytes_are_judged(consumer: str, raw: bytes, head: bytes):
 
     source = open_elf(HeldBytes("m", memoryview(efi.image({TABLE: head + raw + b"x"}, entries=()))))
     kernel = NextKernel(4096, arch="x86_64", memory=regions())
-    start = time.process_time()
-    found = judge_table(read_at(source, TABLE), source, kernel, consumer)
+    found = within(2, lambda: judge_table(read_at(source, TABLE), source, kernel, consumer))
     assert found.reason
-    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -380,7 +378,5 @@ def test_any_bytes_are_judged(consumer: str, raw: bytes, head: bytes):
 def test_sizes_up_to_2_64_take_no_time(consumer: str, size: int, unit: int, cli, tmp_path: Path):
     layout = GENERATIONS[consumer].layout
     raw = table(says=size, unit=unit, layout="bitmap-base" if layout == "list" else layout)
-    start = time.process_time()
-    doc = _judge(cli, tmp_path, {TABLE: raw}, "--consumer-efi", consumer)
+    doc = within(1, lambda: _judge(cli, tmp_path, {TABLE: raw}, "--consumer-efi", consumer))
     assert doc["efi"]["reason"]
-    assert time.process_time() - start < 1

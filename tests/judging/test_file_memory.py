@@ -46,9 +46,10 @@ def test_an_array_that_has_a_page_again_and_again(spread, made, iomem, tmp_path)
     made.blocks.append((PFN << 12, 0))
     bad = [PFN + i for i in range(spread)]
     made.handover(made.blob([made.session("vm", [(1, data)])]), pfns=bad)
-    cost = forked.run("validate", made.machine.save(tmp_path), "--memmap", iomem)
+    path = made.machine.save(tmp_path)
+    # Every run beside every other took a minute.
+    cost = forked.within(1.5, "validate", path, "--memmap", iomem)
     assert cost.code in (0, 1)
-    assert cost.cpu < 1.5  # every run beside every other took a minute
 
 
 @pytest.mark.slow
@@ -59,9 +60,9 @@ def test_bad_pages_in_many_files(made, iomem, tmp_path):
     ]
     bad = [PFN + n * 512 + 2 * i for i in range(100) for n in range(300)]
     made.handover(made.blob([made.session("vm", files)]), pfns=bad)
-    cost = forked.run("validate", made.machine.save(tmp_path), "--memmap", iomem)
-    assert cost.code == 0
-    assert cost.cpu < 1.8  # 4 s where each is looked for in all files
+    path = made.machine.save(tmp_path)
+    # 4 s where each is looked for in all files.
+    assert forked.within(1.8, "validate", path, "--memmap", iomem).code == 0
 
 
 #: LUO's own pages, and what the next kernel does with a bad one.

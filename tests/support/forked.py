@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import hwpkho
-from tests.support import ROOT, killed
+from tests.support import ROOT, killed, measure
 from tests.support.measure import ADDRESS_SPACE, CPU_SECONDS, Cost
 
 #: A run that takes longer by the clock is a hang.
@@ -102,6 +102,14 @@ def start(
 def run(*args: object, **options: Any) -> Cost:
     """Run ``hwpkho ARGS`` to its end; see :func:`start`."""
     return start(*args, **options).wait()
+
+
+def within(seconds: float, *args: object, **options: Any) -> Cost:
+    """Run ``hwpkho ARGS`` in less than ``seconds`` of processor time; see :func:`start`.
+
+    Other work on the machine only adds, so it has several attempts: see :func:`measure.within`.
+    """
+    return measure.within(seconds, lambda: run(*args, **options), taken=lambda cost: cost.cpu)
 
 
 class _Server:

@@ -244,7 +244,8 @@ _RESOURCE = st.builds(
     st.integers(0, 40).map(lambda page: (page << 12) + 0xFFF),
     st.sampled_from(
         ["System RAM", "System RAM", "Reserved", "reserved", "Kernel code", "PCI Bus 0000:00",
-         "0000:00:1f.0", "fee00000.serial", "9000000.pl011 pl011@9000000", "System R", "Local APIC", "nvme ", "a : b", "Linux é"]
+         "0000:00:1f.0", "fee00000.serial", "9000000.pl011 pl011@9000000", "System R", "Local APIC",
+         "nvme ", "a : b", "Linux é"]
     ),
 )  # fmt: skip
 _OTHER = st.sampled_from(

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import re
 
+#: What page-types and ``cxl list`` print above their rows, wherever it stands: in a log, or escaped
+#: in a string of JSON. As needles of a log's reader: they begin with a rare character, or with one
+#: that others begin with (:class:`hwpkho.logs.scanner.LineReader`).
+PAGE_TYPES = (rb"ffset(?:\t|\\t)(?:len(?:\t|\\t))?flags", rb"flags(?:\t|\\t)page-count")
+MEDIA_ERRORS = rb"_errors(?<=\"media_errors)\\?\"\s*:\s*\["
+
 
 class Sign(NamedTuple):
     """A pattern that is only tried in blocks that contain one of its words.

@@ -13,6 +13,7 @@ import sys
 from array import array
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.elf import MAGIC
 from hwpkho.base import sparse
 from hwpkho.base.arch import ARCHES, known
 from hwpkho.base.escape import printable
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from hwpkho.codes import Problem
     from hwpkho.images.files import FileBytes
-
-MAGIC = b"\x7fELF"
 
 _PT_LOAD, _PT_NOTE = 1, 4
 _PN_XNUM = 0xFFFF

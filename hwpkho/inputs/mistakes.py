@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages import registry as lists
+from hwpkho.badpages.signs import MEDIA_ERRORS, PAGE_TYPES
 from hwpkho.base import opening, places, tar
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
@@ -34,8 +35,8 @@ _KINDS = {
 }
 #: What is only read as its program prints it, and that program.
 _ALONE = (
-    (late(rb'"media_errors\\?"\s*:\s*\['), "cxl list"),
-    (late(rb"offset(?:\t|\\t)(?:len(?:\t|\\t))?flags|flags(?:\t|\\t)page-count"), "page-types"),
+    (late(MEDIA_ERRORS), "cxl list"),
+    (late(b"|".join(PAGE_TYPES)), "page-types"),
 )
 #: The file that every data set of hwpkho fleet contains.
 DATA_SET = "hwpkho-fleet.json"

@@ -11,6 +11,7 @@ from hwpkho.badpages.logs.lost_events import LostEvents
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.model import HEAD
+from hwpkho.badpages.signs import MEDIA_ERRORS, PAGE_TYPES
 from hwpkho.base.late import late
 from hwpkho.logs.around import MAX_LINE
 from hwpkho.logs.mail import Unquoting
@@ -90,9 +91,8 @@ class _Unusable(LineReader):
         rb"x(?<=BIOS-e820: \[mem 0x)[^\n]{1,60}\bunusable",
         rb"- [0-9a-f]{16} \(unusable\)",
         rb"memmap=[0-9]\w{0,19}\$",
-        rb"ffset(?:\t|\\t)(?:len(?:\t|\\t))?flags",
-        rb"flags(?:\t|\\t)page-count",
-        rb"_errors(?<=\"media_errors)\\?\"\s*:\s*\[(?!\s*\])",
+        *PAGE_TYPES,
+        MEDIA_ERRORS + rb"(?!\s*\])",
     )
 
     def __init__(self, log: Timeline) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.elf import MAGIC
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from hwpkho.memmap.table import Table
 
-#: As :mod:`hwpkho.images.elf` has it: every input is tried with every form, and few are cores.
-_MAGIC = b"\x7fELF"
 _ELSEWHERE = "the machine's map is elsewhere: dmesg, /proc/iomem"
 
 
@@ -32,11 +31,11 @@ class Capture(FileForm):
 
     def sniff(self, _path: Path, head: bytes) -> bool:
         """See :meth:`FileForm.sniff`; True for any ELF file: :meth:`read` refuses one without."""
-        return head.startswith(_MAGIC)
+        return head.startswith(MAGIC)
 
     def read(self, path: Path, data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
-        from hwpkho.images import elf
+        from hwpkho.images import elf  # every input is tried with every form, and few are cores
         from hwpkho.images.capture_note import CaptureNote
         from hwpkho.images.files import HeldBytes
 

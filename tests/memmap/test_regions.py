@@ -386,6 +386,10 @@ def test_frames_of_all_sizes() -> None:
         # 0x7ffdc000 is aligned to 16 KiB but not to 64 KiB: the last large page is shared.
         assert frames.kind[top] == ("firmware" if size == 65536 else "ram")
         assert frames.find(1 << 52) is None
+        assert regions.frames(size) is frames
+    other = view_of(machine(zero_page=page.entries))
+    assert regions == other  # whatever either was asked before
+    assert regions != other._replace(arch="arm64")
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,23 @@ class Frames:
         return i if i >= 0 and pfn <= self.last[i] else None
 
 
+class _Framed:
+    """What :meth:`Regions.frames` has made so far: views are equal whether or not it was asked.
+
+    Attributes:
+        of_size: Page size, bytes → frames.
+    """
+
+    def __init__(self) -> None:
+        self.of_size: dict[int, Frames] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Framed)
+
+    def __hash__(self) -> int:
+        return hash(_Framed)
+
+
 class Regions(NamedTuple):
     """The view as a whole.
 
@@ -127,7 +144,7 @@ class Regions(NamedTuple):
         arch: A name of ``ARCHES``.
         base: Name of the map that decides what is RAM.
         maps: Names of all maps used, the deciding one first.
-        framed: What :meth:`frames` has made so far, by page size.
+        framed: What :meth:`frames` has made so far.
         cmdline: The next kernel's command line, None where that is not known.
         problems: Disagreements, overlaps, and what cannot be known in advance.
         arch_from: Where the architecture comes from: ``input``, ``option`` or ``default``.
@@ -140,7 +157,7 @@ class Regions(NamedTuple):
     arch: str
     base: str
     maps: tuple[str, ...]
-    framed: dict[int, Frames]
+    framed: _Framed
     cmdline: Cmdline | None = None
     problems: tuple[Problem, ...] = ()
     arch_from: str = "input"
@@ -163,9 +180,10 @@ class Regions(NamedTuple):
         A frame that is not wholly RAM is not RAM: the kernel rounds RAM inwards, everything else
         outwards (memblock_trim_memory, PFN_UP and PFN_DOWN).
         """
-        if page_size not in self.framed:  # one view may judge many cases
-            self.framed[page_size] = _frames(self.regions, page_size)
-        return self.framed[page_size]
+        made = self.framed.of_size
+        if page_size not in made:  # one view may judge many cases
+            made[page_size] = _frames(self.regions, page_size)
+        return made[page_size]
 
 
 @garbage.uncollected()
@@ -239,7 +257,7 @@ def view_of(
         memmap.arch,
         built.names[0],
         tuple(built.names),
-        {},
+        _Framed(),
         line,
         tuple(problems),
         memmap.arch_from,

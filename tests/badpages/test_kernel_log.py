@@ -7,6 +7,7 @@ import json
 import quopri
 import textwrap
 import time
+import weakref
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from hwpkho.badpages import lines
 from hwpkho.badpages.formats.kernel_log import FORM
-from hwpkho.badpages.logs import timeline
+from hwpkho.badpages.logs import reader, timeline
 from hwpkho.badpages.registry import Asked
+from hwpkho.base.garbage import uncollected
 from hwpkho.errors import InputError, UsageError
 from hwpkho.images.files import HeldBytes
 from tests.support import neighbours
@@ -928,3 +930,12 @@ def test_what_other_programs_printed_into_a_log_is_told() -> None:
     notes = [note.text for note in read(text).notes if "give that alone" in note.text]
     assert [note.partition(" has ")[0] for note in notes] == ["page-types", "cxl list"]
     assert not read(f"{MF.format(9)}\nfoo: memmap=1M$0x100000 with flags 3\n").notes
+
+
+def test_what_was_read_is_freed_at_once() -> None:
+    """As a cycle it would stay until Python's collector comes."""
+    with uncollected():
+        log = timeline.Timeline("log", "kernel-log", Asked())
+        found, gone = reader.of_text(f"{MF.format(9)}\n".encode(), log), weakref.ref(log)
+        del log
+        assert (len(found.mentions), gone()) == (1, None)

@@ -346,6 +346,7 @@ class Timeline:
         for a boot that it does not have.
         """
         self._end_boot()
+        self._flush.clear()  # with the readers, which have this log, they would be cycles
         latest = self._latest
         if latest and latest.number == self._open_line and _NUMBER_LAST.search(latest.line):
             message = "the log ends within this line: its number may be cut off, its page another"
@@ -363,11 +364,10 @@ class Timeline:
         for (_, message), (code, number) in self._doubts.items():
             found.problem(code, message, f"line {number}")
         self._several_machines(found)
-        lost = "".join(f"; {words}" for words in self._losses)
         found.problem(
             LOG_LOWER_BOUND,
             "a log is a lower bound: bad pages that it lost or never named are not in this list"
-            f"{lost}",
+            + "".join(f"; {words}" for words in self._losses),
         )
         if self._cut is not None:
             number, at = self._cut

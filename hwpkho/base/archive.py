@@ -1,7 +1,7 @@
 """A tar archive read as a folder: files are opened by name, and nothing is extracted to disk.
 
 Members whose path leads out of the archive, links, devices and FIFOs are left out and counted. Of
-two members with one name the later one counts, as for tar.
+two members with one name the later one counts, as for tar: a file before a link is left out, too.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _WITHOUT = {
     ),
     "other": ("devices and the like", "is a device or the like, expected a file"),
 }
+_REPLACED = "files of which a later member has the name"
 
 
 class Archive:
@@ -92,6 +93,9 @@ class Archive:
             self.left_out[what] += 1
             folder, _, name = path.rpartition("/")
             self._without.setdefault(folder, {})[name] = why
+            if self._files.pop(path, None) is not None:
+                self._folders[folder].remove(name)
+                self.left_out[_REPLACED] += 1
             return
         for depth in range(len(parts) if member.kind == "folder" else len(parts) - 1):
             folder = "/".join(parts[: depth + 1])
@@ -102,7 +106,7 @@ class Archive:
             self._folders["/".join(parts[:depth])].add(parts[depth])
         if member.kind == "file" and parts:
             if path in self._files:
-                self.left_out["files of which a later one has the name"] += 1
+                self.left_out[_REPLACED] += 1
             self._files[path] = member
 
     def close(self) -> None:

@@ -129,17 +129,32 @@ def test_what_leads_out_is_left_out_and_counted(tmp_path) -> None:
         read(path, "link")
 
 
-def test_the_later_of_two_files_counts_and_that_is_said(tmp_path) -> None:
+def test_the_later_of_two_members_counts_and_that_is_said(tmp_path) -> None:
     path = enter(
-        tmp_path / "x", member("a", b"1") + member("a", b"2") + member("f") + member("f/g", b"3")
+        tmp_path / "x",
+        member("a", b"1")
+        + member("a", b"2")
+        + member("f")
+        + member("f/g", b"3")
+        + member("gone", b"4")
+        + member("other", kind=tarfile.LNKTYPE, target="gone")
+        + member("gone", kind=tarfile.SYMTYPE)
+        + member("back", kind=tarfile.SYMTYPE)
+        + member("back", b"5"),
     )
     assert read(path, "a") == b"2"
     assert read(path, "f/g") == b"3"
+    assert [read(path, "other"), read(path, "back")] == [b"4", b"5"]
+    with pytest.raises(InputError, match="gone: is a link, not followed in an archive"):
+        read(path, "gone")
+    assert [p.name for p in places.inside(path)] == ["a", "back", "f", "other"]
+    assert [p.name for p in places.without_content(path)] == ["gone"]
     found = places.within(path)
     assert found is not None
     cut, left_out = found[0].notes()
     assert cut == f"{path}: has no tar end mark: it may be cut off"
-    assert "1 files of which a later one has the name" in left_out
+    assert "2 files of which a later member has the name" in left_out
+    assert "2 links" in left_out
     assert "1 files in a folder's place" in left_out
 
 

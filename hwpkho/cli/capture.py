@@ -62,6 +62,7 @@ def command(
         made = capture.running(live, path, reading, scrub=not no_scrub, force=force)
     from hwpkho.report import capture as report
 
+    common.say_left_out()
     if as_json:
         click.echo(report.document(made), nl=False)
         return

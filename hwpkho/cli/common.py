@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hwpkho.base import kept
 from hwpkho.base.arch import ARCHES
+from hwpkho.cli import screen
 from hwpkho.cli.values import OneOf, PageSize
 
 if TYPE_CHECKING:
@@ -28,6 +30,14 @@ def gives_way(name: str, *others: str) -> bool:
     """
     typed = given()
     return name not in typed and not typed.isdisjoint(others)
+
+
+def say_left_out() -> None:
+    """Say what was left out of the archives that this call has read, and which may be cut off."""
+    held = kept.now()
+    for archive in held.archives.values() if held else ():
+        for note in archive.notes():
+            screen.say(f"hwpkho: {note}")
 
 
 def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:

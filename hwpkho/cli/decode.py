@@ -91,6 +91,7 @@ def command(
     )
     handovers = of_role(case.handovers, role)
     found = decode.Decoded(case.name, handovers, case.tables, page_size)
+    common.say_left_out()
     if pfns or annotate:
         for p in doubts(handovers):
             text = f"hwpkho: {p.severity}: {p.message} ({p.code})"

@@ -70,6 +70,7 @@ def command(
         judging = judging._replace(memmaps=())  # a setting is for other calls
     to.check(*cases, *judging.memmaps)
     result = diff.diff(cases, judging)
+    common.say_left_out()
     for note in (*said.of_lists([x.pages for x in result.cases]), *result.notes()):
         screen.say(f"hwpkho: {note}")
     if len(result.changes) > 1 and (plain or summary):

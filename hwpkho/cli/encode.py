@@ -98,6 +98,7 @@ def command(
         raise click.MissingParameter(ctx=ctx, param_type="argument", param_hint="'LIST'")
     writing = encode_options.read(values, judging, as_json=as_json)
     result = encode.make(given, writing)
+    common.say_left_out()
     if as_json:
         from hwpkho.report.encode import json as encode_json
         from hwpkho.report.parts import jsondoc

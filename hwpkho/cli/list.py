@@ -171,6 +171,7 @@ def command(
     wanted = listing.ListOptions(judging, listing.kinds(kinds), written, entries, dimms)
     with outputs.together():  # the list and what is drawn of it
         listed = listing.list_pages(inputs, wanted)
+        common.say_left_out()
         for note in said.notes([listed.pages]):
             screen.say(f"hwpkho: {note}")
         for line in said.problems(listed.pages.problems):

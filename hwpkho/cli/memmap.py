@@ -107,6 +107,7 @@ def command(
         next_cmdline = None  # a setting is for other calls
     shown = memmap.show(files, boot=boot, map_name=map_name, arch=arch, next_cmdline=next_cmdline)
     data = memmap.written(shown, writer) if writer else None
+    common.say_left_out()
     for p in shown.problems if writer else [g.problem for g in _gaps(shown)]:
         screen.say(f"hwpkho: {p.severity}: {p.message}", always=p.severity != "note")
     with to.writing(shown, files) as writing:

@@ -113,6 +113,7 @@ def command(
         )
         with to.writing(merged, (*cases, *exclude, *judging.memmaps)):
             pass
+    common.say_left_out()
     for note in merged.notes:
         screen.say(f"hwpkho: {note}")
     if as_json:

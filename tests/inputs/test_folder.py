@@ -369,6 +369,25 @@ def test_a_cut_off_archive(command, cut, case, tmp_path) -> None:
     assert got.err.count("\n") == 1
 
 
+def test_every_command_says_what_was_left_out_of_an_archive(tmp_path) -> None:
+    folder, out = tmp_path / "case", tmp_path / "out"
+    folder.mkdir()
+    (folder / "memory.elf").write_bytes(captures.elf(CAPTURE))
+    (folder / "iomem").write_text((captures.folder(CAPTURE) / "iomem.txt").read_text())
+    (folder / "vmcore").symlink_to("/var/crash/vmcore")
+    path = FORMS["tar"](folder)
+    note = f"hwpkho: {path}: left out of this archive: 1 links\n"
+    calls = (
+        ("decode",), ("merge",), ("memmap",), ("decode", "--pfns"), ("list",), ("diff", path),
+        ("encode", "--to", "inject-script"), ("capture", "-o", out),
+    )  # fmt: skip
+    for name, *more in calls[: much(3, len(calls))]:
+        got = run_cli(name, path, *more)
+        assert got.code in (0, 1), got.err
+        assert got.err.count(note) == 1
+    assert "left out of this archive: 1 links\n" in run_cli("validate", path).out
+
+
 def test_names_of_an_archive_are_printable(tmp_path) -> None:
     with tarfile.open(tmp_path / "x", "w") as out:
         for name in ("a\x1b[2J\n", "b"):

@@ -57,7 +57,7 @@ QUESTIONS = {
         Question("policy", "captures that a limit on pages would refuse", ("max_pages",)),
         Question("release", "kernels by release, and how they fare"),
         Question("days", "captures and bad pages day by day"),
-        Question("verdicts", "what becomes of the bad pages at the next kexec"),
+        Question("verdicts", "what becomes of the bad pages if the next kernel takes the list"),
         Question("outcomes", "what the next kernel does with the lists, by release"),
     )
 }

@@ -90,7 +90,7 @@ TABLES: dict[Table, tuple[Column, ...]] = {
         Column("last_pfn", "int", "Last PFN, inclusive; null likewise."),
         Column("pages", "int", "Pages of the run.", True),
         Column("kind", "text", "poisoned, soft-offlined, uncorrected, excluded; null: not known."),
-        Column("verdict", "text", "What becomes of the pages at the next kexec."),
+        Column("verdict", "text", "What becomes of the pages if the next kernel takes the list."),
         Column("code", "text", "Code of the finding that reports it."),
         Column("region", "text", "The memory there, by the memory map or the handover."),
         Column("owner", "text", "The preserved file that has the pages."),

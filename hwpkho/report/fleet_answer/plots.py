@@ -86,7 +86,7 @@ def _verdicts(rows: Iterable[Row]) -> list[Plot]:
         )
         for row in found
     ]
-    return [Bars("Bad pages by what becomes of them at the next kexec", bars)]
+    return [Bars("Bad pages by what becomes of them if the next kernel takes the list", bars)]
 
 
 def _outcomes(rows: Iterable[Row]) -> list[Plot]:

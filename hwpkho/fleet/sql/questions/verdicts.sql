@@ -1,5 +1,6 @@
--- Bad pages by verdict: what becomes of them at the next kexec. The last capture of each host that
--- has a list counts; a capture without a host counts by itself.
+-- Bad pages by verdict: what becomes of them if the next kernel takes the list. Whether it does is the
+-- capture's outcome. The last capture of each host that has a list counts; a capture without a host
+-- counts by itself.
 WITH in_turn AS (
     SELECT case_id,
            row_number() OVER (

@@ -110,13 +110,17 @@ def is_text_with_nuls(pieces: Iterable[bytes]) -> bool:
     return b"\n" in said and (said.startswith(_EXPORT) or not _CONTROLS.search(said))
 
 
-def blocks(pieces: Iterable[bytes], unquoting: Unquoting | None = None) -> Iterator[bytes]:
+def blocks(
+    pieces: Iterable[bytes],
+    unquoting: Unquoting | None = None,
+    unwrapping: Unwrapping | None = None,
+) -> Iterator[bytes]:
     """Yield the text of ``pieces`` as clean UTF-8 blocks of whole lines, ended by LF.
 
-    Quoted-printable mails are decoded; ``unquoting`` tells afterwards whether there were any. Lines
-    that a screen wrapped are joined.
+    Quoted-printable mails are decoded, and lines that a screen wrapped are joined; ``unquoting``
+    and ``unwrapping`` tell afterwards whether there were any.
     """
-    unquoting, unwrapping = unquoting or Unquoting(), Unwrapping()
+    unquoting, unwrapping = unquoting or Unquoting(), unwrapping or Unwrapping()
     for block in _whole_lines(unframed(pieces)):
         if (block := unquoting.feed(block)) and (block := unwrapping.feed(clean(block))):
             yield block

@@ -35,6 +35,11 @@ class Unwrapping:
         self._text: bytes | None = None  # the last line
         self._goes_on = False
 
+    @property
+    def columns(self) -> int:
+        """Columns of the screen that wrapped the lines; 0 where nothing is wrapped."""
+        return self._width or 0
+
     def feed(self, block: bytes) -> bytes:
         """Return a block of whole lines with wrapped ones joined, except the last line."""
         if self._width is None:

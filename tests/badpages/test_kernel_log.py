@@ -932,6 +932,21 @@ def test_what_other_programs_printed_into_a_log_is_told() -> None:
     assert not read(f"{MF.format(9)}\nfoo: memmap=1M$0x100000 with flags 3\n").notes
 
 
+def test_that_a_screen_wrapped_lines_is_noted() -> None:
+    stamps = [f"[ {n:4}.000000] " for n in range(1, 9)]
+    lines = [f"{stamp}{'-' * n} {MF.format(n << 20)}" for n, stamp in enumerate(stamps, 1)]
+    wrapped = [part for line in lines for part in (line[:80], line[80:])]
+    quiet = [f"{stamp}EDAC MC0: none" for stamp in stamps]
+    whole, found = (read("".join(f"{x}\n" for x in (*text, *quiet))) for text in (lines, wrapped))
+    assert [m.first for m in found.mentions] == [n << 20 for n in range(1, 9)]
+    assert [m.where for m in found.mentions] == [m.where for m in whole.mentions]
+    assert not whole.notes
+    assert "".join(map(str, found.notes)) == (
+        "log: a screen wrapped lines of this log at 80 columns; they are joined, and numbers of "
+        "lines count them as joined"
+    )
+
+
 def test_what_was_read_is_freed_at_once() -> None:
     """As a cycle it would stay until Python's collector comes."""
     with uncollected():

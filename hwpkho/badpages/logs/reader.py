@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from operator import ge
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,14 @@ from hwpkho.badpages.lines import ends_within_line, last_lines_first, pieces
 from hwpkho.badpages.logs.lost_events import LostEvents
 from hwpkho.badpages.logs.registry import MESSAGES
 from hwpkho.badpages.logs.timeline import Timeline
-from hwpkho.badpages.model import HEAD
+from hwpkho.badpages.model import HEAD, ListNote
 from hwpkho.badpages.signs import MEDIA_ERRORS, PAGE_TYPES
 from hwpkho.base.late import late
 from hwpkho.logs.around import MAX_LINE
 from hwpkho.logs.mail import Unquoting
 from hwpkho.logs.scanner import LineReader, Scanner
 from hwpkho.logs.text import blocks, clean, utf16_of
+from hwpkho.logs.wrapped import Unwrapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,8 +119,9 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     Raises InputError where the log says that memory is bad but names no page, or is not a log;
     UsageError for a boot that it does not have.
     """
-    mails = Unquoting()
-    log, lines = _scanned(blocks(pieces(file), mails), file.shown, form, asked)
+    mails, unwrapping = Unquoting(), Unwrapping()
+    log, lines = _scanned(blocks(pieces(file), mails, unwrapping), file.shown, form, asked)
+    columns = unwrapping.columns
     if ends_within_line(file):
         log.ends_within(lines)
     upside_down = log.runs_backwards or _falls(bytes(file.read(0, min(HEAD, file.size))))
@@ -127,7 +130,15 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
         log, _ = _scanned([b"\n".join(reversed(text))], file.shown, form, asked, lines)
     elif upside_down and not (mails.decoded or utf16_of(bytes(file.read(0, HEAD)))):
         log, _ = _scanned(map(clean, last_lines_first(file)), file.shown, form, asked, lines)
-    return log.finish()
+        columns = 0  # nothing is joined there
+    found = log.finish()
+    if not columns:
+        return found
+    note = (
+        f"a screen wrapped lines of this log at {columns} columns; they are joined, and numbers of "
+        "lines count them as joined"
+    )
+    return replace(found, notes=(*found.notes, ListNote(note, file.shown)))
 
 
 def _falls(head: bytes) -> bool:

@@ -8,10 +8,9 @@ if TYPE_CHECKING:
     import re
 
 #: What page-types and ``cxl list`` print above their rows, wherever it stands: in a log, or escaped
-#: in a string of JSON. As needles of a log's reader: they begin with a rare character, or with one
-#: that others begin with (:class:`hwpkho.logs.scanner.LineReader`).
+#: in a string of JSON. Also needles of a log's reader.
 PAGE_TYPES = (rb"ffset(?:\t|\\t)(?:len(?:\t|\\t))?flags", rb"flags(?:\t|\\t)page-count")
-MEDIA_ERRORS = rb"_errors(?<=\"media_errors)\\?\"\s*:\s*\["
+MEDIA_ERRORS = rb"media_errors\\?\"\s*:\s*\["
 
 
 class Sign(NamedTuple):

@@ -37,9 +37,9 @@ class LineReader(ABC):
 
     Attributes:
         needles: Regular expressions without capturing groups, one of which matches within each
-            line of this reader; ``\\n`` matches a line's end. Searching is fast with those that
-            begin with a plain character which is rare in logs, or with one that other needles
-            begin with.
+            line of this reader and in few others; ``\\n`` matches a line's end. All that begin with
+            the same character are searched for in one pass, which takes 10 ms for 25 MiB of log;
+            so some begin within a word, as those of other readers do.
         above: Returns the lines above the one being fed, whether or not they have a needle: up to
             MAX_ABOVE of them (:mod:`hwpkho.logs.around`), nearest first, as (number, text). The
             parts of a line that carriage returns divide count as lines. The scanner sets it;

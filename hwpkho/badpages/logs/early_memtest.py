@@ -19,7 +19,7 @@ _MAX_SIZE = 1 << 40
 class EarlyMemtest(MessageReader):
     """The reader, see the module."""
 
-    needles = (b"mem addr (?<=bad mem addr )",)  # the first letters as in others, see LineReader
+    needles = (b"mem addr ",)
     start = re.compile(r"[0-9a-f]{16} bad mem addr(?= )")
 
     def take(self, message: Message) -> bool:

@@ -18,7 +18,7 @@ class LostEvents(LostMessages):
     needles = (
         *LostMessages.needles,
         b"callbacks suppressed",
-        rb"U(?<=CPU):[0-9]{1,5} \[(?:LOST|[0-9]{0,20} ?EVENTS) ",
+        rb"U:[0-9]{1,5} \[(?:LOST|[0-9]{0,20} ?EVENTS) ",
     )
     report = late(
         rf"{REPORT}"

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r" {1,4}([0-9a-f]{16})(?![0-9a-zA-Z])")
 class PowerPc(MessageReader):
     """The reader, see the module."""
 
-    needles = (b"MCE: CPU[0-9]", b"UE \\[(?<=Error type: UE \\[)")
+    needles = (b"MCE: CPU[0-9]", rb"UE \[")
     start = re.compile(
         r"MCE: CPU(?P<line>[0-9]{1,5}): |Error type: (?P<type>UE) \[|Physical address:(?P<address>)"
     )

@@ -48,7 +48,7 @@ class RasMcCtl(MessageReader):
         b"_length=0x",
         b"x(?<=, dpa=0x)",
         b"x(?<=, address=0x)",
-        b"x(?<==0x)[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
+        b"x[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
         b"\t[UFD][a-z]{4,10} on DIMM",
         b"\t[RFID][a-z]{5,8} errors: ",
         b"\t[0-9]{1,18} [^\n]{1,80} errors\n",

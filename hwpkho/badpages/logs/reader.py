@@ -45,7 +45,7 @@ class _Boots(LineReader):
     """Finds the lines at which another boot begins, or another part of a pstore record."""
 
     needles = (
-        b"x(?<=Linux) version ",  # x is a first character of other needles, too: see LineReader
+        b"Linux version ",
         b"-- Reboot --\n",
         b"-- Boot [0-9a-f]{32} --\n",
         b"#[0-9]{1,9} Part[0-9]",

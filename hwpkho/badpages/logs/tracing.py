@@ -101,7 +101,7 @@ class Traced(MessageReader):
         b"_media(?:[:(]|%b)" % _NEXT,
         b"_dram(?:[:(]|%b)" % _NEXT,
         b"fflining page at",
-        b"fflined(?<=is already offlined)",
+        b"fflined",
     )
     start = re.compile(
         r"(?<![\w/-])(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"

@@ -113,7 +113,7 @@ class DmesgEfi(TableForm):
         LONG_RANGE,
         _RANGE,
         _SHORT_RANGE,
-        rb"memory map(?<=Processing EFI memory map)",
+        rb"Processing EFI memory map",
         LINUX_STARTS.encode(),
     )
     unfinished = late(

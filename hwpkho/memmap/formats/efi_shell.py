@@ -84,7 +84,7 @@ class EfiShell(TableForm):
     about = "the EFI shell's memmap, memmap -sfo, captured or redirected (UTF-16)"
     needles = (
         FULL_RANGE,
-        rb"Pages(?<=# Pages)",
+        rb"# Pages",
         b"#pages",
         rb"moryMap(?:Summary)?,",  # begins with m as others do: each first letter costs a pass
         rb'memmap"',

@@ -60,7 +60,7 @@ class FreeBsd(TableForm):
 
     name = "freebsd"
     about = "FreeBSD's dmesg of a verbose boot (SMAP, EFI table), sysctl machdep.smap, .efi_map"
-    needles = (rb"=(?<= base=|xattr=)", rb"Pages(?<=#Pages)")
+    needles = (rb"=(?<= base=|xattr=)", rb"#Pages")
 
     unfinished = late(
         rf"^[>|\s]*(?:{begun('SMAP type=')}(?:[0-9].{{0,60}})?"

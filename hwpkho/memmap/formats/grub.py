@@ -71,7 +71,7 @@ class Grub(TableForm):
 
     name = "grub"
     about = "GRUB's lsefimmap and lsmmap, typed off or captured from a serial console"
-    needles = (FULL_RANGE, rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", rb"Pages(?<=#Pages)")
+    needles = (FULL_RANGE, rb"= 0x[0-9A-Fa-f]{1,16}+, [lafptAR]", rb"#Pages")
     unfinished = late(
         rf"^[>|\s]*(?:[A-Za-z][A-Za-z-]{{0,10}}|{begun('base_addr = 0x')}"
         rf"|base_addr = 0x{_HEX}{{1,16}},?[a-z =0]*)\s*$"

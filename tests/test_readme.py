@@ -107,6 +107,7 @@ def test_the_readme_is_a_first_page():
     assert len(text.splitlines()) <= 150
     for command in ("make demo", "make test"):
         assert re.search(rf"^    {command}\b", text, re.MULTILINE)
+    assert pages.python(README)  # run above; mypy reads it in tests/api/test_api.py
 
 
 # The site

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import re
 
+#: How every SQLite database begins (sqlite.org/fileformat.html).
+SQLITE = b"SQLite format 3\0"
 #: What page-types and ``cxl list`` print above their rows, wherever it stands: in a log, or escaped
 #: in a string of JSON. Also needles of a log's reader.
 PAGE_TYPES = (rb"ffset(?:\t|\\t)(?:len(?:\t|\\t))?flags", rb"flags(?:\t|\\t)page-count")

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from hwpkho.images.files import FileBytes
 
-MAGIC = b"SQLite format 3\0"
-
 #: Seconds to wait for another program's lock; rasdaemon holds one while it writes a row.
 WAIT = 2.0
 #: The longest text of the schema, and the longest text or blob of a column that is read, bytes.

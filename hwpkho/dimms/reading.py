@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.badpages.lines import pieces
+from hwpkho.badpages.signs import SQLITE
 from hwpkho.base import places
 from hwpkho.base.ranges import union
 from hwpkho.dimms import lines, smbios
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Forms of lists of bad pages that may name DIMMs themselves.
 FORMS = frozenset(("kernel-log", "rasdaemon-db", "rasdaemon-log", "tracepoint"))
-_SQLITE = b"SQLite format 3\0"
 #: Bytes of a listing, at most; that of a machine with a thousand DIMMs has half a MiB.
 _MAX_LISTING = 1 << 24
 #: Every log or listing that names a DIMM or a node has one of these.
@@ -46,7 +46,7 @@ def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
         before = _count(found)
         with FileBytes(path) as file:
             head = bytes(file.read(0, 1 << 16))
-            if head.startswith(_SQLITE):
+            if head.startswith(SQLITE):
                 _database(file, found)
             elif sure or _may_name(file):
                 _text(file, found)

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt
+from hwpkho.abi.boot_params import HEADER, HEADER_MAGIC, SETUP_DATA
 from hwpkho.abi.setup_data import KHO_DATA_SIZE, SETUP_DATA_SIZE, SETUP_KEXEC_KHO, KhoData
 from hwpkho.base.arch import known
 from hwpkho.errors import InputError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from hwpkho.images.base import Source
 
-#: Offsets in struct boot_params.
-_HDRS, _SETUP_DATA = 0x202, 0x250
 _KERNEL_MAP = 0xFFFFFFFF80000000
 #: Bytes from _stext on that are searched: boot_params is in the kernel image's data.
 _KERNEL_SPAN = 64 << 20
@@ -76,11 +75,11 @@ def from_setup_data(source: Source, notes: Sequence[int] = ()) -> Iterator[BootH
     places = (
         hdrs
         for start, size in _where_to_look(source, notes)
-        for hdrs in _find(source, start, size, b"HdrS")
-        if hdrs >= _HDRS
+        for hdrs in _find(source, start, size, HEADER_MAGIC)
+        if hdrs >= HEADER
     )
     for hdrs in islice(places, _MAX_BOOT_PARAMS):
-        header = source.look(hdrs, _SETUP_DATA + 8 - _HDRS)
+        header = source.look(hdrs, SETUP_DATA + 8 - HEADER)
         if header is not None:
             yield from _setup_chain(source, int.from_bytes(header[-8:], "little"), visited)
 

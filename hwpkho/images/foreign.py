@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import fdt, kho
+from hwpkho.abi.boot_params import HEADER, HEADER_MAGIC
 from hwpkho.base import unpacking
 from hwpkho.base.late import late
 from hwpkho.base.options import option, taken
@@ -110,7 +111,7 @@ _MAGICS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"Salted__", "encrypted by openssl", "decrypt it"),
     (0, b"\x27\x05\x19\x56", "a U-Boot image (uImage)", _VMCORE),
     (56, b"ARM\x64", "a kernel image of arm64", _VMCORE),
-    (0x202, b"HdrS", "a kernel image of x86 (bzImage)", _VMCORE),
+    (HEADER, HEADER_MAGIC, "a kernel image of x86 (bzImage)", _VMCORE),
     (0, b"MZ", "a program of Windows or EFI (PE)", _VMCORE),
     *(
         (0, magic, "a program or core of macOS (Mach-O)", _VMCORE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.boot_params import HEADER, HEADER_MAGIC
 from hwpkho.base import places
 from hwpkho.images.registry import format_of
 from hwpkho.logs.text import blocks
@@ -71,8 +72,6 @@ _MISTAKES = (
 #: Binary files that hold no map themselves: first bytes → what they are, what to do.
 _BINARIES = ((b"LPKSHHRH", "is a journal; print it: journalctl --file FILE -k | hwpkho memmap -"),)
 
-#: Where a zero page and a kernel image have their setup header (Documentation/arch/x86/boot.rst).
-_HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
 _NO_ZERO_PAGE = (
     "is a kernel image or an incomplete zero page: /sys/kernel/boot_params/data has 4096 bytes"
 )
@@ -102,7 +101,7 @@ def no_map(head: bytes) -> str:
     for magic, advice in _BINARIES:
         if head.startswith(magic):
             return advice
-    if head.startswith(_HEADER_MAGIC, _HEADER):
+    if head.startswith(HEADER_MAGIC, HEADER):
         return _NO_ZERO_PAGE
     if not head.strip(b"\0"):
         return "holds nothing but zero bytes"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.collector import MAX_EXTENT, Collector, in_range
 from hwpkho.badpages.form import Form
+from hwpkho.badpages.signs import SQLITE
 from hwpkho.base import garbage
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sqlite import Database
     from hwpkho.images.files import FileBytes
 
-_MAGIC = b"SQLite format 3\0"
 _TABLES = (
     "memory_failure_event", "mc_event", "mce_record", "extlog_event", "cxl_poison_event",
     "cxl_general_media_event", "cxl_dram_event",
@@ -64,7 +64,7 @@ class RasdaemonDb(Form):
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether it is an SQLite database."""
-        return head.startswith(_MAGIC)
+        return head.startswith(SQLITE)
 
     def read(self, file: FileBytes, asked: Asked, /) -> BadPages:
         """Return the pages that events name.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.abi.boot_params import HEADER, HEADER_MAGIC
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 SIZE = 4096
 _COUNT, _TABLE, _MAX_ENTRIES = 0x1E8, 0x2D0, 128
 _EFI_SIGNATURE, _EFI_SIGNATURES = 0x1C0, (b"EL64", b"EL32")
-_HEADER, _HEADER_MAGIC = 0x202, b"HdrS"
 
 
 class ZeroPage(FileForm):
@@ -39,7 +39,7 @@ class ZeroPage(FileForm):
         """
         if len(head) != SIZE:
             return False
-        if head[_HEADER : _HEADER + 4] == _HEADER_MAGIC:
+        if head.startswith(HEADER_MAGIC, HEADER):
             return True
         if head[_EFI_SIGNATURE : _EFI_SIGNATURE + 4] in _EFI_SIGNATURES:
             return True

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         read_list,
         read_memmap,
     )
+    from hwpkho.api.codes import explain
     from hwpkho.api.judging import diff, judge, merge, validate
     from hwpkho.api.making import Layout, build
     from hwpkho.api.results import Compared, Decoded, Judged, MemoryMap, Merged, PageList
@@ -68,6 +69,7 @@ _WHERE = {
         "read_list",
         "read_memmap",
     ),
+    "hwpkho.api.codes": ("explain",),
     "hwpkho.api.judging": ("diff", "judge", "merge", "validate"),
     "hwpkho.api.making": ("Layout", "build"),
     "hwpkho.api.results": ("Compared", "Decoded", "Judged", "MemoryMap", "Merged", "PageList"),
@@ -142,6 +144,7 @@ __all__ = [
     "build",
     "decode",
     "diff",
+    "explain",
     "judge",
     "merge",
     "open_case",

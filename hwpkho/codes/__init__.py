@@ -57,7 +57,7 @@ class Code(NamedTuple):
             policy of the user.
         meaning: What was found.
         kernel: What the next kernel does with it.
-        advice: What to do about it.
+        advice: What to do about it, in the words of the command line.
         needs_map: Whether it is looked for only with a memory map.
         pfns_are: What a finding about PFNs says after "5 PFNs are", with ``{where}``, ``{them}``
             and ``{cells}``; empty for a code that is about something else.

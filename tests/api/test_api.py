@@ -442,6 +442,16 @@ def test_errors_leave_the_names_of_files_alone(tmp_path: Path) -> None:
     assert run_cli("validate", path).err.endswith("give it with --memmap\n")
 
 
+def test_a_code_is_explained() -> None:
+    code = hwpkho.explain("count-beyond-array")
+    assert hwpkho.explain("hp301") == code
+    assert code.kernel
+    with pytest.raises(hwpkho.UsageError, match="no code 'HP999'"):
+        hwpkho.explain("HP999")
+    with pytest.raises(TypeError, match="code: expected a string, not int"):
+        hwpkho.explain(301)  # type: ignore[arg-type]
+
+
 def test_unknown_parameters_are_refused() -> None:
     names = ("decode", "validate", "read_list", "diff", "merge")
     calls: list[Callable[..., object]] = [getattr(hwpkho, name) for name in names]

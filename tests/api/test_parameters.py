@@ -131,6 +131,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
         lambda cases=None, **o: hwpkho.diff(*(cases or (plain(), IMAGE)), **o),
         {"cases": [(5, IMAGE), ([], IMAGE), (io.StringIO(), IMAGE)], **COMPARING},
     ),
+    "explain": (hwpkho.explain, {"code": ["z", 5, None, b"HP301"]}),
     "judge": (
         lambda pfns=(1,), memmap=IOMEM, **o: hwpkho.judge(pfns, memmap, **o),
         {

@@ -33,6 +33,14 @@ def test_no_module_is_longer_than_400_lines():
     assert {path: n for path, n in lines.items() if n > 400} == {}
 
 
+def test_a_module_and_its_test_have_the_same_place():
+    package, tests = Path(hwpkho.__file__).parent, Path(__file__).parent
+    for test in tests.rglob("test_*.py"):
+        place, name = package / test.parent.relative_to(tests), f"{test.stem[5:]}.py"
+        deeper = place != package and [*place.glob(f"*/**/{name}")]
+        assert (place / name).exists() or not deeper, test
+
+
 _CASE = captures.CAPTURES / "x86-structv1-small"
 #: What a run does not need: start-up grows with every module.
 _NEEDLESS = {

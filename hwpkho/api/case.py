@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Unpack
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Unpack
 
 from hwpkho.api import checks, inputs, parameters
-from hwpkho.api.inputs import Choosing, Reading
+from hwpkho.api.inputs import Choosing, Judging, JudgingOpen, Opening, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
 from hwpkho.base.escape import printable
-from hwpkho.base.options import of_library
 from hwpkho.commands import usage
 from hwpkho.inputs import case as cases
 from hwpkho.inputs import lists
@@ -19,15 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from hwpkho.abi.role import Role
-    from hwpkho.api.inputs import Files, Judging
+    from hwpkho.api.inputs import Files
+    from hwpkho.api.judging import Read
     from hwpkho.images.program import PhysicalMemory
 
 
 class Case:
-    """One machine at one moment, open for reading; see :func:`open_case`."""
+    """One machine at one moment, open for reading; see :func:`open_case`.
 
-    def __init__(self, case: cases.Case, names: tuple[str, ...], options: Reading) -> None:
-        self._case, self._names, self._options = case, names, options
+    Any thread or task may use and close it, one at a time.
+    """
+
+    def __init__(
+        self, case: cases.Case, read: Read, opened: inputs.Opened, options: Mapping[str, Any]
+    ) -> None:
+        self._case, self._read, self._opened, self._options = case, read, opened, options
 
     @property
     def name(self) -> str:
@@ -45,7 +50,13 @@ class Case:
         """
         from hwpkho.report.decode import annotate
 
-        return annotate.lines(self._case.handovers, self._case.source, self._case.tables)
+        lines = annotate.lines(self._case.handovers, self._case.source, self._case.tables)
+        while True:
+            with self._opened.call():  # of one line: the next may be read in another thread
+                line = next(lines, None)
+            if line is None:
+                return
+            yield line
 
     def read(self, phys: int, size: int) -> bytes | None:
         """Return ``size`` bytes at physical address ``phys``, None where any of them is absent.
@@ -55,18 +66,26 @@ class Case:
         """
         phys, size = checks.ADDRESS("phys", phys), checks.ADDRESS("size", size)
         source = self._case.source
-        data = source.read(phys, size) if source else None
+        with self._opened.call():
+            data = source.read(phys, size) if source else None
         return None if data is None else bytes(data)
 
     def extents(self) -> list[tuple[int, int]]:
         """Return ``(address, bytes)`` of all memory that the case holds, ascending."""
         return list(self._case.source.extents()) if self._case.source else []
 
-    def validate(self, **options: Unpack[Judging]) -> Judged:
-        """Judge what the next kernel will do with the case; see :func:`hwpkho.validate`."""
+    def validate(self, **options: Unpack[JudgingOpen]) -> Judged:
+        """Judge what the next kernel will do with the case; see :func:`hwpkho.validate`.
+
+        Raises as that does. The options that say how the case is read are :func:`open_case`'s.
+        """
         from hwpkho.api import judging
 
-        return judging.of_case(self._case, {**self._options, **options}, self._names)
+        options = inputs.check(options, Judging)
+        inputs.refuse_of_opening(options, memmap=bool(options.get("memmap") or self._case.memmaps))
+        given = {name: value for name, value in options.items() if value is not None}
+        with self._opened.call():
+            return judging.of_case(self._case, {**self._options, **given}, self._read)
 
     def close(self) -> None:
         """Release the memory image."""
@@ -75,7 +94,7 @@ class Case:
 
 
 @contextmanager
-def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
+def open_case(files: Files, **options: Unpack[Opening]) -> Iterator[Case]:
     """Open what ``files`` hold about one machine: memory images, copies of debugfs, blobs, a list.
 
     Example::
@@ -83,19 +102,30 @@ def open_case(files: Files, **options: Unpack[Reading]) -> Iterator[Case]:
         with hwpkho.open_case("vmcore") as case:
             print(case.decode().pfns, case.validate(memmap="iomem.txt").outcome)
 
-    Raises InputError where a file cannot be read, or two of them conflict.
+    Raises InputError where a file cannot be read, or two of them conflict; UsageError for an option
+    that has no effect.
     """
-    options = inputs.check(options, Reading)
+    options = inputs.check(options, Opening)
     parameters.files("files", files)
-    how, _, _ = inputs.choosing(options)
-    with inputs.named(files) as (names,):
-        read = read_inputs(names, how)
-        case = Case(read, names, options)
-        try:
-            usage.refuse(inputs.given(options), usage.of_case(read))
+    _, asked, _ = inputs.choosing(options)
+    with inputs.opened(files) as opened:
+        (names,) = opened.names
+        with _case(lambda how: read_inputs(names, how, asked), opened, options) as case:
             yield case
-        finally:
-            case.close()
+
+
+@contextmanager
+def _case(read: Read, opened: inputs.Opened, options: Mapping[str, Any]) -> Iterator[Case]:
+    how, _, _ = inputs.choosing(options)
+    with opened.call():
+        usage.check_pair(how)
+        found = read(how)
+    case = Case(found, read, opened, options)
+    with closing(case):
+        with opened.call():
+            facts = usage.of_case(found)._replace(memmap=bool(found.memmaps))
+            usage.refuse(inputs.given(options), facts)
+        yield case
 
 
 @contextmanager
@@ -135,7 +165,6 @@ def open_memory(
     from hwpkho.images.program import ProgramSource
 
     options = inputs.check(options, Reading)
-    how, _, _ = inputs.choosing(options)
     given = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
     roots = parameters.check(given, parameters.MEMORY)["roots"]
     if not hasattr(memory, "read"):
@@ -144,14 +173,13 @@ def open_memory(
     known = {} if roots is None else {phys: role for role, phys in roots.items()}
     source = ProgramSource(memory, printable(name), there, None if roots is None else known)
     source.vmcoreinfo = vmcoreinfo
-    with of_library():
-        read = cases.read_memory(source.name, source, how, noted=Noted(roles=known))
-        case = Case(read, (source.name,), options)
-        try:
-            usage.refuse(inputs.given(options), usage.of_case(read))
-            yield case
-        finally:
-            case.close()
+    noted = Noted(roles=known)
+
+    def read(how: cases.CaseOptions) -> cases.Case:
+        return cases.read_memory(source.name, source, how, noted=noted)
+
+    with inputs.opened() as opened, _case(read, opened, options) as case:
+        yield case
 
 
 def decode(files: Files, **options: Unpack[Reading]) -> Decoded:

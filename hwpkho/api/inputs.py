@@ -10,6 +10,7 @@ from hwpkho.api import parameters
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import kept, lending
 from hwpkho.base.options import of_library
+from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
@@ -63,6 +64,20 @@ class Choosing(Reading, total=False):
     role: Role | None
     base: Literal[10, 16]
     form: str | None
+
+
+class Opening(Reading, total=False):
+    """How a case is read that stays open.
+
+    Attributes:
+        base: Number base for entries of a text list without ``0x``: 10 or 16.
+        form: Form of a list, if its content does not show it; see ``hwpkho formats``.
+        boot: The boot to use, if a log holds several: a number or ``"last"``.
+    """
+
+    base: Literal[10, 16]
+    form: str | None
+    boot: int | Literal["last"] | None
 
 
 class Memory(TypedDict, total=False):
@@ -135,6 +150,18 @@ class Judging(Comparing, Limiting, Accepting, total=False):
     against: Sequence[ListNamed]
 
 
+class JudgingOpen(Memory, Limiting, Accepting, total=False):
+    """What a validation of an open case rests on besides.
+
+    Attributes:
+        role: As in :class:`Choosing`.
+        against: As in :class:`Judging`.
+    """
+
+    role: Role | None
+    against: Sequence[ListNamed]
+
+
 def check(options: T, kind: type) -> T:
     """Return the options as hwpkho takes them, see :func:`hwpkho.api.parameters.check`.
 
@@ -146,6 +173,18 @@ def check(options: T, kind: type) -> T:
     return cast("T", parameters.check(options, parameters.OPTIONS))
 
 
+def refuse_of_opening(options: Mapping[str, Any], *, memmap: bool) -> None:
+    """Raise UsageError for an option that counts only where a case is opened.
+
+    A boot is also that of a memory map, where there is one.
+    """
+    for name in given(options):
+        if name not in JudgingOpen.__annotations__ or (name == "boot" and not memmap):
+            raise UsageError(
+                f"{name} has no effect on a case that is open: give it to open_case or open_memory"
+            )
+
+
 def given(options: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the options that the caller set."""
     return frozenset(name for name, value in options.items() if value is not None)
@@ -154,34 +193,69 @@ def given(options: Mapping[str, Any]) -> frozenset[str]:
 def choosing(options: Mapping[str, Any]) -> tuple[CaseOptions, Asked, Any]:
     """Return how a list is read, as the commands take it."""
     reading = {name: options[name] for name in options if name in Reading.__annotations__}
+    boot = options.get("boot")
     asked = Asked(
         options.get("base", 10),
         options.get("form"),
-        boot=options.get("boot"),
+        boot=None if boot is None else str(boot),
         layout=options.get("layout"),
     )
     return CaseOptions(**reading), asked, options.get("role")
+
+
+class Opened:
+    """Files of a caller, open for several calls.
+
+    What the calls set is set for each of them alone: between two calls a caller runs what he
+    likes, and he may make the next one in another thread or task.
+
+    Attributes:
+        names: For each group of files the names under which they can be opened in a call.
+    """
+
+    def __init__(
+        self, names: list[tuple[str, ...]], lent: Mapping[str, int], held: kept.Kept
+    ) -> None:
+        self.names, self._lent, self._held = names, lent, held
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Within the block, which must not yield to the caller, the names can be opened.
+
+        Errors that the block raises name parameters, not options.
+        """
+        lent = {**lending.now(), **self._lent}
+        with of_library(), kept.within(self._held), lending.within(lent):
+            yield
+
+
+@contextmanager
+def opened(*groups: Files | None) -> Iterator[Opened]:
+    """Yield the files of ``groups``, each of which is open until the block is left."""
+    held = kept.Kept(files=False)
+    with ExitStack() as stack:
+        stack.callback(held.close)
+        lent: dict[str, int] = {}
+
+        def name_of(file: File) -> str:
+            if isinstance(file, (str, os.PathLike)):
+                return os.fspath(file)
+            known = {**lending.now(), **lent}
+            name, lent[name] = stack.enter_context(lending.held(file, known))
+            return name
+
+        names = [
+            () if group is None else tuple(map(name_of, parameters.several(group)))
+            for group in groups
+        ]
+        yield Opened(names, lent, held)
 
 
 @contextmanager
 def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
     """Yield for each of ``groups`` the names under which its files can be opened in the block.
 
-    Errors that the block raises name parameters, not options.
+    The block is one call of the caller's: see :meth:`Opened.call`.
     """
-    with ExitStack() as stack, of_library(), kept.for_call():
-        yield [
-            ()
-            if group is None
-            else tuple(stack.enter_context(_named(file)) for file in parameters.several(group))
-            for group in groups
-        ]
-
-
-@contextmanager
-def _named(file: File) -> Iterator[str]:
-    if isinstance(file, (str, os.PathLike)):
-        yield os.fspath(file)
-        return
-    with lending.lent(file) as name:
-        yield name
+    with opened(*groups) as files, files.call():
+        yield files.names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hwpkho.abi.kho import DEFAULT
+from hwpkho.abi.kho import DEFAULT, named
 from hwpkho.api import inputs, parameters
 from hwpkho.api.inputs import Comparing, Judging, Limiting
 from hwpkho.api.results import Compared, Judged, MemoryMap, Merged, PageList
@@ -23,12 +23,16 @@ from hwpkho.judging.efi_table import generations
 from hwpkho.judging.options import Limits, ValidateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
     from hwpkho.api.inputs import Files, ListNamed
     from hwpkho.inputs.lists import CaseList, CaseNamed
     from hwpkho.judging.result import Validation
     from hwpkho.memmap.model import MemoryMap as Maps
+
+    #: Reads one case.
+    Read: TypeAlias = "Callable[[CaseOptions], Case]"
 
 
 def validate(files: Files, **options: Unpack[Judging]) -> Judged:
@@ -52,19 +56,18 @@ def validate(files: Files, **options: Unpack[Judging]) -> Judged:
         return _counted(validating.validate(names, how), accepted)
 
 
-def of_case(case: Case, options: Mapping[str, Any], names: tuple[str, ...] = ()) -> Judged:
-    """Judge a case that is open; ``options`` as for :func:`validate`.
+def of_case(case: Case, options: Mapping[str, Any], read: Read | None = None) -> Judged:
+    """Judge a case that is open; ``options`` as for :func:`validate`, checked.
 
-    ``names`` are those of its files, for a kernel that reads them otherwise.
+    ``read`` reads it anew, for a kernel that reads it otherwise.
     """
-    options = inputs.check(options, Judging)
     against = options.get("against", ())
     groups = options.get("memmap"), options.get("baseline"), *map(files_of, against)
     with inputs.named(*groups) as (maps, baseline, *held):
         how = options_of(options, maps, held=_held(against, held))
         accepted = _accepting(options, baseline)
-        if names and validating.reads_otherwise(case, how):
-            return _counted(validating.validate(names, how), accepted)
+        if read is not None and validating.reads_otherwise(case, how):
+            case = read(how.case._replace(reads_as=named(how.consumer)))
         return _counted(validating.of_case(case, how), accepted)
 
 

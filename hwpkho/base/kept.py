@@ -58,9 +58,18 @@ def for_call(*, files: bool = False) -> Iterator[None]:
     is replaced meanwhile: the files of a case are then all of one moment.
     """
     held = Kept(files=files)
+    try:
+        with within(held):
+            yield
+    finally:
+        held.close()
+
+
+@contextmanager
+def within(held: Kept) -> Iterator[None]:
+    """Within the block, ``held`` is what the call holds; it stays open."""
     token = _kept.set(held)
     try:
         yield
     finally:
         _kept.reset(token)
-        held.close()

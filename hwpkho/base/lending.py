@@ -13,11 +13,26 @@ from hwpkho.base import temporary
 from hwpkho.base.unopened import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
 #: Name → descriptor of each such file.
-_lent: ContextVar[dict[str, int] | None] = ContextVar("_lent", default=None)
+_lent: ContextVar[Mapping[str, int] | None] = ContextVar("_lent", default=None)
+
+
+def now() -> Mapping[str, int]:
+    """Return the name and descriptor of each file that is lent out."""
+    return _lent.get() or {}
+
+
+@contextmanager
+def within(names: Mapping[str, int]) -> Iterator[None]:
+    """Within the block, open these names, and no others, as files that are lent out."""
+    token = _lent.set(names)
+    try:
+        yield
+    finally:
+        _lent.reset(token)
 
 
 def descriptor_of(path: str) -> int | None:
@@ -30,13 +45,24 @@ def descriptor_of(path: str) -> int | None:
 def lent(file: BinaryIO) -> Iterator[str]:
     """Yield a name under which ``file``, open for reading bytes, can be opened within the block.
 
+    See :func:`held`.
+    """
+    others = now()
+    with held(file, others) as (name, descriptor), within({**others, name: descriptor}):
+        yield name
+
+
+@contextmanager
+def held(file: BinaryIO, others: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Yield a name that ``others`` do not have for ``file``, open for reading bytes, and a
+    descriptor, which is open within the block.
+
     It is read from its beginning, and its own position does not move. Anything but a regular file
     is first copied to an unnamed temporary file; one that cannot seek gives only what is left of
     it. Raises InputError where it cannot be read.
     """
     own = getattr(file, "name", None)
     shown = own if own and isinstance(own, str) else type(file).__name__
-    others = _lent.get() or {}
     name = f"<{shown}>"
     while name in others:
         name = f"{name[:-1]}'>"
@@ -44,11 +70,9 @@ def lent(file: BinaryIO) -> Iterator[str]:
         descriptor = _independent(file)
     except (OSError, ValueError) as error:
         raise failed(name, error) from error
-    token = _lent.set({**others, name: descriptor})
     try:
-        yield name
+        yield name, descriptor
     finally:
-        _lent.reset(token)
         os.close(descriptor)
 
 

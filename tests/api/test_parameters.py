@@ -66,6 +66,9 @@ JUDGING: dict[str, list[object]] = {
     "baseline": [5, [IOMEM], io.StringIO()],
     "against": ["list", 5, [5], [[]], [IMAGE, io.StringIO()]],
 }
+OPENING = {n: CHOOSING[n] for n in (*READING, "base", "form")} | {"boot": ["z", 1.5]}
+JUDGING_OPEN = {n: values for n, values in JUDGING.items() if n == "role" or n not in OPENING}
+JUDGING_OPEN["boot"] = JUDGING["boot"]
 FILES: list[object] = [5, b"x", io.StringIO(), [], [5]]
 AREAS: list[object] = [5, "z", [5], [(1,)], [("a", "b")], [(-4096, 4096)], [(1 << 60, 1 << 64)]]
 
@@ -160,7 +163,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
             **COMPARING,
         },
     ),
-    "open_case": (lambda files=IMAGE, **o: opened(files, **o), {"files": FILES, **READING}),
+    "open_case": (lambda files=IMAGE, **o: opened(files, **o), {"files": FILES, **OPENING}),
     "open_memory": (
         shown,
         {
@@ -199,7 +202,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
         },
     ),
     "Case.read": (read_of_a_case, {"phys": [-1, "z"], "size": [-1, "z"]}),
-    "Case.validate": (of_open_case, JUDGING),
+    "Case.validate": (of_open_case, JUDGING_OPEN),
     "Decoded.handover": (lambda role: hwpkho.decode(IMAGE).handover(role), {"role": ["z", 5]}),
     "Layout.write_elf": (
         lambda out=None, **o: built().write_elf(out or io.BytesIO(), **o),

@@ -61,6 +61,8 @@ def test_a_kernel_reads_a_root_that_names_it_as_its_own(
     assert code is None or code in {f["code"] for f in got.json["findings"]}
     with hwpkho.open_case(path) as case:
         assert case.validate(consumer_kho=speaks).outcome == outcome
+        with hwpkho.open_memory(case, case.extents(), arch=m.arch) as memory:
+            assert memory.validate(consumer_kho=speaks).outcome == outcome
     # What it is written as is what decode shows, whoever reads it.
     assert cli("decode", "--pfns", path).out.split() == [hex(p) for p in PFNS]
 

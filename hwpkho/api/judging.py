@@ -125,8 +125,8 @@ def judge(
         else:
             maps = _rows(parameters.rows("memmap", memmap), arch)
         how = options_of(options, ())
-        regions = machine.memory_of(maps, how, machine.of_case(case))
-        return _counted(validating.judge_case(case, how, regions), accept.Acceptance())
+        judged = validating.of_case(case, how, lambda *given: machine.memory_of(maps, *given))
+        return _counted(judged, accept.Acceptance())
 
 
 def _rows(rows: Iterable[tuple[int, int, str]], arch: str | None) -> Maps:

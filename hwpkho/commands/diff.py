@@ -116,9 +116,11 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
     usage.refuse(options.given, known)
     if len(specs) == 1:
         found = _both_sides(specs[0], options)
+        facts = usage.of_lists(found)
     else:
         found = [read_list(s, options.case, options.lists, options.role) for s in specs]
-    facts = usage.of_lists(found)._replace(chooses=known.chooses)
+        facts = usage.of_named(specs, found)
+    facts = facts._replace(chooses=known.chooses, memmap=known.memmap)
     facts = facts._replace(machine=facts.handover or known.memmap)
     usage.refuse(options.given, facts)
     machines = machine.of_lists(found)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.mentions import Mentions
-    from hwpkho.badpages.registry import Asked
+    from hwpkho.badpages.registry import Asked, ListWriter
     from hwpkho.commands.writing import ListOutput
     from hwpkho.dimms.model import Run
-    from hwpkho.inputs.lists import CaseNamed
+    from hwpkho.inputs.lists import CaseList, CaseNamed
     from hwpkho.memmap.view.regions import Frames, Regions
 
 
@@ -125,8 +125,8 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
         if options.dimms:
             specs, said = _sorted_out(specs, how, asked)
         found = [read_list(spec, how.case, asked, how.role) for spec in specs]
-    facts = writing.facts(usage.of_lists(found), writer)
-    usage.refuse(how.given, facts._replace(memmap=bool(how.memmaps), machine=True))
+    facts = writing.facts(usage.of_named(specs, found), writer)._replace(memmap=bool(how.memmaps))
+    usage.refuse(how.given, facts._replace(machine=facts.read or _of_machine(facts, found, writer)))
     size = common_page_size(found)
     lists = [x.converted(size).pages for x in found]
     if options.output and not options.entries and not any(x.mentions for x in lists):
@@ -150,6 +150,12 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     pages = replace(pages, notes=(*pages.notes, *more))
     pages = replace(pages, loss=writing.total(pages.loss, lost) or lost)
     return ListReport(pages, tuple(lists), frames, lost, regions=regions)
+
+
+def _of_machine(facts: usage.Facts, found: Sequence[CaseList], writer: ListWriter | None) -> bool:
+    """Tell whether an architecture counts for lists that were read before."""
+    told = writer is not None and ("arch" in writer.takes or "architecture" in writer.carries)
+    return bool(facts.memmap) or (told and any(x.arch is None for x in found))
 
 
 def _sorted_out(

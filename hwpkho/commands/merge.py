@@ -250,7 +250,7 @@ def _merge(
     how = options.judging
     found = [read_list(s, how.case, how.lists, how.role) for s in specs]
     unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
-    facts = usage.of_lists([*found, *unwanted])
+    facts = usage.of_named((*specs, *options.exclude), (*found, *unwanted))
     facts = facts._replace(
         machine=facts.handover or known.memmap or known.placed or bool(known.machine),
         takes=known.takes,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from hwpkho.inputs.case import Case, CaseOptions
-    from hwpkho.inputs.lists import CaseList
+    from hwpkho.inputs.lists import CaseList, CaseNamed
     from hwpkho.memmap.view.regions import Regions
 
 
@@ -41,6 +41,8 @@ class Facts(NamedTuple):
         boots: Some input is a log, which may be of several boots.
         takes: What the form takes in which a list is written; nothing where none is.
         table: Some input is, or holds, an EFI table of poisoned memory.
+        read: Some list is read; a program may give lists that it has read already.
+        before: Some list was read already.
     """
 
     image: bool | None = None
@@ -57,6 +59,8 @@ class Facts(NamedTuple):
     boots: bool | None = None
     takes: frozenset[str] | None = None
     table: bool | None = None
+    read: bool | None = None
+    before: bool = False
 
 
 class Reader(NamedTuple):
@@ -97,6 +101,7 @@ _PART = "no whole handover is written"
 
 #: Name of the option's value → who reads it. Options that every call reads are not here.
 READERS: dict[str, Reader] = {
+    "page_size": Reader(lambda f: f.read, "no list is read"),
     "root_fdt": Reader(lambda f: f.image, "no input is a memory image"),
     "kho_scratch": Reader(lambda f: f.handover, "no input is a handover"),
     "role": Reader(
@@ -146,11 +151,20 @@ READERS: dict[str, Reader] = {
 }  # fmt: skip
 
 
+#: What says how an input is read.
+_OF_READING = (
+    "page_size", "root_fdt", "kho_scratch", "role", "efi_table", "layout", "base", "form", "arch",
+    "boot",
+)  # fmt: skip
+
+
 def refuse(given: Collection[str], facts: Facts) -> None:
     """Raise UsageError for the first option among ``given`` that nothing reads."""
     name = unread(given, facts)
     if name is not None:
         why = READERS[name].why.format(memmap=option("memmap"))
+        if facts.before and name in _OF_READING:
+            why += "; a list that was read before stays as it is"
         raise UsageError(f"{option(name)} has no effect: {why}")
 
 
@@ -184,6 +198,16 @@ def of_lists(lists: Iterable[CaseList]) -> Facts:
         boots=any(depends_on(x.pages, "boot") for x in found),
         table=any(depends_on(x.pages, "layout") for x in found),
     )
+
+
+def of_named(named: Iterable[CaseNamed], found: Iterable[CaseList]) -> Facts:
+    """Return what those of several cases are that a call reads; ``found`` are their lists.
+
+    What a program has read before lends no option an effect.
+    """
+    pairs = list(zip(named, found, strict=True))
+    read = [x for case, x in pairs if x is not case]
+    return of_lists(read)._replace(read=bool(read), before=len(read) < len(pairs))
 
 
 def with_map(facts: Facts, regions: Regions | None) -> Facts:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -279,6 +279,65 @@ def test_an_option_without_effect_is_refused_wherever_files_are_read() -> None:
             call(IMAGE, layout="bitmap")
     with pytest.raises(hwpkho.UsageError, match="root_fdt has no effect"):
         hwpkho.read_list(plain(), root_fdt=4096)
+
+
+def test_a_list_that_was_read_is_not_read_otherwise() -> None:
+    """These had no effect: a list kept its page size, whatever the call said."""
+    lists = [
+        hwpkho.read_list(plain()),
+        hwpkho.read_list(IMAGE),
+        hwpkho.merge(plain(), provenance=True),
+    ]
+    options: dict[str, Any] = {
+        "page_size": 65536, "root_fdt": 4096, "kho_scratch": "none", "arch": "arm64", "role": "out",
+        "efi_table": 4096, "layout": "bitmap", "base": 16, "form": "json", "boot": 1,
+    }  # fmt: skip
+    calls: list[Callable[..., object]] = [
+        lambda one, **o: hwpkho.diff(one, one, **o),
+        lambda one, **o: hwpkho.diff(one, one, one, **o),
+        hwpkho.merge,
+        lambda one, **o: hwpkho.merge(one, exclude=[one], **o),
+        lambda one, **o: hwpkho.write_list(one, io.BytesIO(), **o),
+        lambda one, **o: hwpkho.write_list(one, io.BytesIO(), to="csv", **o),
+    ]
+    for one, call, name in product(lists, calls, options):
+        if isinstance(one, hwpkho.PageList) or call in calls[-2:]:
+            with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "):
+                call(one, **{name: options[name]})
+    text, image, _ = lists
+    rows: list[tuple[Any, Any, tuple[str, ...]]] = [
+        (image, plain(), ("root_fdt", "kho_scratch", "arch", "role", "efi_table", "layout")),
+        (text, IMAGE, ("base", "form")),
+    ]
+    for before, file, names in rows:
+        for name in names:
+            with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: .*read before"):
+                hwpkho.diff(before, file, **{name: options[name]})
+
+
+def test_an_option_counts_for_what_a_call_reads() -> None:
+    """Beside a list that was read already."""
+    read = hwpkho.read_list(plain(), page_size=65536)
+    assert hwpkho.merge(read, io.BytesIO(b"10"), base=16).page_size == 4096
+    assert hwpkho.merge(read, io.BytesIO(b"10"), page_size=65536, base=16).pfns == [0x10]
+    assert hwpkho.merge(read, exclude=[plain()], page_size=65536).pfns == []
+    assert hwpkho.diff(read, plain(), page_size=65536, form="text").same
+    other = hwpkho.read_list(plain())
+    assert hwpkho.merge(other, memmap=IOMEM, iomem_of="running", arch="x86_64").pfns == [0x10]
+    out = io.BytesIO()
+    hwpkho.write_list(read, out, to="json", arch="arm64")
+    assert json.loads(out.getvalue())["arch"] == "arm64"
+
+
+def test_a_map_that_was_read_refuses_what_its_file_does() -> None:
+    maps: list[Any] = [IOMEM, hwpkho.read_memmap(IOMEM), [RAM]]
+    for memmap, (name, value) in product(
+        maps,
+        {"consumer_kho": 3, "consumer_efi": "b", "max_scratch": 0.5}.items(),
+    ):
+        options: dict[str, Any] = {name: value}
+        with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "):
+            hwpkho.judge([1], memmap, **options)
 
 
 class Number:

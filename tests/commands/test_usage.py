@@ -225,7 +225,8 @@ def test_every_row_of_readers_refuses_here():
     named = [[w for w in row if w.startswith("--") and w != "--to"] for row in rows]
     # Of several options a row does not say which one is refused.
     refused = {row[0] for row in named if len(row) == 1}
-    assert {spelled(name) for name in READERS} <= refused
+    read = {"page_size"}  # by every call but one of the library with lists that were read before
+    assert {spelled(name) for name in READERS.keys() - read} <= refused
 
 
 def arguments(command, kind, option, files):

@@ -26,13 +26,22 @@ if TYPE_CHECKING:
 class Case:
     """One machine at one moment, open for reading; see :func:`open_case`.
 
-    Any thread or task may use and close it, one at a time.
+    Any thread or task may use and close it, one at a time. What reads memory raises ValueError once
+    it is closed, as a closed file does.
     """
 
     def __init__(
         self, case: cases.Case, read: Read, opened: inputs.Opened, options: Mapping[str, Any]
     ) -> None:
         self._case, self._read, self._opened, self._options = case, read, opened, options
+        self._closed = False
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        if self._closed:
+            raise ValueError(f"{self.name}: the case is closed")
+        with self._opened.call():
+            yield
 
     @property
     def name(self) -> str:
@@ -52,7 +61,7 @@ class Case:
 
         lines = annotate.lines(self._case.handovers, self._case.source, self._case.tables)
         while True:
-            with self._opened.call():  # of one line: the next may be read in another thread
+            with self._call():  # of one line: the next may be read in another thread
                 line = next(lines, None)
             if line is None:
                 return
@@ -66,7 +75,7 @@ class Case:
         """
         phys, size = checks.ADDRESS("phys", phys), checks.ADDRESS("size", size)
         source = self._case.source
-        with self._opened.call():
+        with self._call():
             data = source.read(phys, size) if source else None
         return None if data is None else bytes(data)
 
@@ -84,11 +93,12 @@ class Case:
         options = inputs.check(options, Judging)
         inputs.refuse_of_opening(options, memmap=bool(options.get("memmap") or self._case.memmaps))
         given = {name: value for name, value in options.items() if value is not None}
-        with self._opened.call():
+        with self._call():
             return judging.of_case(self._case, {**self._options, **given}, self._read)
 
     def close(self) -> None:
-        """Release the memory image."""
+        """Release the memory image; the block of :func:`open_case` does that at its end."""
+        self._closed = True
         if self._case.source is not None:
             self._case.source.close()
 

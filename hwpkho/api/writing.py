@@ -15,6 +15,7 @@ from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import Writing
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
+from hwpkho.errors import UsageError
 from hwpkho.inputs.lists import CaseList
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ def write_list(
     else:
         output = ListOutput(to, how=how, stream=out)
     with inputs.named(options.get("memmap"), files_of(pages)) as (maps, names):
+        counts = {"table", "memory", "arch"} & output.form.takes
+        if maps and not counts and "architecture" not in output.form.carries:
+            raise UsageError(f"memmap has no effect: {to} is written without a memory map")
         if output.stream is None:
             output.check((*maps, *names))
         carried = "kind" in output.form.carries

@@ -355,6 +355,7 @@ def test_a_list_is_written_as_the_command_line_writes_it(tmp_path: Path, cli: Cl
         ({"to": "text", "budget": 9}, "budget has no effect"),
         ({"to": "memmap", "budget": 0}, "budget=0 is not 1 or more"),
         ({"to": "e820"}, "give memmap"),
+        ({"to": "csv", "memmap": iomem}, "memmap has no effect"),
         ({"to": "memmap", "arch": "arm64"}, "have no memmap="),
     ]
     for options, says in wrong:

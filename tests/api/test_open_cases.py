@@ -173,6 +173,24 @@ def _of_open_case(file: io.BytesIO, **options: Any) -> hwpkho.Judged:
         return case.validate()
 
 
+def test_a_closed_case_reads_nothing() -> None:
+    """The error was that of a descriptor, and a judgement rested on what could not be read."""
+    for how in OPENED.values():
+        with how() as case:
+            lines = case.annotate()
+            assert next(lines)
+        calls: list[Callable[[], object]] = [
+            partial(case.read, 0, 4),
+            partial(case.validate, memmap=IOMEM),
+            partial(next, case.annotate()),
+            partial(next, lines),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match="the case is closed"):
+                call()
+        assert case.decode().handovers
+
+
 def _answer(call: Callable[[], hwpkho.Judged]) -> object:
     try:
         judged = call()

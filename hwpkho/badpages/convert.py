@@ -62,7 +62,8 @@ def _joined(pages: BadPages, page_size: int, shift: int) -> Listing:
             if listed != whole:
                 raise InputError(
                     f"{pages.name}: only {listed} of the {whole} pages in frame 0x{frame:x} of "
-                    f"{page_size} bytes are listed; converting would lose good memory"
+                    f"{page_size} bytes {'is' if listed == 1 else 'are'} listed; converting would "
+                    "lose good memory"
                 )
     sides = (pages.pfns.first, pages.pfns.last)
     return first_seen([Listing(*(array("Q", (pfn >> shift for pfn in side)) for side in sides))])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hwpkho.base import confining, temporary
+from hwpkho.base import confining, places, temporary
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -155,10 +155,10 @@ def _place(file: FileBytes) -> Iterator[str]:
     path = os.path.realpath(file.path)  # journal and log are beside the file, not beside a link
     for name in ("-wal", "-journal") if named else ():
         beside = Path(f"{path}{name}")
-        if beside.exists() and not beside.is_file():  # SQLite would block on a pipe
+        if places.exists(beside) and not places.is_file(beside):  # SQLite would block on a pipe
             raise InputError(f"{file.shown}: {printable(beside.name)} beside it is not a file")
     log = Path(f"{path}-wal")
-    if not named or (log.is_file() and log.stat().st_size):
+    if not named or (places.is_file(log) and log.stat().st_size):
         with _copied(file, log if named else None) as uri:
             yield uri
         return
@@ -167,7 +167,7 @@ def _place(file: FileBytes) -> Iterator[str]:
         yield f"{plain}&immutable=1"
         return
     journal = Path(f"{path}-journal")
-    if journal.is_file() and _is_unfinished(plain):
+    if places.is_file(journal) and _is_unfinished(plain):
         with _copied(file, journal) as uri:
             yield uri
         return

@@ -14,6 +14,7 @@ from hwpkho.base.unopened import failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
 #: Name → descriptor of each such file.
@@ -35,10 +36,10 @@ def within(names: Mapping[str, int]) -> Iterator[None]:
         _lent.reset(token)
 
 
-def descriptor_of(path: str) -> int | None:
+def descriptor_of(path: str | Path) -> int | None:
     """Return the descriptor of the lent file named ``path``, None where ``path`` is a real path."""
     lent_out = _lent.get()
-    return None if lent_out is None else lent_out.get(path)
+    return None if lent_out is None else lent_out.get(str(path))
 
 
 @contextmanager

@@ -5,12 +5,14 @@ An error is named where it happens: the block of one output may be inside that o
 
 from __future__ import annotations
 
+import errno
 import io
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
+from hwpkho.base.unopened import too_long
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def named(path: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(too_long(path)) from error
         said = error.strerror or str(error)
         parent = Path(path).parent
         # /proc exists, and refuses new files with ENOENT.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hwpkho.base import confining, kept, lending, places, tar, temporary, unpacking
 from hwpkho.base.escape import printable
+from hwpkho.base.options import called
 from hwpkho.base.unopened import STDIN, failed, named
 from hwpkho.errors import InputError
 
@@ -46,7 +47,7 @@ def enter(path: str) -> str | None:
         return _folder_of(path)
     if held.files and path in held.files and not _is_tar(held.files[path], path):
         return None
-    if not (is_inherited(path) or lending.descriptor_of(path) is not None or places.is_file(path)):
+    if not (is_inherited(path) or places.is_file(path)):
         return None
     descriptor = whole(path) if is_inherited(path) else regular(path)
     try:
@@ -99,7 +100,10 @@ def whole(path: str) -> int:
         if found == own:
             return found
     elif path == STDIN or stat.S_ISFIFO(status.st_mode):
-        found = spooled(own, path)
+        try:
+            found = spooled(own, path)
+        except OSError as error:  # a full disk
+            raise failed(path, error) from error
     else:
         return own  # a disk, or a device such as /dev/zero, which may never end
     if held is None or confining.active():
@@ -257,6 +261,8 @@ def read_all(descriptor: int, size: int) -> bytes:
 
 
 def _open(path: str, *, piped: bool, devices: bool) -> int:
+    if not path:
+        raise InputError("the name of an input is empty")
     inside, lent, held = places.within(path), lending.descriptor_of(path), kept.now()
     try:
         if inside is not None and inside[1]:
@@ -322,7 +328,8 @@ def _check(path: str, mode: int, *, devices: bool) -> None:
     if stat.S_ISREG(mode) or (devices and (stat.S_ISCHR(mode) or stat.S_ISBLK(mode))):
         return
     kind = _KINDS.get(stat.S_IFMT(mode), "no file")
-    hint = "; read it through standard input (-)" if stat.S_ISFIFO(mode) else ""
+    hint = called("; open it, and give the file", "; read it through standard input (-)")
+    hint = hint if stat.S_ISFIFO(mode) else ""
     raise InputError(f"{printable(path)}: is {kind}, expected a file{hint}")
 
 

@@ -67,7 +67,8 @@ def is_stream(path: str) -> bool:
 def _check_name(path: str) -> None:
     """Raise UsageError for an empty name, such as an unset shell variable gives."""
     if not path:
-        raise UsageError("the name of an output is empty; - is standard output")
+        stdout = called("", "; - is standard output")
+        raise UsageError(f"the name of an output is empty{stdout}")
 
 
 def check_input(path: str, *inputs: str) -> None:
@@ -123,7 +124,8 @@ def check_folder(path: str, ours: Callable[[str], bool], *, force: bool) -> None
     name = printable(path)
     if not stat.S_ISDIR(kind):
         raise UsageError(f"{name}: exists and is not a folder")
-    inside = [entry.name for entry in target.iterdir()]
+    with named(path):
+        inside = [entry.name for entry in target.iterdir()]
     foreign = next((n for n in sorted(inside) if not ours(n)), None)
     if foreign is not None:
         raise UsageError(f"{name}: holds {printable(foreign)}, which hwpkho did not write")
@@ -370,13 +372,13 @@ def _sync(path: Path) -> None:
 
 
 def _kind(path: Path) -> int | None:
-    try:
-        return path.stat().st_mode
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no path"
-        raise InputError(f"{printable(str(path))}: {reason or error}") from error
+    with named(str(path)):
+        try:
+            return path.stat().st_mode
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise InputError(f"{printable(str(path))}: not a path") from error
 
 
 def _is_stream(mode: int) -> bool:

@@ -9,7 +9,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base import confining, kept
+from hwpkho.base import confining, kept, lending
+from hwpkho.base.unopened import failed
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from hwpkho.base.archive import Archive
 
-_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
+#: A name that is too long is that of nothing; who opens it anyway, as an input, says so.
+_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def within(path: str | Path) -> tuple[Archive, str] | None:
@@ -37,7 +39,7 @@ def within(path: str | Path) -> tuple[Archive, str] | None:
 def is_folder(path: str | Path) -> bool:
     """Tell whether ``path`` is a folder, on disk or in an archive; an archive counts as one.
 
-    Raises OSError where it cannot be looked at.
+    Raises InputError where it cannot be looked at.
     """
     found = within(path)
     return stat.S_ISDIR(_mode(path)) if found is None else found[0].is_folder(found[1])
@@ -46,7 +48,7 @@ def is_folder(path: str | Path) -> bool:
 def is_file(path: str | Path) -> bool:
     """Tell whether ``path`` is a regular file, on disk or in an archive; an archive counts as one.
 
-    Raises OSError where it cannot be looked at.
+    So is a file that the library's caller lent. Raises InputError where it cannot be looked at.
     """
     found = within(path)
     if found is None or not found[1]:
@@ -55,7 +57,12 @@ def is_file(path: str | Path) -> bool:
 
 
 def _mode(path: str | Path) -> int:
-    """Return st_mode of what is at a path, 0 for nothing; OSError where it cannot be looked at."""
+    """Return st_mode of what is at a path, 0 for nothing.
+
+    Raises InputError where it cannot be looked at.
+    """
+    if lending.descriptor_of(path) is not None:
+        return stat.S_IFREG
     try:
         # A Path object costs more than the call, and a batch makes it many times for each case.
         return os.stat(path).st_mode  # noqa: PTH116
@@ -64,7 +71,7 @@ def _mode(path: str | Path) -> int:
     except OSError as error:
         if error.errno in _NOTHING:
             return 0
-        raise
+        raise failed(str(path), error) from error
 
 
 def exists(path: str | Path) -> bool:
@@ -76,11 +83,14 @@ def exists(path: str | Path) -> bool:
 
 
 def inside(folder: str | Path) -> list[Path]:
-    """Return the paths in a folder, sorted by name. Raises OSError where it cannot be read."""
+    """Return the paths in a folder, sorted by name. Raises InputError where it cannot be read."""
     found = within(folder)
-    if found is None:
-        return sorted(Path(folder).iterdir())
-    return [Path(folder) / name for name in found[0].names(found[1])]
+    try:
+        if found is None:
+            return sorted(Path(folder).iterdir())
+        return [Path(folder) / name for name in found[0].names(found[1])]
+    except (OSError, ValueError) as error:
+        raise failed(str(folder), error) from error
 
 
 def without_content(folder: str | Path) -> list[Path]:
@@ -126,7 +136,7 @@ def top(path: str | Path, stop: Callable[[Path], bool]) -> Path:
     """Return the folder to read at ``path``: inside an archive, descend through only children.
 
     While a folder of an archive holds a single folder and nothing else, go into it, until ``stop``
-    is true of one. Outside archives ``path`` is returned. Raises OSError.
+    is true of one. Outside archives ``path`` is returned. Raises InputError.
     """
     at = Path(path)
     if within(at) is not None:

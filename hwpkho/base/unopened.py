@@ -11,6 +11,8 @@ from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
 STDIN = "-"
+#: So much of a name that is too long for one stands in a message, characters.
+_SHOWN = 80
 #: The most names of a folder that are compared with a misspelled one.
 _MAX_NAMES = 1000
 
@@ -25,11 +27,18 @@ def failed(path: str, error: OSError | ValueError) -> InputError:
     if not isinstance(error, OSError):
         return InputError(f"{named(path)}: not a path")
     hint = ""
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(too_long(path))
     if error.errno == errno.ENOENT:
         hint = _beside(path)
     elif error.errno in (errno.EACCES, errno.EPERM):
         hint = "; only root may read it: sudo" if os.geteuid() else "; not even root may read it"
     return InputError(f"{named(path)}: {error.strerror or error}{hint}")
+
+
+def too_long(path: str) -> str:
+    """Return the message on a name that is longer than any: mostly it is a file's content."""
+    return f"{printable(path[:_SHOWN])}…: {os.strerror(errno.ENAMETOOLONG)}; expected a path"
 
 
 def _beside(path: str) -> str:

@@ -110,10 +110,7 @@ def jobs(path: str, *, outside: bool = False) -> list[Job]:
     """
     shown = printable(path)
     if Path(path).is_dir():
-        try:
-            folders = casefolder.cases(Path(path))
-        except OSError as error:
-            raise InputError(f"{shown}: {error.strerror or error}") from error
+        folders = casefolder.cases(Path(path))
         if not folders:
             raise InputError(f"{shown}: no case; expected a folder for each, or a manifest")
         within = None if outside else confining.resolved([path])[0]

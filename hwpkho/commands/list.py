@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages import mentions as columns
@@ -12,6 +11,7 @@ from hwpkho.badpages import registry
 from hwpkho.badpages.kinds import BAD, KINDS
 from hwpkho.badpages.model import BadPages, ListNote, Loss, Mention
 from hwpkho.badpages.together import joined
+from hwpkho.base import places
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
@@ -169,7 +169,7 @@ def _sorted_out(
     said = Dimms()
     for spec in specs:
         own = Dimms()
-        if isinstance(spec, str) and Path(spec).is_file():
+        if isinstance(spec, str) and places.is_file(spec):
             own = dimm_files.read([spec], sure=False)
         try:
             read_list(spec, how.case, asked, how.role)

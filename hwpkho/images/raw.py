@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import resource
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import places, sparse
@@ -17,6 +16,7 @@ from hwpkho.images.files import FileBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 _AT_BASE = re.compile(r"(?P<path>.+)@(?P<base>0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})", re.DOTALL)
 _SEGMENT = late(r"0[xX]([0-9a-fA-F]+)\.bin")
@@ -28,7 +28,7 @@ def split_base(spec: str) -> tuple[str, int] | None:
     None for anything else, and where a file of that whole name exists.
     """
     match = _AT_BASE.fullmatch(spec)
-    if match is None or Path(spec).exists():
+    if match is None or places.exists(spec):
         return None
     base = int(match["base"], 0) if match["base"][:2] in ("0x", "0X") else int(match["base"])
     return match["path"], base

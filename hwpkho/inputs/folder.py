@@ -80,7 +80,7 @@ def cases(folder: Path) -> list[str]:
     """Return the names of the cases in ``folder``: its subfolders and tar archives, sorted.
 
     Hidden ones are left out. Raises InputError where ``folder`` is a case itself, whose own files
-    would be ignored; OSError where it cannot be read.
+    would be ignored, or it cannot be read.
     """
     names: list[str] = []
     files: list[Path] = []
@@ -125,10 +125,7 @@ def read(folder: Path) -> Contents:
 def _read(folder: Path) -> Contents:
     """As :func:`read`, but do not raise where there is no input."""
     shown = printable(str(folder))
-    try:
-        names = [p.name for p in places.inside(folder) if not p.name.startswith(".")]
-    except OSError as error:
-        raise InputError(f"{shown}: {error.strerror or error}") from error
+    names = [p.name for p in places.inside(folder) if not p.name.startswith(".")]
     if len(names) > _MAX_FILES:
         raise InputError(f"{shown}: {len(names)} files are too many for one case")
     archive = places.within(folder)

@@ -123,11 +123,15 @@ def no_case(path: str) -> str | None:
 def _folder(path: str) -> str | None:
     """Return what a folder is that is never an input: a data set, or a copied tree; else None."""
     at = Path(path)
-    if places.is_file(at / DATA_SET):
-        return f"a data set of hwpkho fleet; ask it: {command('fleet ask', path, 'summary')}"
-    if places.is_folder(at / "proc") and places.is_folder(at / "sys") and not sosreport.is_one(at):
-        look = command("check --root", path)
-        return f"a copied tree of /proc and /sys; look at its machine: {look}"
+    try:
+        if places.is_file(at / DATA_SET):
+            return f"a data set of hwpkho fleet; ask it: {command('fleet ask', path, 'summary')}"
+        tree = places.is_folder(at / "proc") and places.is_folder(at / "sys")
+        if tree and not sosreport.is_one(at):
+            look = command("check --root", path)
+            return f"a copied tree of /proc and /sys; look at its machine: {look}"
+    except InputError:
+        pass  # it cannot be looked into; the caller's own message says so
     return None
 
 

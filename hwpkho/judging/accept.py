@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.base import opening
+from hwpkho.base import opening, unopened
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.codes import names
@@ -87,7 +87,10 @@ def _entries(path: str) -> tuple[baseline.Entry, ...]:
 
 def _read(path: str) -> bytes:
     with os.fdopen(opening.stream(path), "rb") as file:
-        return file.read(baseline.MAX_SIZE + 1) or b""  # an empty pipe may give None
+        try:
+            return file.read(baseline.MAX_SIZE + 1) or b""  # an empty pipe may give None
+        except OSError as error:
+            raise unopened.failed(path, error) from error
 
 
 def apply(

@@ -44,7 +44,10 @@ def is_map(folder: Path) -> bool:
 
 def is_sosreport(folder: Path) -> bool:
     """Tell whether a folder is what sos(1) packs."""
-    return places.is_folder(folder / "sos_commands")
+    try:
+        return places.is_folder(folder / "sos_commands")
+    except InputError:
+        return False  # who reads it names the folder itself
 
 
 def logs(folder: Path) -> Iterator[Path]:

@@ -225,22 +225,18 @@ class SysfsMemmap(FileForm):
         """See :meth:`FileForm.sniff`."""
         try:
             return places.is_folder(path) and any(True for _ in _folders(path))
-        except OSError:
+        except InputError:
             return False
 
     def read(self, path: Path, _data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         values = Values(shown)
-        try:
-            for folder in _folders(path):
-                inside = "" if folder == path else str(folder.relative_to(path))
-                for number, field, file in _files(folder):
-                    text = _content(file, shown)
-                    values.add(inside, number, field, text, f"{printable(file.name)}")
-        except OSError as error:
-            name = printable(str(error.filename or path))
-            raise InputError(f"{name}: {error.strerror or error}") from error
+        for folder in _folders(path):
+            inside = "" if folder == path else str(folder.relative_to(path))
+            for number, field, file in _files(folder):
+                text = _content(file, shown)
+                values.add(inside, number, field, text, f"{printable(file.name)}")
         return values.maps()
 
 

@@ -41,13 +41,18 @@ class KexecMetadata(NamedTuple):
         return cls(release.decode("ascii", "backslashreplace"), h.kexec_count)
 
     def build(self) -> bytes:
-        """Return the 73 bytes; ValueError for a release that is not ASCII or has over 64 bytes."""
+        """Return the 73 bytes.
+
+        Raises ValueError for a release that is not ASCII, has a NUL or over 64 bytes.
+        """
         from hwpkho.abi import headers
 
         if not self.previous_release.isascii():
             raise ValueError("a kernel release is ASCII")
         release = self.previous_release.encode("ascii")
-        if len(release) > 64 or b"\0" in release:
+        if b"\0" in release:
+            raise ValueError("a kernel release has no NUL")
+        if len(release) > 64:
             raise ValueError("a kernel release has at most 64 characters")
         return headers.build(
             headers.KEXEC_METADATA,

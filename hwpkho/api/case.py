@@ -175,14 +175,15 @@ def open_memory(
     from hwpkho.images.program import ProgramSource
 
     options = inputs.check(options, Reading)
-    given = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
-    roots = parameters.check(given, parameters.MEMORY)["roots"]
+    given: dict[str, Any] = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
+    given = parameters.check(given, parameters.MEMORY)
+    roots = given["roots"]
     if not hasattr(memory, "read"):
         raise checks.wrong("memory", "an object with read(phys, size)", memory)
     there = parameters.areas("extents", extents)
     known = {} if roots is None else {phys: role for role, phys in roots.items()}
     source = ProgramSource(memory, printable(name), there, None if roots is None else known)
-    source.vmcoreinfo = vmcoreinfo
+    source.vmcoreinfo = given["vmcoreinfo"]
     noted = Noted(roles=known)
 
     def read(how: cases.CaseOptions) -> cases.Case:

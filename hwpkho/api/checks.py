@@ -6,10 +6,10 @@ bit_length() and no place in a document.
 
 from __future__ import annotations
 
+import codecs
 import io
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from numbers import Real
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
@@ -23,14 +23,50 @@ if TYPE_CHECKING:
     #: Returns the value; raises TypeError or UsageError where it is none for that parameter.
     Check: TypeAlias = "Callable[[str, Any], Any]"
 
+#: Method of a file → the one that tells whether it can be called.
+_ABLE = {"read": "readable", "write": "writable"}
 #: So much of a value stands in a message, characters.
 _SHOWN = 40
 
 
 def wrong(name: str, wanted: str, value: object) -> TypeError:
     """Return the error for a value of another type than ``wanted``."""
-    found = "a file open for text" if isinstance(value, io.TextIOBase) else type(value).__name__
-    return TypeError(f"{name}: expected {wanted}, not {found}")
+    return TypeError(f"{name}: expected {wanted}, not {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    """Return what a value is, for a message: NumPy has a ``bool`` of its own."""
+    if is_text(value):
+        return "a file open for text"
+    if hasattr(value, "closed") and (hasattr(value, "read") or hasattr(value, "write")):
+        if getattr(value, "closed", False) is True:
+            return "a closed file"
+        if isinstance(value, io.IOBase) and value.readable() != value.writable():
+            return f"a file open for {'reading' if value.readable() else 'writing'} only"
+    kind = type(value)
+    if kind.__module__ == "builtins" or kind.__module__.startswith("_"):
+        return kind.__name__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_text(file: object) -> bool:
+    """Tell whether a file is open for text, whatever it is wrapped in."""
+    if isinstance(file, (io.TextIOBase, codecs.StreamReader, codecs.StreamWriter)):
+        return True
+    return hasattr(file, "read") and isinstance(getattr(file, "encoding", None), str)
+
+
+def serves(value: object, method: str) -> bool:
+    """Tell whether a value is a file, open for bytes, of which ``method`` can be called.
+
+    ``method`` is ``read`` or ``write``; a file needs nothing else.
+    """
+    if not callable(getattr(value, method, None)) or is_text(value):
+        return False
+    if getattr(value, "closed", False) is True:
+        return False
+    able = getattr(value, _ABLE[method], None)
+    return not (callable(able) and able() is False)
 
 
 def one_of(known: Callable[[], Iterable[object]]) -> Check:
@@ -38,18 +74,33 @@ def one_of(known: Callable[[], Iterable[object]]) -> Check:
 
     def checked(name: str, value: Any) -> object:
         values = list(known())
-        broken = isinstance(value, Real) and not isinstance(value, SupportsIndex)  # 4096.0
-        if not broken:
-            with suppress(ValueError):  # also where the comparison is no answer: an array's
+        kind = _type_of(value)
+        if kind in set(map(type, values)):
+            if kind is int:
+                value = operator.index(value)
+            if value in values:
                 return values[values.index(value)]
-        wanted = ", ".join(map(str, values))
-        raise UsageError(f"{name}={shown(value)} is not one of {wanted}")
+        else:
+            kind = None
+        said = f"{name}={shown(value)} is not one of {', '.join(map(repr, values))}"
+        raise TypeError(said) if kind is None else UsageError(said)
 
     return checked
 
 
+def _type_of(value: object) -> type | None:
+    """Return the type whose value this is or stands for; None for other types."""
+    if value is None or isinstance(value, bool):
+        return type(value)
+    if isinstance(value, str):
+        return str
+    return int if isinstance(value, SupportsIndex) else None
+
+
 def integer(name: str, value: Any) -> int:
-    """Return an integer, as what stands for one in NumPy is, too."""
+    """Return an integer, as what stands for one in NumPy is, too; True is none."""
+    if isinstance(value, bool):
+        raise wrong(name, "an integer", value)
     try:
         return operator.index(value)
     except TypeError:
@@ -69,7 +120,7 @@ def number(low: int, high: int | None = None) -> Check:
 
 def part(name: str, value: Any) -> float:
     """Return a part of a whole, 0 to 1."""
-    if not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise wrong(name, "a number", value)
     _within(name, cast("float", value), 0, 1)
     return float(value)
@@ -84,6 +135,13 @@ def of(wanted: str, *types: type) -> Check:
         return value
 
     return checked
+
+
+def blob(name: str, value: Any) -> bytes:
+    """Return bytes, whatever holds them."""
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise wrong(name, "bytes", value)
+    return bytes(value)
 
 
 def optional(one: Check) -> Check:
@@ -134,13 +192,12 @@ def _within(name: str, value: float, low: int, high: int | None) -> None:
 def shown(value: object) -> str:
     """Return a value as a message shows it."""
     try:
-        text = str(value)
+        text = repr(value)
     except ValueError:  # Python writes no integer of thousands of digits
         text = f"{type(value).__name__} with thousands of digits"
-    return printable(text[:_SHOWN])
+    return printable(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
 ADDRESS = number(0, PHYS_END - 1)
 FLAG = of("True or False", bool)
 TEXT = of("a string", str)
-BYTES = of("bytes", bytes, bytearray, memoryview)

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from hwpkho.api import parameters
 from hwpkho.badpages.registry import Asked
 from hwpkho.base import kept, lending
 from hwpkho.base.options import of_library
+from hwpkho.base.unopened import STDIN
 from hwpkho.errors import UsageError
 from hwpkho.inputs.case import CaseOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Literal
+    from typing import Literal, Protocol
 
     from hwpkho.abi.role import Role
     from hwpkho.api.results import PageList
     from hwpkho.judging.case_result import FailOn
 
-    #: A path, or a file open for reading bytes, which is read from its beginning.
-    File = str | os.PathLike[str] | BinaryIO
+    class Readable(Protocol):
+        """A file open for reading bytes; what else it may have, such as ``seek``, is used."""
+
+        def read(self, size: int, /) -> bytes | None:
+            """Return the next bytes, at most ``size``; none at the end."""
+
+    class Writable(Protocol):
+        """A file open for writing bytes."""
+
+        def write(self, data: bytes, /) -> object:
+            """Write all of them."""
+
+    #: A path, or a file open for reading bytes, which is read from its beginning where it can seek.
+    File = str | os.PathLike[str] | Readable
+    #: A path to write to, or a file open for writing bytes.
+    Out = str | os.PathLike[str] | Writable
     #: One file, or several of one machine at one moment.
     Files = File | Sequence[File]
     #: A list to compare, merge or hold a table against: its files, or one that was read already.
@@ -239,7 +254,7 @@ def opened(*groups: Files | None) -> Iterator[Opened]:
 
         def name_of(file: File) -> str:
             if isinstance(file, (str, os.PathLike)):
-                return os.fspath(file)
+                return path(file)
             known = {**lending.now(), **lent}
             name, lent[name] = stack.enter_context(lending.held(file, known))
             return name
@@ -259,3 +274,9 @@ def named(*groups: Files | None) -> Iterator[list[tuple[str, ...]]]:
     """
     with opened(*groups) as files, files.call():
         yield files.names
+
+
+def path(given: str | os.PathLike[str]) -> str:
+    """Return a path as the commands take it, to which ``-`` is standard input or output."""
+    name = os.fsdecode(given)
+    return f"./{name}" if name == STDIN or name.startswith(f"{STDIN}@") else name

@@ -16,7 +16,6 @@ from hwpkho.commands import diff as differing
 from hwpkho.commands import merge as merging
 from hwpkho.commands import usage
 from hwpkho.commands import validate as validating
-from hwpkho.errors import UsageError
 from hwpkho.inputs.case import Case, CaseOptions
 from hwpkho.judging import accept, machine
 from hwpkho.judging.efi_table import generations
@@ -148,8 +147,7 @@ def diff(*cases: ListNamed, **options: Unpack[Comparing]) -> Compared:
     Raises InputError where a list cannot be read, UsageError for an option that has no effect.
     """
     options = inputs.check(options, Comparing)
-    for case in cases:
-        parameters.listed("cases", case)
+    parameters.cases(cases, "diff needs two lists, or one capture that holds two handovers")
     with inputs.named(options.get("memmap"), *map(files_of, cases)) as (maps, *names):
         found = [listed(case, files) for case, files in zip(cases, names, strict=True)]
         return Compared(differing.diff(found, options_of(options, maps)))
@@ -183,10 +181,7 @@ def merge(
     Raises InputError where a list cannot be read, or cannot be converted without loss.
     """
     options = inputs.check(options, Comparing)
-    if not cases:
-        raise UsageError("merge needs a list")
-    for case in cases:
-        parameters.listed("cases", case)
+    parameters.cases(cases, "merge needs a list")
     how_merged: dict[str, Any] = {
         "exclude": exclude,
         "intersect": intersect,

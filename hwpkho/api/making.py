@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
 from hwpkho.abi.kho import DEFAULT, numbered
@@ -12,6 +12,7 @@ from hwpkho.api import checks, inputs, parameters
 from hwpkho.api.results import document
 from hwpkho.api.rows import PageRow, page_rows
 from hwpkho.badpages.model import BadPages
+from hwpkho.base import lending
 from hwpkho.base.arch import DEFAULT as DEFAULT_ARCH
 from hwpkho.base.arch import first_with
 from hwpkho.base.listing import Listing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import BinaryIO
 
+    from hwpkho.api.inputs import Out
     from hwpkho.encode import layout
 
 _SOURCE = "pfns"
@@ -52,8 +54,10 @@ class Layout:
         """How it is broken on purpose, None for a sound one."""
         return self.layout.broken.name if self.layout.broken else None
 
-    def write_elf(self, out: str | os.PathLike[str] | BinaryIO, *, force: bool = False) -> None:
+    def write_elf(self, out: Out, *, force: bool = False) -> None:
         """Write an ELF core, as ``hwpkho encode --to elf``.
+
+        ``out`` is a path, or a file open for writing bytes, which needs ``write`` alone.
 
         Raises UsageError where ``out`` exists and ``force`` is not set, InputError where it cannot
         be written.
@@ -62,7 +66,7 @@ class Layout:
         if isinstance(out, (str, os.PathLike)):
             self._save("elf", out, force)
         else:
-            elf.TARGET.write(self._made(), out)
+            elf.TARGET.write(self._made(), cast("BinaryIO", lending.Written(out)))
 
     def write_segments(self, folder: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a folder of ``0xADDR.bin`` and ``handover.json``, as ``--to segments``."""
@@ -72,7 +76,7 @@ class Layout:
 
     def _save(self, to: str, out: str | os.PathLike[str], force: bool) -> None:
         with inputs.named():
-            saving.save(TARGETS[to], self._made(), os.fspath(out), None, None, force=force)
+            saving.save(TARGETS[to], self._made(), inputs.path(out), None, None, force=force)
 
     def _made(self) -> ToWrite:
         return ToWrite(BadPages(_SOURCE, Listing(self.pfns)), self.layout)
@@ -128,8 +132,8 @@ def build(
         kexec_count: In kexec-metadata; default 1.
         previous_release: In kexec-metadata; default ``hwpkho``.
         subtrees: Blobs of further subtrees by node name, newest first.
-        damage: How to break it on purpose, to test what reads it; a name that
-            ``hwpkho encode --damage list`` has.
+        damage: How to break it on purpose, to test what reads it; the error for an unknown name
+            lists all, ``hwpkho encode --damage list`` says what each breaks.
 
     Raises UsageError for what cannot go together or has no room, ValueError for an
     integer that is not a PFN.
@@ -172,7 +176,7 @@ def build(
         given["order"],
         given["flags"],
         metadata,
-        tuple((subtrees or {}).items()),
+        tuple((given["subtrees"] or {}).items()),
         given["at"],
         parameters.areas("ram", ram),
         parameters.areas("scratch", scratch),

@@ -6,7 +6,6 @@ wrong only with the inputs at hand is told where they are read.
 
 from __future__ import annotations
 
-import io
 import os
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +18,10 @@ from hwpkho.abi.role import Role
 from hwpkho.abi.vmalloc import MAX_ORDER
 from hwpkho.api.checks import (
     ADDRESS,
-    BYTES,
     FLAG,
     TEXT,
     area,
+    blob,
     integer,
     many,
     mapping,
@@ -31,6 +30,7 @@ from hwpkho.api.checks import (
     one_of,
     optional,
     part,
+    serves,
     shown,
     wrong,
 )
@@ -61,8 +61,10 @@ def check(given: Mapping[str, Any], table: Mapping[str, Check]) -> dict[str, Any
 def _scratch_array(name: str, value: Any) -> object:
     if isinstance(value, str) and value == "none":
         return value
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise UsageError(f'{name} is (address, bytes) or "none"')
+    if isinstance(value, str):
+        raise UsageError(f'{name}={shown(value)} is not (address, bytes) or "none"')
+    if not isinstance(value, (tuple, list)):
+        raise wrong(name, '(address, bytes) or "none"', value)
     return area(name, value)
 
 
@@ -113,6 +115,14 @@ def listed(name: str, value: Any) -> Any:
     return value if isinstance(value, PageList) else files(name, value)
 
 
+def cases(given: Sequence[Any], needed: str) -> None:
+    """Check lists of bad pages; ``needed`` is said where there is none."""
+    if not given:
+        raise UsageError(f"cases: {needed}")
+    for each in given:
+        listed("cases", each)
+
+
 def pages(name: str, value: Any) -> Any:
     """Check what is written as a list of bad pages."""
     return value if isinstance(value, Merged) else listed(name, value)
@@ -120,9 +130,7 @@ def pages(name: str, value: Any) -> Any:
 
 def writable(name: str, value: Any) -> Any:
     """Check what is written to: a path, or a file open for writing bytes."""
-    if isinstance(value, (str, os.PathLike)):
-        return value
-    if not hasattr(value, "write") or isinstance(value, io.TextIOBase):
+    if not isinstance(value, (str, os.PathLike)) and not serves(value, "write"):
         raise wrong(name, "a path or a file open for writing bytes", value)
     return value
 
@@ -141,9 +149,7 @@ def several(value: Any) -> Sequence[Any]:
 
 
 def _is_file(value: object) -> bool:
-    if isinstance(value, (str, os.PathLike)):
-        return True
-    return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
+    return isinstance(value, (str, os.PathLike)) or serves(value, "read")
 
 
 def _maps(name: str, value: Any) -> Any:
@@ -194,13 +200,18 @@ def rows(name: str, value: Any) -> list[tuple[int, int, str]]:
         if not isinstance(row, (tuple, list)) or len(row) != 3:
             raise TypeError(f"{name}: expected a row (start, end, type), not {shown(row)}")
         start, end, kind = row
+        if not isinstance(kind, str):
+            raise TypeError(
+                f"{name}: {shown(row)}: expected a name such as 'System RAM', not "
+                f"{type(kind).__name__}"
+            )
         first, last = integer(name, start), integer(name, end)
         if not 0 <= first <= last < PHYS_END:
             raise ValueError(
-                f"{name}: ({shown(start)}, {shown(end)}, '{shown(kind)}'): expected first and last "
+                f"{name}: ({shown(start)}, {shown(end)}, {shown(kind)}): expected first and last "
                 "byte of a range"
             )
-        found.append((first, last, str(kind)))
+        found.append((first, last, kind))
     return found
 
 
@@ -214,6 +225,12 @@ def _consumers() -> list[str]:
     from hwpkho.judging.efi_table.generations import Consumers  # nor does it judge
 
     return Consumers.names()
+
+
+def _damages() -> tuple[str | None, ...]:
+    from hwpkho.encode.damage.registry import DAMAGES  # few handovers are broken on purpose
+
+    return (None, *DAMAGES.names())
 
 
 #: What several functions take: the options of :mod:`hwpkho.api.inputs`.
@@ -274,7 +291,7 @@ WRITE: dict[str, Check] = {
 MEMORY: dict[str, Check] = {
     "name": TEXT,
     "roots": optional(mapping(one_of(lambda: get_args(Role)), ADDRESS, "addresses by role")),
-    "vmcoreinfo": BYTES,
+    "vmcoreinfo": blob,
 }
 
 #: What :func:`hwpkho.build` takes.
@@ -289,6 +306,6 @@ BUILD: dict[str, Check] = {
     "flags": optional(integer),
     "kexec_count": optional(number(0, (1 << 32) - 1)),
     "previous_release": optional(TEXT),
-    "subtrees": optional(mapping(TEXT, BYTES, "blobs by node name")),
-    "damage": optional(TEXT),
+    "subtrees": optional(mapping(TEXT, blob, "blobs by node name")),
+    "damage": one_of(_damages),
 }

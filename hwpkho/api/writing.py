@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from hwpkho.api import inputs, parameters
 from hwpkho.api.inputs import Comparing
@@ -13,6 +13,7 @@ from hwpkho.badpages import registry
 from hwpkho.badpages.kinds import BAD
 from hwpkho.badpages.model import Loss
 from hwpkho.badpages.registry import Writing
+from hwpkho.base import lending
 from hwpkho.commands import list as listing
 from hwpkho.commands.writing import ListOutput
 from hwpkho.errors import UsageError
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import BinaryIO
 
-    from hwpkho.api.inputs import ListNamed
+    from hwpkho.api.inputs import ListNamed, Out
     from hwpkho.badpages.kinds import Kind
 
 
 def write_list(
     pages: ListNamed | Merged,
-    out: str | os.PathLike[str] | BinaryIO,
+    out: Out,
     *,
     to: str = "text",
     max_loss: int = 0,
@@ -50,7 +51,7 @@ def write_list(
     Args:
         pages: Files of one machine, or what :func:`hwpkho.read_list` or :func:`hwpkho.merge`
             returned.
-        out: A path, or a file open for writing bytes.
+        out: A path, or a file open for writing bytes, which needs ``write`` alone.
         to: The form, see ``hwpkho formats``.
         max_loss: Good pages that may be excluded too, where the form has no room for the list.
         budget: The most that may be written, bytes or entries; default what its reader takes.
@@ -62,8 +63,8 @@ def write_list(
         options: How the list is read, and the memory map of the forms that write one. ``layout`` is
             that of an EFI table that is written, where one is.
 
-    Raises InputError where the list cannot be read; UsageError where the form cannot say it, or
-    ``out`` exists.
+    Raises InputError where the list cannot be read or written; UsageError where the form cannot say
+    it, or ``out`` exists.
     """
     options = inputs.check(options, Comparing)
     kinds = parameters.items("kinds", kinds, "kinds of bad pages")
@@ -88,9 +89,9 @@ def write_list(
     sizes = {name: given[name] for name in ("max_loss", "budget", "unit", "phys_base", "at")}
     how = Writing(layout=layout, **sizes)
     if isinstance(out, (str, os.PathLike)):
-        output = ListOutput(to, os.fspath(out), force, how)
+        output = ListOutput(to, inputs.path(out), force, how)
     else:
-        output = ListOutput(to, how=how, stream=out)
+        output = ListOutput(to, how=how, stream=cast("BinaryIO", lending.Written(out)))
     with inputs.named(options.get("memmap"), files_of(pages)) as (maps, names):
         counts = {"table", "memory", "arch"} & output.form.takes
         if maps and not counts and "architecture" not in output.form.carries:

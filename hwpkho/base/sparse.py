@@ -42,12 +42,14 @@ def skip_hole(descriptor: int) -> int:
 def write(out: BinaryIO, parts: Iterable[bytes | memoryview]) -> None:
     """Write ``parts``, none of them empty, one after the other; those of all zeros become holes.
 
-    An output that cannot seek gets every byte.
+    An output that cannot seek gets every byte; of another what follows is cut off, as in place of
+    a hole would be what was there before.
     """
     if not out.seekable():
         out.writelines(parts)
         return
     end = start = out.tell()
+    out.truncate()
     for part in parts:
         end += len(part)
         if part[0] or part != _zeros(len(part)):

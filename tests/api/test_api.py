@@ -301,7 +301,7 @@ def test_lists(lists: list[Path], cli: Cli) -> None:
     assert again.pfns == read.pfns
     assert hwpkho.read_list(io.BytesIO(b"10"), base=16).pfns == [0x10]
     assert hwpkho.read_list(io.BytesIO(b"10"), form="text").pfns == [10]
-    with pytest.raises(hwpkho.UsageError, match="form=nothing is not one of json,"):
+    with pytest.raises(hwpkho.UsageError, match="form='nothing' is not one of 'json',"):
         hwpkho.read_list(io.BytesIO(b"10"), form="nothing")
     assert hwpkho.read_list(IMAGE).pfns == LISTED
 
@@ -478,16 +478,16 @@ def test_the_examples_of_the_pages_are_typed(tmp_path: Path) -> None:
     ("function", "parameters", "words"),
     [
         ("read_list", {"base": 7}, "base=7 is not one of 10, 16"),
-        ("validate", {"role": "x"}, "role=x is not one of None, in, out"),
-        ("validate", {"iomem_of": "z"}, "iomem_of=z is not one of running"),
-        ("validate", {"fail_on": "z"}, "fail_on=z is not one of error"),
-        ("validate", {"consumer_efi": "z"}, "consumer_efi=z is not one of a, b"),
+        ("validate", {"role": "x"}, "role='x' is not one of None, 'in', 'out'"),
+        ("validate", {"iomem_of": "z"}, "iomem_of='z' is not one of 'running'"),
+        ("validate", {"fail_on": "z"}, "fail_on='z' is not one of 'error'"),
+        ("validate", {"consumer_efi": "z"}, "consumer_efi='z' is not one of 'a', 'b'"),
         ("validate", {"max_fraction": 3}, "max_fraction=3 is not from 0 to 1"),
         ("validate", {"max_pages": -1}, "max_pages=-1 is not 0 or more"),
         ("decode", {"root_fdt": -4}, "root_fdt=-4 is not from 0"),
-        ("decode", {"kho_scratch": "z"}, 'kho_scratch is .address, bytes. or "none"'),
+        ("decode", {"kho_scratch": "z"}, "kho_scratch='z' is not .address, bytes. or "),
         ("merge", {"to_page_size": 5}, "to_page_size=5 is not one of None, 4096"),
-        ("write_list", {"out": "x", "kinds": ["z"]}, "kinds=z is not one of poisoned"),
+        ("write_list", {"out": "x", "kinds": ["z"]}, "kinds='z' is not one of 'poisoned'"),
         ("write_list", {"out": "x", "max_loss": -1}, "max_loss=-1 is not 0 or more"),
     ],
 )
@@ -503,12 +503,14 @@ def test_what_a_parameter_takes(
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"revision": "z"}, "revision=z is not one of None"),
+        ({"revision": "z"}, "revision='z' is not one of None"),
         ({"order": 99}, "order=99 is not from 0 to"),
         ({"capacity": 0}, "capacity=0 is not from 1 to"),
         ({"kexec_count": -1}, "kexec_count=-1 is not from 0"),
         ({"previous_release": "x" * 65}, "previous_release: a kernel release has at most 64"),
         ({"previous_release": "\u2026"}, "previous_release: a kernel release is ASCII"),
+        ({"previous_release": "x\0"}, "previous_release: a kernel release has no NUL"),
+        ({"damage": "nope"}, "damage='nope' is not one of None, 'root-magic', "),
     ],
 )
 def test_what_build_takes(parameters: dict[str, Any], words: str) -> None:
@@ -556,7 +558,7 @@ def test_what_is_odd_about_a_map_that_was_read_is_told() -> None:
 def test_what_judge_takes() -> None:
     with pytest.raises(hwpkho.UsageError, match="page_size=5 is not one of 4096"):
         hwpkho.judge([1], page_size=5)
-    with pytest.raises(hwpkho.UsageError, match="arch=z is not one of None, x86_64"):
+    with pytest.raises(hwpkho.UsageError, match="arch='z' is not one of None, 'x86_64'"):
         hwpkho.judge([1], arch="z")
     with pytest.raises(hwpkho.UsageError, match="arch=x86_64 has pages of 4096 bytes, not 65536"):
         hwpkho.judge([1], [(0, 0xFFFF, "System RAM")], page_size=65536, arch="x86_64")
@@ -593,7 +595,7 @@ def test_what_no_registry_knows(capture) -> None:
     for call, words in (
         (lambda: hwpkho.validate(image, consumer_kho=9), "consumer_kho=9 is not one of 1, 2"),
         (lambda: hwpkho.build([1], at=1 << 30, kho=9), "kho=9 is not one of 1, 2"),
-        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "arch=sparc is not one of"),
+        (lambda: hwpkho.build([1], at=1 << 30, arch="sparc"), "arch='sparc' is not one of"),
         (lambda: hwpkho.build([1], at=1 << 30, page_size=8192), "page_size=8192 is not one of"),
         (
             lambda: hwpkho.build([1], at=1 << 30, page_size=16384, arch="x86_64"),
@@ -601,7 +603,7 @@ def test_what_no_registry_knows(capture) -> None:
         ),
         (
             lambda: hwpkho.validate(image, arch="sparc"),
-            "arch=sparc is not one of None, x86_64, arm64",
+            "arch='sparc' is not one of None, 'x86_64', 'arm64'",
         ),
         (lambda: hwpkho.validate(image, page_size=8192), "page_size=8192 is not one of"),
     ):
@@ -720,7 +722,7 @@ def test_what_a_program_reads_is_checked() -> None:
         opened(Nothing())
     with pytest.raises(RuntimeError, match="the debugger's own"):
         opened(Broken())
-    with pytest.raises(hwpkho.UsageError, match="roots=both is not one of in, out"):
+    with pytest.raises(hwpkho.UsageError, match="roots='both' is not one of 'in', 'out'"):
         opened(Nothing(), roots={"both": 0})
     with pytest.raises(hwpkho.UsageError, match="roots=-1 is not"):
         opened(Nothing(), roots={"in": -1})

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import gzip
 import io
+import mmap
 import os
 import sqlite3
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +22,6 @@ from tests.support.program import run_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SMALL = CAPTURES / "x86-structv1-small"
 IMAGE, IOMEM = SMALL / "memory.elf", SMALL / "iomem.txt"
@@ -145,6 +150,21 @@ def test_an_empty_name_on_the_command_line() -> None:
         assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
 
 
+class Named(io.BytesIO):
+    name = "/" + "y" * 300
+
+
+def test_the_name_of_an_open_file_is_no_path(at: Path) -> None:
+    assert hwpkho.read_list(Named(b"0x10\n")).pfns == [0x10]
+    assert hwpkho.judge([1], Named(IOMEM.read_bytes())).rows()[0].verdict == "in-use"
+    (at / "<BytesIO>").mkdir()
+    assert hwpkho.read_list(io.BytesIO(b"0x10\n")).pfns == [0x10]
+    (at / "list").write_text("0x10\n")
+    with Path(f"{at}/list").open("rb", buffering=0), open(f"{at}//list", "rb") as twice:  # noqa: PTH123  # Path has one /
+        assert hwpkho.read_list(twice).pfns == [0x10]
+        assert hwpkho.merge(twice, twice).pfns == [0x10]
+
+
 def test_a_database_with_the_longest_name(at: Path) -> None:
     path = at / ("d" * 255)
     with sqlite3.connect("short") as database:
@@ -152,3 +172,182 @@ def test_a_database_with_the_longest_name(at: Path) -> None:
     database.close()
     (at / "short").rename(path)
     assert hwpkho.read_list(path).pfns == []
+
+
+class Reads:
+    """Has read() alone, and gives what it is told."""
+
+    def __init__(self, *given: Any) -> None:
+        self.given = list(given)
+
+    def read(self, _size: int) -> Any:
+        found = self.given.pop(0) if self.given else b""
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def test_anything_with_read_is_read() -> None:
+    expected = hwpkho.decode(IMAGE).pfns
+    image = IMAGE.read_bytes()
+    with IMAGE.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        mapped.seek(5)
+        assert hwpkho.decode(mapped).pfns == expected
+        assert mapped.tell() == 5
+    assert hwpkho.decode(Reads(image[:5], bytearray(image[5:]))).pfns == expected
+    assert hwpkho.judge([1], Reads(IOMEM.read_bytes())).counts
+
+
+def test_an_open_file_that_cannot_be_read() -> None:
+    packed = gzip.compress(IMAGE.read_bytes())
+    for file, says in (
+        (Reads(b"0x10", OSError(errno.EIO, "Input/output error")), "<Reads>: Input/output error"),
+        (Reads(b"0x10", None), "<Reads>: does not block, and gives nothing now"),
+    ):
+        assert said(hwpkho.read_list, file) == says
+    for data, says in (
+        (packed[:-20], "<GzipFile>: cannot be read: Compressed file ended"),
+        (packed[:50] + bytes(9), "<GzipFile>: cannot be read: "),
+        (b"0x10", "<GzipFile>: Not a gzipped file"),
+    ):
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
+            assert said(hwpkho.read_list, unpacked).startswith(says)
+    with pytest.raises(RuntimeError, match="the program's own"):
+        hwpkho.read_list(Reads(RuntimeError("the program's own")))
+    with pytest.raises(TypeError, match=r"<Reads>: read\(\) gives str, expected bytes"):
+        hwpkho.read_list(Reads("0x10"))
+
+
+def test_a_file_of_no_use_is_no_file(at: Path) -> None:
+    path = at / "list"
+    path.write_text("0x10\n")
+    closed = path.open("r+b")
+    closed.close()
+    with (
+        path.open("r+") as text,
+        codecs.open(str(path), "r+", "utf-8") as coded,
+        tempfile.NamedTemporaryFile("w+") as wrapped,
+        path.open("ab") as written,
+        path.open("rb") as buffered,
+        path.open("rb", buffering=0) as raw,
+    ):
+        texts = [(file, "a file open for text") for file in (text, coded, wrapped)]
+        unread = [*texts, (closed, "a closed file"), (written, "a file open for writing only")]
+        read = [(file, "a file open for reading only") for file in (buffered, raw)]
+        for calls, files in (
+            (READERS, unread),
+            (WRITERS, [*texts, (closed, "a closed file"), *read]),
+        ):
+            for call in calls.values():
+                for file, called in files:
+                    with pytest.raises(TypeError, match=rf"^\w+: expected .*, not {called}$"):
+                        call(file)
+
+
+class Writes:
+    """Has write() alone."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        assert isinstance(data, bytes)
+        self.written += data
+
+
+def test_anything_with_write_is_written_to(at: Path) -> None:
+    for name, call in WRITERS.items():
+        core = io.BytesIO()
+        call(core)
+        expected, writes = core.getvalue(), Writes()
+        call(writes)
+        assert writes.written == expected, name
+        with gzip.open(at / "packed", "wb") as packed:
+            call(packed)
+        assert gzip.decompress((at / "packed").read_bytes()) == expected, name
+        with (at / "file").open("wb", buffering=0) as file:
+            call(file)
+        with (at / "file").open("ab") as more:
+            call(more)
+        assert (at / "file").read_bytes() == expected * 2, f"{name}: appended"
+        with Path(os.devnull).open("wb") as nothing:
+            call(nothing)
+        # Holes must not show what was there before.
+        before = io.BytesIO(b"\xff" * len(expected))
+        call(before)
+        assert before.getvalue() == expected, name
+
+
+class Full(io.RawIOBase):
+    """Takes a few bytes at a time, and nothing once it is full."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.taken = room, b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int | None:
+        taken = bytes(data[: min(7, self.room)])
+        self.room -= len(taken)
+        self.taken += taken
+        return len(taken) or None
+
+
+def test_a_file_that_cannot_be_written(at: Path) -> None:
+    there, here = os.pipe()
+    os.close(there)
+    for call in WRITERS.values():
+        assert said(call, "/dev/full") == "/dev/full: No space left on device"
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            assert said(call, full) == "</dev/full>: No space left on device"
+        whole, raw = io.BytesIO(), Full(1 << 30)
+        call(whole)
+        call(raw)
+        assert raw.taken == whole.getvalue()
+        assert said(call, Full(20)) == "<Full>: does not block, and is full"
+        with os.fdopen(os.dup(here), "wb", buffering=0) as pipe:
+            assert said(call, pipe).endswith("Broken pipe")
+    os.close(here)
+
+
+def test_a_hyphen_is_a_file(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setattr("sys.stdout", None)
+    layout().write_elf("-")
+    for name in ("-", Path("-"), "-@0x0"):
+        if name != "-@0x0":
+            assert hwpkho.decode(name).pfns == [0x50001]
+        assert (at / "-").exists()
+    hwpkho.write_list(IMAGE, "-", force=True)
+    assert hwpkho.read_list("-").pfns
+    assert "no root FDT" in said(hwpkho.decode, "-@0x1000")
+    (at / "-").unlink()
+    layout().write_segments("-")
+    assert hwpkho.decode("-").pfns == [0x50001]
+    assert said(hwpkho.decode, "absent/-").startswith("absent/-: ")
+    (at / "-").rename(at / "other")
+    for call in READERS.values():
+        assert said(call, "-").startswith("./-: No such file or directory")
+
+
+def test_functions_that_take_several_need_one() -> None:
+    for call, says in ((hwpkho.merge, "merge needs a list"), (hwpkho.diff, "diff needs two lists")):
+        with pytest.raises(hwpkho.UsageError, match=says):
+            call()
+
+
+def test_bytes_are_whatever_holds_them() -> None:
+    placed: dict[str, Any] = {"ram": [(1 << 30, 1 << 26)]}
+    blob, expected = b"11" * 3000, io.BytesIO()
+    hwpkho.build([1], subtrees={"x": blob}, **placed).write_elf(expected)
+    kinds: tuple[Callable[[bytes], Any], ...] = (bytearray, memoryview)
+    for kind in kinds:
+        made = io.BytesIO()
+        hwpkho.build([1], subtrees={"x": kind(blob)}, **placed).write_elf(made)
+        assert made.getvalue() == expected.getvalue()
+        with (
+            hwpkho.open_case(IMAGE) as image,
+            hwpkho.open_memory(image, image.extents(), vmcoreinfo=kind(b"PAGESIZE=4096\n")) as case,
+        ):
+            assert case.decode().pfns

@@ -340,6 +340,72 @@ def test_a_map_that_was_read_refuses_what_its_file_does() -> None:
             hwpkho.judge([1], memmap, **options)
 
 
+class bool_:  # as NumPy has it
+    pass
+
+
+bool_.__module__, bool_.__qualname__ = "numpy", "bool"
+
+_ROW = (0, 0xFFFF, "System RAM")
+
+
+#: The package without its types.
+LIBRARY: Any = hwpkho
+
+#: Values of another type than the parameter takes.
+OTHER_TYPES: list[tuple[Callable[[], object], str]] = [
+    (
+        lambda: LIBRARY.decode(IMAGE, page_size="4096"),
+        "page_size='4096' is not one of None, 4096, ",
+    ),
+    (
+        lambda: LIBRARY.decode(IMAGE, page_size=4096.0),
+        "page_size=4096.0 is not one of None, 4096, ",
+    ),
+    (lambda: LIBRARY.decode(IMAGE, arch=5), "arch=5 is not one of None, 'x86_64', 'arm64'"),
+    (
+        lambda: LIBRARY.decode(IMAGE, kho_scratch=5),
+        'kho_scratch: expected (address, bytes) or "n',
+    ),
+    (lambda: LIBRARY.read_list(plain(), base="16"), "base='16' is not one of 10, 16"),
+    (lambda: built(kho="4"), "kho='4' is not one of 1, 2, 3, 4"),
+    (lambda: built(kho=True), "kho=True is not one of 1, 2, 3, 4"),
+    (lambda: built(order=True), "order: expected an integer, not bool"),
+    (lambda: built(damage=5), "damage=5 is not one of None, '"),
+    (
+        lambda: LIBRARY.judge([1], [_ROW], max_fraction=True),
+        "max_fraction: expected a number, not b",
+    ),
+    (
+        lambda: LIBRARY.judge([1], [_ROW], max_pages=False),
+        "max_pages: expected an integer, not bool",
+    ),
+    (
+        lambda: LIBRARY.validate(IMAGE, consumer_kho=None),
+        "consumer_kho=None is not one of 1, 2, 3",
+    ),
+    (
+        lambda: LIBRARY.merge(plain(), first_seen=bool_()),
+        "first_seen: expected True or False, not numpy.bool",
+    ),
+    (
+        lambda: LIBRARY.judge([1], [(0, 0xFFFF, None)]),
+        "memmap: (0, 65535, None): expected a name such as 'System RAM', not NoneType",
+    ),
+    (
+        lambda: LIBRARY.judge([1], [(0, 0xFFFF, b"System RAM")]),
+        "such as 'System RAM', not bytes",
+    ),
+    (lambda: built(subtrees={"x": "y"}), "subtrees: expected bytes, not str"),
+]
+
+
+def test_another_type_is_a_type_error() -> None:
+    for call, says in OTHER_TYPES:
+        with pytest.raises(TypeError, match=re.escape(says)):
+            call()
+
+
 class Number:
     """What stands for an integer, as NumPy's do: all else that an int has is missing."""
 
@@ -423,5 +489,5 @@ class Elementwise:
 
 
 def test_an_array_is_none_of_several_values() -> None:
-    with pytest.raises(hwpkho.UsageError, match=r"page_size=.* is not one of"):
+    with pytest.raises(TypeError, match=r"page_size=.* is not one of"):
         hwpkho.judge([1], page_size=Elementwise())  # type: ignore[arg-type]

@@ -170,7 +170,7 @@ def test_the_library_breaks_them_too():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"damage": "no-such"}, "damage=no-such: there is no such damage"),
+        ({"damage": "no-such"}, "damage='no-such' is not one of None, 'root-magic', "),
         ({"damage": "entry-twice"}, "damage=entry-twice needs .*: give capacity=513"),
         ({"damage": "scratch-length-8"}, r"give scratch=\[\(START, SIZE\)\]"),
     ],

@@ -38,15 +38,22 @@ def _kind(value: object) -> str:
     """Return what a value is, for a message: NumPy has a ``bool`` of its own."""
     if is_text(value):
         return "a file open for text"
-    if hasattr(value, "closed") and (hasattr(value, "read") or hasattr(value, "write")):
-        if getattr(value, "closed", False) is True:
-            return "a closed file"
-        if isinstance(value, io.IOBase) and value.readable() != value.writable():
-            return f"a file open for {'reading' if value.readable() else 'writing'} only"
+    if any(hasattr(value, method) for method in _ABLE) and not _open(value):
+        return "a closed file"
+    if isinstance(value, io.IOBase) and value.readable() != value.writable():
+        return f"a file open for {'reading' if value.readable() else 'writing'} only"
     kind = type(value)
     if kind.__module__ == "builtins" or kind.__module__.startswith("_"):
         return kind.__name__
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _open(file: object) -> bool:
+    """Tell whether a file is open, as far as it says so; one that was detached is not."""
+    try:
+        return getattr(file, "closed", False) is not True
+    except ValueError:
+        return False
 
 
 def is_text(file: object) -> bool:
@@ -61,9 +68,9 @@ def serves(value: object, method: str) -> bool:
 
     ``method`` is ``read`` or ``write``; a file needs nothing else.
     """
-    if not callable(getattr(value, method, None)) or is_text(value):
+    if isinstance(value, type) or not callable(getattr(value, method, None)):
         return False
-    if getattr(value, "closed", False) is True:
+    if is_text(value) or not _open(value):
         return False
     able = getattr(value, _ABLE[method], None)
     return not (callable(able) and able() is False)

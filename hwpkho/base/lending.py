@@ -142,7 +142,8 @@ def _unreadable() -> tuple[type[Exception], ...]:
 class Written(io.BufferedIOBase):
     """A file to write to that the library's caller has open: anything with ``write``.
 
-    Raises InputError with the file's name where it cannot be written.
+    Raises InputError with the file's name where it cannot be written, TypeError where its write()
+    takes no bytes.
     """
 
     def __init__(self, out: Any) -> None:
@@ -196,8 +197,11 @@ class Written(io.BufferedIOBase):
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise InputError(f"{printable(self._name)}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{printable(self._name)}: {reason}") from error
+        except TypeError as error:
+            raise TypeError(f"{printable(self._name)}: write() takes no bytes: {error}") from error
 
 
 def _takes_holes(out: Any) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
+from hwpkho.base.options import is_library
 from hwpkho.base.unopened import too_long
 from hwpkho.errors import InputError
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def named(path: str) -> Iterator[None]:
-    """Turn an OSError into an InputError that names the output."""
+    """Turn an OSError into an InputError that names the output.
+
+    That its reader has gone ends a command without a word; to a program it is an error like others.
+    """
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and not is_library():
+            raise
         if error.errno == errno.ENAMETOOLONG:
             raise InputError(too_long(path)) from error
         said = error.strerror or str(error)

@@ -48,6 +48,11 @@ def called(parameter: str, otherwise: str) -> str:
     return parameter if _LIBRARY.get() else otherwise
 
 
+def is_library() -> bool:
+    """Tell whether the caller is a program that uses the library."""
+    return _LIBRARY.get()
+
+
 def taken(parameter: str, value: str | None = None) -> bool:
     """Tell whether the running command has an option for ``parameter`` that accepts ``value``.
 

@@ -10,6 +10,7 @@ import mmap
 import os
 import sqlite3
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,6 +224,8 @@ def test_a_file_of_no_use_is_no_file(at: Path) -> None:
     path.write_text("0x10\n")
     closed = path.open("r+b")
     closed.close()
+    detached = io.BufferedRandom(io.BytesIO())  # type: ignore[arg-type]
+    detached.detach()
     with (
         path.open("r+") as text,
         codecs.open(str(path), "r+", "utf-8") as coded,
@@ -231,13 +234,13 @@ def test_a_file_of_no_use_is_no_file(at: Path) -> None:
         path.open("rb") as buffered,
         path.open("rb", buffering=0) as raw,
     ):
+        texts: list[tuple[Any, str]]
         texts = [(file, "a file open for text") for file in (text, coded, wrapped)]
-        unread = [*texts, (closed, "a closed file"), (written, "a file open for writing only")]
+        shut = [(file, "a closed file") for file in (closed, detached)]
+        texts = [*texts, *shut, (io.BytesIO, "type")]
+        unread = [*texts, (written, "a file open for writing only")]
         read = [(file, "a file open for reading only") for file in (buffered, raw)]
-        for calls, files in (
-            (READERS, unread),
-            (WRITERS, [*texts, (closed, "a closed file"), *read]),
-        ):
+        for calls, files in ((READERS, unread), (WRITERS, [*texts, *read])):
             for call in calls.values():
                 for file, called in files:
                     with pytest.raises(TypeError, match=rf"^\w+: expected .*, not {called}$"):
@@ -309,6 +312,15 @@ def test_a_file_that_cannot_be_written(at: Path) -> None:
         with os.fdopen(os.dup(here), "wb", buffering=0) as pipe:
             assert said(call, pipe).endswith("Broken pipe")
     os.close(here)
+    os.mkfifo(at / "fifo")
+    left = threading.Thread(target=lambda: (at / "fifo").open("rb").close())
+    left.start()
+    many = io.BytesIO(b"0x100000-0x1fffff\n")
+    assert said(lambda out: hwpkho.write_list(many, out), "fifo") == "fifo: Broken pipe"
+    left.join()
+    with mmap.mmap(-1, 4096, access=mmap.ACCESS_READ) as fixed, pytest.raises(TypeError) as caught:
+        hwpkho.write_list(IMAGE, fixed)
+    assert str(caught.value).startswith("<mmap>: write() takes no bytes: ")
 
 
 def test_a_hyphen_is_a_file(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ STATUS {status:x} MCGSTATUS f
         (
             "rasdaemon-log",
             (
-                f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=slab page "
+                f"{NEWER}memory_failure_event [ALERT] {DATE} pfn=0x9 page_type=slab page "
                 "action_result=Failed"
             ),
             {(9, "poisoned")},
@@ -117,7 +117,7 @@ STATUS {status:x} MCGSTATUS f
             "rasdaemon-log",
             (
                 f"{NEWER}memory_failure_event {DATE} pfn=0x9 page_type=slab page "
-                f"action_result=Failed\n{NEWER}mc_event <CRIT> {DATE} 1 Uncorrected error: x on y "
+                f"action_result=Failed\n{NEWER}mc_event [CRIT] {DATE} 1 Uncorrected error: x on y "
                 f"(mc: 0 location: 0:0 address: 0x0000a440 grain: 5)\n{NEWER}mce_record {DATE} "
                 "bank=7, status= bd80000000100090, mci=Uncorrected, cpu= 0, misc= 8c, addr= b440"
             ),
@@ -126,7 +126,7 @@ STATUS {status:x} MCGSTATUS f
         (
             "rasdaemon-log",
             (
-                f"{DAEMON}mc_event: <CRIT> {DATE} 1 Uncorrected error: x on y (mc: 0 location: 0:0 "
+                f"{NEWER}mc_event [CRIT] {DATE} 1 Uncorrected error: x on y (mc: 0 location: 0:0 "
                 "address: 0x00009440 grain: 13)"
             ),
             {(8, "uncorrected"), (9, "uncorrected")},
@@ -142,8 +142,8 @@ STATUS {status:x} MCGSTATUS f
         (
             "rasdaemon-log",
             (
-                "rasdaemon: <ALERT> Result of offlining page at 0x9000: offlined\n"
-                "rasdaemon: <ALERT> Result of offlining page at 0xa000: offline-failed"
+                "rasdaemon: [ALERT] Result of offlining page at 0x9000: offlined\n"
+                "rasdaemon: [ALERT] Result of offlining page at 0xa000: offline-failed"
             ),
             {(9, "soft-offlined"), (10, "corrected")},
         ),
@@ -364,6 +364,8 @@ def test_what_lines_say(form, text, found) -> None:
         "perf 77 [001] 2.000001: ras:mc_event:",
         "0.000 bash/77 ras:mc_event(",
         f"{NEWER}mc_event 2025-03-",
+        f"{NEWER}mc_event [CRI",
+        f"{NEWER}mc_event [CRIT] 2025-",
         f"{NEWER}mc_event {DATE} 1 Unc",
         TASK + "mc_event: 1 Uncorrected error",
         TASK + "cxl_general_media: memdev=mem0 dpa=1000 descriptor='UNCORRECTABLE EVE",
@@ -432,7 +434,7 @@ def test_a_summary_that_goes_on_and_on_is_given_up(tmp_path, cli) -> None:
             "2016-05-10T01:40:38Z",
         ),
         (
-            f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x9 page_type=x action_result=y\n",
+            f"{NEWER}memory_failure_event [ALERT] {DATE} pfn=0x9 page_type=x action_result=y\n",
             "2025-03-28T13:28:48+08:00",
         ),
         (f"{TASK}memory_failure_event: pfn=0x9 type=1 result=2\n", "boot+22.000001"),
@@ -472,11 +474,11 @@ def test_an_address_has_64_bits(tmp_path, cli) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{DAEMON}mc_event: <CRIT> {DATE} 1 Uncorrected error: x on y (mc: 0 address: 0x?440)",
+        f"{NEWER}mc_event [CRIT] {DATE} 1 Uncorrected error: x on y (mc: 0 address: 0x?440)",
         "a 77 [001] 2.000001: ras:memory_failure_event: pfn 0x: recovery action for x: Failed",
-        f"{DAEMON}memory_failure_event: <ALERT> {DATE} pfn=0x page_type=x action_result=Failed",
+        f"{NEWER}memory_failure_event [ALERT] {DATE} pfn=0x page_type=x action_result=Failed",
         TASK + "extlog_mem_event: {1} fatal error: unknown physical addr: 00000?9440 (mask lsb: c)",
-        "rasdaemon: <ALERT> Result of offlining page at 0x?000: offlined",
+        "rasdaemon: [ALERT] Result of offlining page at 0x?000: offlined",
         f"{ROW}1 Uncorrected error(s): x at y location: 0:0:0:0, addr ?6864, grain 5, syndrome 0 ",
         f"{ROW}error: type=multi-bit ECC, severity=fatal, address=0x?440, fru_id=0",
         f"{ROW}error: pfn=0x, page_type=x, action_result=Failed",
@@ -605,7 +607,7 @@ _MEDIA = (
     "hpa={} region=region0 region_uuid=0 cme_count=0"
 )
 _DAEMON_MEDIA = (
-    f"{DAEMON}cxl_dram: <ERR> {DATE} memdev:mem0 host:0000:0d:00.0 serial:0x0 log type:Fatal "
+    f"{NEWER}cxl_dram [ERROR] {DATE} memdev:mem0 host:0000:0d:00.0 serial:0x0 log type:Fatal "
     "hdr_handle:0x1 dpa:0x1e0040 dpa_flags:'VOLATILE' descriptor:{} memory_event_type:{} "
     "memory_event_sub_type:Not Reported transaction_type:Host Read hpa:0x{:x} hpa_alias0:0x7000 "
 )

@@ -20,7 +20,7 @@ _SIGN = Sign(
     late(
         rb"(?:(?:memory_failure|mc|aer|arm|non_standard|extlog_mem)_event|mce_record"
         rb"|cxl_(?:poison|general_media|dram)):?\s+"
-        rb"(?:<[A-Z]+> )?\d{4}-\d\d-\d\d "
+        rb"(?:\[[A-Z]{1,8}\] )?\d{4}-\d\d-\d\d "
         rb"|rasdaemon(?:\[\d{1,10}\])?: |offlining page at 0x[0-9a-f]+: |Calling ras_mc_event_"
     ),
 )

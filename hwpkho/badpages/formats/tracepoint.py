@@ -15,12 +15,12 @@ _EVENTS = (
 _CUT = (
     rb"\[\d{3,5}\] (?:[ \w.#+-]{0,40} )?\d{1,12}\.\d{6}:? (?:\w{1,20}:)?"
     + _EVENTS
-    + rb":?(?: (?:<[A-Z]{1,8}> )?(?:\d{4}-[\d-]{0,5})?)?[ \t]*\n"
+    + rb":?(?: (?:\[[A-Z]{0,8}\]? ?)?(?:\d{4}-[\d-]{0,5})?)?[ \t]*\n"
 )
 _SIGN = Sign(
     (b"_event", b"mce_record", b"cxl_"),
     late(
-        _CUT + rb"|(?<!\w)" + _EVENTS + rb":\s+(?!<[A-Z]+> |\d{4}-\d\d-\d\d )\S"
+        _CUT + rb"|(?<!\w)" + _EVENTS + rb":\s+(?!(?:\[[A-Z]{1,8}\] )?\d{4}-\d\d-\d\d )\S"
         rb"|\b(?:ras|mce|cxl|memory_failure):" + _EVENTS + rb"\("
     ),
 )

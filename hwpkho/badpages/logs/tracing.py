@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from hwpkho.badpages.logs.when import Place
 
 #: rasdaemon with libtraceevent (its ras-events.c, parse_ras_data) prints the date behind an event's
-#: name, without a colon; a terminal or mail program may break the line there.
-_NEXT = rb"[ \t]*\n|\s+(?:<[A-Z]+> )?[0-9]{4}-"
-_DATE = re.compile(r"\s*(?:<[A-Z]+> )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
+#: name, without a colon, and since 0.8.4 a level between them (types.c, loglevel_str); the line may
+#: be broken there.
+_NEXT = rb"[ \t]*\n|\s+(?:[0-9]{4}-|\[[A-Z]{1,8}[\]\n])"
+_DATE = re.compile(r"\s*(?:\[[A-Z]{1,8}\] )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 #: All that an event says, without blanks around it, if it is cut off within that date or above.
-_NOTHING = re.compile(r"(?:<[A-Z]*>?)? ?(?:[0-9]{4}-[-+: 0-9]{0,20})?:?")
+_NOTHING = re.compile(r"(?:\[[A-Z]*\]?)? ?(?:[0-9]{4}-[-+: 0-9]{0,20})?:?")
 #: perf and trace-cmd use C's printf(), which prints 0 without 0x.
 _PFN = re.compile(
     r".{0,80}?\bpfn(?:=| )\s*(?:0x)?((?<=0x)[0-9a-fA-F]{1,16}|(?<!x)0(?=[:\s,]))"
@@ -106,7 +107,8 @@ class Traced(MessageReader):
     start = re.compile(
         r"(?<![\w/-])(?P<event>memory_failure_event|mc_event|mce_record|extlog_mem_event"
         r"|cxl_(?:poison|general_media|dram))"
-        r"(?::\s|\(|(?=:?\s*$|\s+(?:<[A-Z]+> )?[0-9]{4}-(?:[0-9]{2}-|[0-9]{0,2}$)))"
+        r"(?::\s|\(|(?=:?\s*$|\s+\[[A-Z]{1,8}(?:\]\s|\]?$)"
+        r"|\s+[0-9]{4}-(?:[0-9]{2}-|[0-9]{0,2}$)))"
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 

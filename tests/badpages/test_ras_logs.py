@@ -376,6 +376,9 @@ def test_what_lines_say(form, text, found) -> None:
         TASK + "cxl_poison: memdev=mem0 hpa=0xffffffffffffffff dpa=0x40 dpa_length=0x40",
         "No MCE errors.\n" + ROW + "1 Fatal error(s): x at y location: 0, addr 0, grain 0",
         "Memory controller events summary:\n\tUncorrected on DIMM Label(s): 'x'",
+        "No MCE errors.\nCXL poison events summary:\n\tmem0 errors: 2\n",
+        "MCE records summary:\n\t1 Uncorrected, software restartable error. errors",
+        "MCE records summary:\n\t3 Deferred error, no action required. errors",
         "Per page corrected memory statistics:\nuncorrected memory errors:\n\t2 total",
         RECORD.format(misc=0x8C, words="Uncorrected", status=0xB980000000100090),
         # An address of the channel, by the bank's name alone.

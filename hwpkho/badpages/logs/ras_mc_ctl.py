@@ -31,10 +31,15 @@ _SAID = re.compile(
     r"|error: type=.{0,80}?, severity=(?:fatal|recoverable)\b"
 )
 _MAX_BITS = 30
+#: Rows of a summary that say that memory is bad. CXL's poison has only numbers by device, and a
+#: heading only where there are any. AMD's machine checks are told by these words (mce-amd.c); those
+#: of Intel do not say how bad they are, like CXL's media errors.
 _SUMMARY = (
-    r"^\t(?P<summary>(?:Uncorrected|Fatal|Deferred) on DIMM Label"
-    r"|(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
-    r"|[0-9]+ .{1,60} (?:recoverable|fatal) errors$)"
+    r"^(?P<summary>\t(?:Uncorrected|Fatal|Deferred) on DIMM Label"
+    r"|\t(?:Recovered|Failed|Ignored|Delayed)(?= errors: [1-9])"
+    r"|\t[0-9]+ .{1,60} (?:recoverable|fatal) errors$"
+    r"|\t[0-9]+ (?:System Fatal|Uncorrected, software \w{1,20}|Deferred) error[.,].{0,400} errors$"
+    r"|CXL poison events summary:$)"
 )
 _COUNTS = re.compile(_SUMMARY)
 
@@ -52,6 +57,8 @@ class RasMcCtl(MessageReader):
         b"\t[UFD][a-z]{4,10} on DIMM",
         b"\t[RFID][a-z]{5,8} errors: ",
         b"\t[0-9]{1,18} [^\n]{1,80} errors\n",
+        b"\t[0-9]{1,18} (?:System Fatal |Uncorrected, s|Deferred e)",
+        b"CXL poison events summary:\n",
     )
     start = re.compile(
         r"(?:^|(?<=[ \t|\"]))(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |"

@@ -74,21 +74,34 @@ ffffea0000001e40      79000                0        0  1 fffff00800000 hwpoison
 ffffea0000001ec0      7b000                0        0  1 fffff00800020 lru,hwpoison
 ffffea0000001f00      7c000                0        0  1 fffff00800020 has_hwpoisoned
 """
+_ROW = "ffffea0000001f00      7c000                0        0  1 fffff00800020 "
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "listed"),
+    ("text", "code", "listed", "says"),
     [
-        (_KMEM, 0, [0x79, 0x7B]),
-        ("PAGE        PHYSICAL      MAPPING       INDEX CNT FLAGS\n", 0, []),
-        ("PAGE        flags\nffffea0000001e40 800000 hwpoison\n", 3, None),
-        ("7b000 hwpoison\n", 3, None),
-        ("nothing\n", 3, None),
+        (_KMEM, 0, [0x79, 0x7B], ""),
+        ("PAGE        PHYSICAL      MAPPING       INDEX CNT FLAGS\n", 0, [], ""),
+        ("PAGE        flags\nffffea0000001e40 800000 hwpoison\n", 3, None, "no column PHYSICAL"),
+        ("7b000 hwpoison\n", 3, None, "without an address"),
+        ("nothing\n", 3, None, "no line of kmem -p"),
+        (_KMEM + f"{_ROW}lru,hwpoison", 0, [0x79, [0x7B, 0x7C]], ""),
+        (_KMEM + f"{_ROW}lru,hwpo", 0, [0x79, 0x7B], "last line: the text ends within this row"),
+        (_KMEM + _ROW[:-5], 0, [0x79, 0x7B], "hwpoison may be cut off"),
+        (_KMEM + f"{_ROW}lru", 0, [0x79, 0x7B], "hwpoison may be cut off"),
+        (_KMEM + _ROW[:24], 0, [0x79, 0x7B], "flags are cut off"),
+        (_KMEM + _ROW[:7], 0, [0x79, 0x7B], "flags are cut off"),
+        (_KMEM + "crash> quit", 0, [0x79, 0x7B], ""),
+        (_KMEM.split("\n")[0] + "\nkmem: invalid structure member offset: page_flags\n", 3, None,
+         "kmem failed: invalid structure member offset: page_flags"),
+        (_KMEM + "kmem: seek error: kernel virtual address: 0\n", 0, [0x79, 0x7B], "kmem failed"),
     ],
-)
-def test_crash(text, code, listed, tmp_path, cli) -> None:
+)  # fmt: skip
+def test_crash(text, code, listed, says, tmp_path, cli) -> None:
     got = said(cli, tmp_path, text, "--from", "crash-kmem")
     assert got.code == code, got.err
+    assert says in got.err
+    assert bool(says) == bool(got.err)
     if listed is not None:
         assert got.json["pfns"] == listed
         assert {e["kind"] for e in got.json["entries"]} <= {"poisoned"}

@@ -412,24 +412,25 @@ def test_an_open_case_reads_memory() -> None:
             list(copies.annotate())
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=[(START, SIZE)]"),
-        (lambda: hwpkho.build([1], at=1), "at=0x1 is not the address"),
-        (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
-        (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),
-        (lambda: hwpkho.merge(IMAGE, keep_all=True), "keep_all goes with memmap"),
-        (lambda: hwpkho.decode(IMAGE, page_size=65536), "page_size says 65536"),
-        (lambda: hwpkho.diff(IMAGE, IMAGE, iomem_of="next"), "iomem_of"),
-    ],
-)  # fmt: skip
-def test_errors_name_parameters(call: Callable[[], object], says: str) -> None:
-    with pytest.raises((hwpkho.UsageError, hwpkho.InputError)) as caught:
-        call()
-    text = str(caught.value)
-    assert says in text
-    assert not re.search(r"(?<!\w)--[a-z]", text)
+#: Calls with a wrong parameter, and how the message names it.
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: hwpkho.build([1], scratch=[(0, 4096)]), "at=PHYS, or ram=[(START, SIZE)]"),
+    (lambda: hwpkho.build([1], at=1), "at=0x1 is not the address"),
+    (lambda: hwpkho.validate(IMAGE, map_name="iomem"), "map_name"),
+    (lambda: hwpkho.validate(IMAGE, memmap=IOMEM, base=16), "base"),
+    (lambda: hwpkho.merge(IMAGE, keep_all=True), "keep_all goes with memmap"),
+    (lambda: hwpkho.decode(IMAGE, page_size=65536), "page_size says 65536"),
+    (lambda: hwpkho.diff(IMAGE, IMAGE, iomem_of="next"), "iomem_of"),
+]  # fmt: skip
+
+
+def test_errors_name_parameters() -> None:
+    for call, says in WRONG:
+        with pytest.raises((hwpkho.UsageError, hwpkho.InputError)) as caught:
+            call()
+        text = str(caught.value)
+        assert says in text
+        assert not re.search(r"(?<!\w)--[a-z]", text)
 
 
 def test_errors_leave_the_names_of_files_alone(tmp_path: Path) -> None:
@@ -474,48 +475,48 @@ def test_the_examples_of_the_pages_are_typed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("function", "parameters", "words"),
-    [
-        ("read_list", {"base": 7}, "base=7 is not one of 10, 16"),
-        ("validate", {"role": "x"}, "role='x' is not one of None, 'in', 'out'"),
-        ("validate", {"iomem_of": "z"}, "iomem_of='z' is not one of 'running'"),
-        ("validate", {"fail_on": "z"}, "fail_on='z' is not one of 'error'"),
-        ("validate", {"consumer_efi": "z"}, "consumer_efi='z' is not one of 'a', 'b'"),
-        ("validate", {"max_fraction": 3}, "max_fraction=3 is not from 0 to 1"),
-        ("validate", {"max_pages": -1}, "max_pages=-1 is not 0 or more"),
-        ("decode", {"root_fdt": -4}, "root_fdt=-4 is not from 0"),
-        ("decode", {"kho_scratch": "z"}, "kho_scratch='z' is not .address, bytes. or "),
-        ("merge", {"to_page_size": 5}, "to_page_size=5 is not one of None, 4096"),
-        ("write_list", {"out": "x", "kinds": ["z"]}, "kinds='z' is not one of 'poisoned'"),
-        ("write_list", {"out": "x", "max_loss": -1}, "max_loss=-1 is not 0 or more"),
-    ],
-)
-def test_what_a_parameter_takes(
-    function: str, parameters: dict[str, Any], words: str, tmp_path: Path
-) -> None:
+#: What a function does not take, and what is said.
+NOT_TAKEN: list[tuple[str, dict[str, Any], str]] = [
+    ("read_list", {"base": 7}, "base=7 is not one of 10, 16"),
+    ("validate", {"role": "x"}, "role='x' is not one of None, 'in', 'out'"),
+    ("validate", {"iomem_of": "z"}, "iomem_of='z' is not one of 'running'"),
+    ("validate", {"fail_on": "z"}, "fail_on='z' is not one of 'error'"),
+    ("validate", {"consumer_efi": "z"}, "consumer_efi='z' is not one of 'a', 'b'"),
+    ("validate", {"max_fraction": 3}, "max_fraction=3 is not from 0 to 1"),
+    ("validate", {"max_pages": -1}, "max_pages=-1 is not 0 or more"),
+    ("decode", {"root_fdt": -4}, "root_fdt=-4 is not from 0"),
+    ("decode", {"kho_scratch": "z"}, "kho_scratch='z' is not .address, bytes. or "),
+    ("merge", {"to_page_size": 5}, "to_page_size=5 is not one of None, 4096"),
+    ("write_list", {"out": "x", "kinds": ["z"]}, "kinds='z' is not one of 'poisoned'"),
+    ("write_list", {"out": "x", "max_loss": -1}, "max_loss=-1 is not 0 or more"),
+]
+
+
+def test_what_a_parameter_takes(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("0x10\n")
-    with pytest.raises(hwpkho.UsageError, match=words):
-        getattr(hwpkho, function)(path, **parameters)
+    for function, parameters, words in NOT_TAKEN:
+        with pytest.raises(hwpkho.UsageError, match=words):
+            getattr(hwpkho, function)(path, **parameters)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"revision": "z"}, "revision='z' is not one of None"),
-        ({"order": 99}, "order=99 is not from 0 to"),
-        ({"capacity": 0}, "capacity=0 is not from 1 to"),
-        ({"kexec_count": -1}, "kexec_count=-1 is not from 0"),
-        ({"previous_release": "x" * 65}, "previous_release: a kernel release has at most 64"),
-        ({"previous_release": "\u2026"}, "previous_release: a kernel release is ASCII"),
-        ({"previous_release": "x\0"}, "previous_release: a kernel release has no NUL"),
-        ({"damage": "nope"}, "damage='nope' is not one of None, 'root-magic', "),
-    ],
-)
-def test_what_build_takes(parameters: dict[str, Any], words: str) -> None:
-    with pytest.raises(hwpkho.UsageError, match=words):
-        hwpkho.build([1], at=1 << 30, **parameters)
+#: The same of build().
+NOT_BUILT: list[tuple[dict[str, Any], str]] = [
+    ({"revision": "z"}, "revision='z' is not one of None"),
+    ({"order": 99}, "order=99 is not from 0 to"),
+    ({"capacity": 0}, "capacity=0 is not from 1 to"),
+    ({"kexec_count": -1}, "kexec_count=-1 is not from 0"),
+    ({"previous_release": "x" * 65}, "previous_release: a kernel release has at most 64"),
+    ({"previous_release": "\u2026"}, "previous_release: a kernel release is ASCII"),
+    ({"previous_release": "x\0"}, "previous_release: a kernel release has no NUL"),
+    ({"damage": "nope"}, "damage='nope' is not one of None, 'root-magic', "),
+]
+
+
+def test_what_build_takes() -> None:
+    for parameters, words in NOT_BUILT:
+        with pytest.raises(hwpkho.UsageError, match=words):
+            hwpkho.build([1], at=1 << 30, **parameters)
 
 
 def test_rows_are_of_the_machine_that_has_such_pages() -> None:

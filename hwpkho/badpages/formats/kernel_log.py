@@ -29,6 +29,7 @@ _SIGN = Sign(
         b"bad mem addr ",
         b"MCE: ",
         b"Memory error not recovered",
+        b"flags: 0x",
     ),
     late(
         rb"Memory failure: *(?:0x|0: |buffer overflow|Unable to find user)"
@@ -37,6 +38,7 @@ _SIGN = Sign(
         rb"|EDAC (?:[\w-]{1,16} )?MC\d|[Ss]oft[ _]offline(?:_page)?: 0x|Unpoison: "
         rb"|Uncorrected hardware memory error in user-access|Memory error not recovered"
         rb"|[0-9a-f]{16} bad mem addr (?:0x)?[0-9a-f]|MCE: (?:CPU\d{1,5}: |Unable to find user)"
+        rb"|flags: 0x[0-9a-f]{1,16}\([0-9a-z_|]{0,300}\bhwpoison\b"
         rb"|Machine check interrupt \[(?:Not r|R)ecovered"
         rb"|Injecting (?:memory failure|MCE) |Soft[ -]offlining p(?:fn|age)"
         rb"|Machine [Cc]heck[\w ]{0,20}: {1,40}(?:0x)?[0-9a-f]+ Bank \d"

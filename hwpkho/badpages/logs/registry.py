@@ -14,6 +14,7 @@ MESSAGES: Registry[type[MessageReader]] = Registry(
     "message of a log",
     {
         "hwpoison": "hwpkho.badpages.logs.hwpoison:Hwpoison",
+        "page-dump": "hwpkho.badpages.logs.page_dump:PageDumps",
         "edac": "hwpkho.badpages.logs.edac:Edac",
         "cper": "hwpkho.badpages.logs.cper:Cper",
         "mce": "hwpkho.badpages.logs.mce:MachineChecks",

@@ -28,6 +28,13 @@ from tests.support.neighbours import SAMPLES, pages, said
 FOLDERS = ("dmesg-hwpoison", "edac-dmesg", "ghes-cper", "node-problem-detector", "pstore")
 TRUTHS = [truth for folder in FOLDERS for truth in neighbours.samples(folder)]
 MF = "Memory failure: 0x{:x}: recovery action for dirty LRU page: Recovered"
+#: A page dump, with an address behind "page:" or not.
+DUMP = (
+    "page:{} refcount:0 mapcount:0 mapping:0000000000000000 index:0x20ffd pfn:0x{:x}\n"
+    "memcg:ffff0000dd6d9000\nanon flags: 0x17ffffc0800000({}|node=0|zone=2|lastcpupid=0x1fffff)\n"
+    "raw: 0017ffffc0800000 dead000000000100 dead000000000122 0000000000000000\n"
+    "page dumped because: migration failure\n"
+)
 BANNER = "[    0.000000] Linux version 6.12.0 (build@host1) #1 SMP"
 
 
@@ -273,6 +280,24 @@ def test_a_number_that_a_terminal_broke() -> None:
         ),
         (
             "Injecting memory failure for pfn 0x9 at process virtual address 0x1000\n" + BANNER,
+            set(),
+        ),
+        (DUMP.format("", 9, "locked|swapbacked"), set()),
+        (DUMP.format("", 9, "not_hwpoison|xhwpoison"), set()),
+        (
+            DUMP.format("", 0x7F009, "head|hwpoison").replace(
+                "\nmemcg", "\nhead: order:9 mapcount:1 entire_mapcount:0 pincount:0\nmemcg"
+            ),
+            {(0x7F000, "poisoned")},
+        ),
+        (
+            f"{DUMP.format('', 9, 'hwpoison')}bad because of flags: 0x400(hwpoison)",
+            {(9, "poisoned")},
+        ),
+        (DUMP.format("", 9, "hwpoison").replace("index", "\n> index"), {(9, "poisoned")}),
+        (DUMP.format("", 9, "hwpoison").replace("|node", "|\nnode"), {(9, "poisoned")}),
+        (
+            DUMP.format("", 9, "hwpoison") + "Unpoison: Software-unpoisoned page 0x9\n" + BANNER,
             set(),
         ),
     ],
@@ -836,6 +861,14 @@ _OLD_POWER = (
 )
 
 
+def _of_tasks(*names: str) -> str:
+    """Return dumps of the pages 8 and 9, the second of which is bad, line by line in turn."""
+    dumps = [DUMP.format("", 8, "lru"), DUMP.format("", 9, "hwpoison")]
+    rows = zip(*(dump.splitlines() for dump in dumps), strict=True)
+    callers = [f"[    1.000000][{name:>6}] " if name else "" for name in names]
+    return "".join(f"{c}{x}\n" for row in rows for c, x in zip(callers, row, strict=True))
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -868,6 +901,24 @@ _OLD_POWER = (
         ),
         ("  5555555555555555 bad mem addr 0000009000 - 000000a000 reserved\n", {(9, "excluded")}),
         (f"{MF.format(9)}\nmce: Memory error not recovered\n", {(9, "poisoned")}),
+        (DUMP.format("ffffea0001fc0040", 9, "hwpoison"), {(9, "poisoned")}),
+        (DUMP.format("", 9, "locked|dirty|hwpoison"), {(9, "poisoned")}),
+        (DUMP.format("", 8, "lru") + DUMP.format("", 9, "hwpoison"), {(9, "poisoned")}),
+        (
+            f"Unpoison: Software-unpoisoned page 0x9\n{DUMP.format('', 9, 'hwpoison')}",
+            {(9, "poisoned")},
+        ),
+        (
+            "BUG: Bad page state in process foo  pfn:7f001\n"
+            + DUMP.format("ffffea0001fc0040", 9, "hwpoison").replace(" pfn:0x9", ""),
+            {(0x7F001, "poisoned")},
+        ),
+        (_of_tasks("T12", "C3"), {(9, "poisoned")}),
+        (
+            "\n".join([DUMP.format("", 9, "hwpoison").splitlines()[0]] * 2)
+            + "\nflags: 0x17ffffc0800000(hwpoison|node=0)\n" * 2,
+            {(9, "poisoned")},
+        ),
     ],
 )
 def test_other_messages_of_kernels(text, found) -> None:
@@ -903,6 +954,18 @@ def test_other_messages_of_kernels(text, found) -> None:
             "[    1.000000] Memory failure: -0x9: recovery action for huge page: Ignored\n",
             "damaged",
         ),
+        (_of_tasks("", ""), "several dumps are mixed up"),
+        (DUMP.format("", 9, "hwpoison").partition("\n")[2], "no line above it names the page"),
+        (DUMP.format("", 9, "lru") + "flags: 0x17ffffc0800000(hwpoison|node=0)\n", "no line above"),
+        (
+            (
+                f"{DUMP.format('', 9, 'x').partition('memcg')[0]}page dumped because: x\n"
+                "flags: 0x17ffffc0800000(hwpoison|node=0)\n"
+            ),
+            "no line above",
+        ),
+        (DUMP.format("ffffea0001fc0040", 9, "hwpoison").replace(" pfn:0x9", ""), "has no PFN"),
+        (DUMP.format("", 9, "hwpoison").replace("memcg", "x\n" * 30 + "memcg"), "no line above"),
     ],
 )
 def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:

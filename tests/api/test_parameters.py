@@ -441,32 +441,33 @@ RAM = (0x40000000, 0x7FFFFFFF, "System RAM")
 ROOT: int = hwpkho.decode(IMAGE).handover().root.phys  # type: ignore[union-attr,assignment]
 
 
-@pytest.mark.parametrize(
-    ("call", "given"),
-    [
-        (hwpkho.judge, {"pfns": [0x40100, 5], "memmap": [RAM], "page_size": 65536, "max_pages": 1}),
-        (hwpkho.judge, {"pfns": [0xFFFFF], "memmap": [RAM], "arch": "arm64", "max_per_gib": 1}),
-        (hwpkho.build, {"pfns": [7, 6], "ram": [(1 << 30, 1 << 26)],
-                        "scratch": [(1 << 31, 1 << 26)], "page_size": 4096, "kho": 4,
-                        "capacity": 1024, "order": 1, "flags": 1, "kexec_count": 3}),
-        (hwpkho.build, {"pfns": [1], "at": 1 << 30}),
-        (hwpkho.decode, {"files": IMAGE, "page_size": 4096, "root_fdt": ROOT}),
-        (hwpkho.validate, {"files": IMAGE, "memmap": IOMEM, "consumer_kho": 4, "max_pages": 1}),
-        (lambda **o: hwpkho.read_list(plain(), **o), {"page_size": 65536, "base": 16}),
-        (lambda **o: hwpkho.read_memmap(IOMEM, **o), {}),
-        (lambda **o: hwpkho.diff(plain(), plain(), **o), {"page_size": 65536}),
-        (lambda **o: hwpkho.merge(plain(), **o), {"page_size": 65536, "to_page_size": 65536}),
-        (_written, {"unit": 4 << 20, "phys_base": 0, "max_loss": 0}),
-        (_written, {"to": "memmap", "max_loss": 5, "budget": 999}),
-        (_written, {"at": 1 << 30}),
-        (_of_memory, {"roots": {"out": ROOT}, "extents": [(0, 1 << 32)]}),
-    ],
-)  # fmt: skip
-def test_what_stands_for_an_integer_is_one(call: Any, given: dict[str, Any]) -> None:
+#: Calls, with integers among their parameters.
+WITH_INTEGERS: list[tuple[Any, dict[str, Any]]] = [
+    (hwpkho.judge, {"pfns": [0x40100, 5], "memmap": [RAM], "page_size": 65536, "max_pages": 1}),
+    (hwpkho.judge, {"pfns": [0xFFFFF], "memmap": [RAM], "arch": "arm64", "max_per_gib": 1}),
+    (hwpkho.build, {"pfns": [7, 6], "ram": [(1 << 30, 1 << 26)],
+                    "scratch": [(1 << 31, 1 << 26)], "page_size": 4096, "kho": 4,
+                    "capacity": 1024, "order": 1, "flags": 1, "kexec_count": 3}),
+    (hwpkho.build, {"pfns": [1], "at": 1 << 30}),
+    (hwpkho.decode, {"files": IMAGE, "page_size": 4096, "root_fdt": ROOT}),
+    (hwpkho.validate, {"files": IMAGE, "memmap": IOMEM, "consumer_kho": 4, "max_pages": 1}),
+    (lambda **o: hwpkho.read_list(plain(), **o), {"page_size": 65536, "base": 16}),
+    (lambda **o: hwpkho.read_memmap(IOMEM, **o), {}),
+    (lambda **o: hwpkho.diff(plain(), plain(), **o), {"page_size": 65536}),
+    (lambda **o: hwpkho.merge(plain(), **o), {"page_size": 65536, "to_page_size": 65536}),
+    (_written, {"unit": 4 << 20, "phys_base": 0, "max_loss": 0}),
+    (_written, {"to": "memmap", "max_loss": 5, "budget": 999}),
+    (_written, {"at": 1 << 30}),
+    (_of_memory, {"roots": {"out": ROOT}, "extents": [(0, 1 << 32)]}),
+]  # fmt: skip
+
+
+def test_what_stands_for_an_integer_is_one() -> None:
     """NumPy's integers passed the checks, and then had no bit_length() or wrapped in a sum."""
-    both = call(**given), call(**numbers_of(given))
-    plain, other = (json.dumps(x if isinstance(x, dict) else x.to_dict()) for x in both)
-    assert plain == other
+    for call, given in WITH_INTEGERS:
+        both = call(**given), call(**numbers_of(given))
+        one, other = (json.dumps(x if isinstance(x, dict) else x.to_dict()) for x in both)
+        assert one == other
 
 
 class Elementwise:

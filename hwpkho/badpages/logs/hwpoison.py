@@ -107,10 +107,18 @@ class Hwpoison(MessageReader):
         super().__init__(log)
         self._killed: set[int] = set()
         self._vague: dict[int, Place] = {}
+        #: A page that is good again if another line follows: its number is the last of its line.
+        self._well_if_whole: tuple[Place, int] | None = None
+
+    def feed(self, number: int, line: str) -> bool:
+        """See :meth:`MessageReader.feed`."""
+        self._well_after_all()
+        return super().feed(number, line) or self._well_if_whole is not None
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
+        self._well_after_all()
         what = begun[0]
         if what in ("Memory failure:", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
@@ -126,11 +134,13 @@ class Hwpoison(MessageReader):
             if well is None:
                 if _WELL_BEGUN.match(text) and not whole:
                     return False
-                if _WELL_DAMAGED.match(text):
+                if _WELL_DAMAGED.match(text) or _WELL_BEGUN.match(text):
                     why = "Unpoison: a damaged number; the page that it means stays listed"
                     self.log.doubt(place, ENTRY_UNUSABLE, why)
                 return True
-            self._well(int(well[1] or well[2], 16))
+            self._well_if_whole = place, int(well[1] or well[2], 16)
+            if well.end() < len(text.rstrip()):
+                self._well_after_all()
         else:
             self.log.unusable(place, "a process was killed for a memory error at a virtual address")
         return True
@@ -138,6 +148,13 @@ class Hwpoison(MessageReader):
     def _well(self, pfn: int) -> None:
         """Withdraw a page, also if mcelog named it: mcelog takes pages offline by the kernel."""
         self.log.withdraw(pfn, pfn, _TAKEN_OUT, "", "mcelog")
+
+    def _well_after_all(self) -> None:
+        """Withdraw the page whose number is not the last of the log."""
+        if self._well_if_whole is not None:
+            _, pfn = self._well_if_whole
+            self._well_if_whole = None
+            self._well(pfn)
 
     def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
         """Return the PFN of a message and the text behind it; None where it names no page.
@@ -223,6 +240,15 @@ class Hwpoison(MessageReader):
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`; also report pages whose outcome is not in the log."""
         super().flush()
+        if self._well_if_whole is not None and self.log.open_line is not None:
+            place, pfn = self._well_if_whole
+            why = (
+                f"Unpoison: 0x{pfn:x}: the log ends within this line, so the number may be cut "
+                "off; the page stays listed"
+            )
+            self.log.doubt(place, ENTRY_UNUSABLE, why)
+            self._well_if_whole = None
+        self._well_after_all()
         for pfn, place in self._vague.items():
             if not self.log.knows(pfn, "poisoned"):
                 self.log.unusable(

@@ -123,7 +123,7 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     log, lines = _scanned(blocks(pieces(file), mails, unwrapping), file.shown, form, asked)
     columns = unwrapping.columns
     if ends_within_line(file):
-        log.ends_within(lines)
+        log.open_line = lines
     upside_down = log.runs_backwards or _falls(bytes(file.read(0, min(HEAD, file.size))))
     if upside_down and file.size <= _SMALL:
         text = b"".join(blocks(pieces(file))).removesuffix(b"\n").split(b"\n")

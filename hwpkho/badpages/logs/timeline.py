@@ -110,8 +110,8 @@ class Timeline:
         self._id: str | None = None
         self._last: float | None = None
         self._cut: tuple[int, int] | None = None
-        #: The line within which the log ends, and the place that named a page last.
-        self._open_line: int | None = None
+        #: The line within which the log ends, known once all is read; the place named last.
+        self.open_line: int | None = None
         self._latest: Place | None = None
 
     # Order of the lines.
@@ -333,10 +333,6 @@ class Timeline:
         """Note that line ``number`` was read only up to byte ``at``."""
         self._cut = (number, at)
 
-    def ends_within(self, number: int) -> None:
-        """Note that the log ends within line ``number``, without a line end."""
-        self._open_line = number
-
     # End of the log.
 
     def finish(self) -> BadPages:
@@ -348,7 +344,7 @@ class Timeline:
         self._end_boot()
         self._flush.clear()  # with the readers, which have this log, they would be cycles
         latest = self._latest
-        if latest and latest.number == self._open_line and _NUMBER_LAST.search(latest.line):
+        if latest and latest.number == self.open_line and _NUMBER_LAST.search(latest.line):
             message = "the log ends within this line: its number may be cut off, its page another"
             self.doubt(latest, ENTRY_UNUSABLE, message)
         boots = self._boot + 1

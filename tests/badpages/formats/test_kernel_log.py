@@ -385,6 +385,30 @@ def test_a_number_at_the_end_of_a_log_may_be_cut_off(line) -> None:
     assert read(line).pfns.tolist() == [0x1C5E0B7]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Unpoison: Software-unpoisoned page 0x7",
+        "MCE: Software-unpoisoned page 0x77",
+        '{"MESSAGE":"Unpoison: Software-unpoisoned page 0x77',
+        "Unpoison: Software-unpoi",
+        "Unpoison: 0x77",
+        "Unpoison: 0x8: software-unpoisoned page Unpoison: Software-unpoisoned page 0x77",
+        " " * 1600 + "Unpoison: Software-unpoisoned page 0x77",
+    ],
+)
+def test_a_page_that_is_good_again_at_the_end_of_a_log_may_be_another(line) -> None:
+    """Without a line end the number may be cut off: the page stays."""
+    log = f"{MF.format(0x77)}\n{MF.format(0x77001)}\n{line}"
+    found = read(log)
+    assert [p.code for p in found.problems] == ["HP612", "HP614"]
+    assert "stays listed" in found.problems[0].message
+    assert found.pfns.tolist() == [0x77, 0x77001]
+    if "page 0x77" in line:
+        assert read(f"{log}\n").pfns.tolist() == [0x77001]
+        assert read(f"{log}\n{MF.format(0x77)}\nfoo\n").pfns.tolist() == [0x77, 0x77001]
+
+
 def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     boots = "".join(f"{BANNER}\n[    9.000000] {MF.format(pfn)}\n" for pfn in (1, 2, 3))
     log = f"[  500.000000] {MF.format(0)}\n{boots}"

@@ -575,8 +575,9 @@ def test_what_judge_takes() -> None:
 def test_something_must_be_named() -> None:
     with pytest.raises(hwpkho.UsageError, match="no input is given"):
         hwpkho.decode([])
-    with pytest.raises(hwpkho.UsageError, match="merge needs a list"):
-        hwpkho.merge()
+    for call, says in ((hwpkho.merge, "merge needs a list"), (hwpkho.diff, "diff needs two lists")):
+        with pytest.raises(hwpkho.UsageError, match=says):
+            call()
 
 
 def test_what_is_no_file_of_bytes_is_told(tmp_path: Path) -> None:

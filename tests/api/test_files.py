@@ -133,6 +133,9 @@ def test_what_is_no_path_to_read() -> None:
             text = said(call, path)
             assert says in text, f"{name}: {text}"
             assert len(text) < 500
+    for arguments in (["memmap", ""], ["validate", IMAGE, "--memmap", ""], ["decode", ""]):
+        got = run_cli(*arguments)
+        assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
 
 
 def test_what_is_no_path_to_write(at: Path) -> None:
@@ -143,12 +146,6 @@ def test_what_is_no_path_to_write(at: Path) -> None:
         assert "Not a directory" in said(call, "file/below")
         with pytest.raises(hwpkho.UsageError, match=r"the name of an output is empty$"):
             call("")
-
-
-def test_an_empty_name_on_the_command_line() -> None:
-    for arguments in (["memmap", ""], ["validate", IMAGE, "--memmap", ""], ["decode", ""]):
-        got = run_cli(*arguments)
-        assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
 
 
 class Named(io.BytesIO):
@@ -166,6 +163,7 @@ def test_the_name_of_an_open_file_is_no_path(at: Path) -> None:
         assert hwpkho.merge(twice, twice).pfns == [0x10]
 
 
+@pytest.mark.slow
 def test_a_database_with_the_longest_name(at: Path) -> None:
     path = at / ("d" * 255)
     with sqlite3.connect("short") as database:
@@ -343,12 +341,7 @@ def test_a_hyphen_is_a_file(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert said(call, "-").startswith("./-: No such file or directory")
 
 
-def test_functions_that_take_several_need_one() -> None:
-    for call, says in ((hwpkho.merge, "merge needs a list"), (hwpkho.diff, "diff needs two lists")):
-        with pytest.raises(hwpkho.UsageError, match=says):
-            call()
-
-
+@pytest.mark.slow
 def test_bytes_are_whatever_holds_them() -> None:
     placed: dict[str, Any] = {"ram": [(1 << 30, 1 << 26)]}
     blob, expected = b"11" * 3000, io.BytesIO()

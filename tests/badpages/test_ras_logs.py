@@ -331,6 +331,23 @@ STATUS {status:x} MCGSTATUS f
             RECORD.format(misc=0x8C, words="Corrected", status=0x9C00004000010090),
             {(9, "corrected")},
         ),
+        *(  # in a mail, on a console
+            (
+                "mcelog",
+                "".join(
+                    f"{mark}{line}\n"
+                    for line in RECORD.format(misc=0x8C, words=words, status=0).splitlines()
+                    if not line.startswith("STATUS")
+                ),
+                {(9, kind)},
+            )
+            for mark, words, kind in (
+                ("> ", "Corrected", "corrected"),
+                ("> > ", "Uncorrected", "uncorrected"),
+                ("<3>", "Corrected", "corrected"),
+                ("<3>", "Uncorrected", "uncorrected"),
+            )
+        ),
         (
             "mcelog",
             'Per page corrected memory statistics\n9000: total 9 seen "9 in 24h" offline\n',
@@ -495,9 +512,12 @@ def test_a_damaged_number_is_said(text, tmp_path, cli) -> None:
 
 def test_a_client_of_mcelog_without_a_table_of_pages(tmp_path, cli) -> None:
     text = "Memory errors\nSOCKET 0 CHANNEL 1 DIMM any\ncorrected memory errors:\n\t3 total\n"
-    got = said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t0 total\n")
-    assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
-    assert said(cli, tmp_path, f"{text}uncorrected memory errors:\n\t1 total\n").code == 3
+    text += "uncorrected memory errors:\n\t0 total\n"
+    for mark in ("", "> "):
+        quoted = "".join(f"{mark}{line}\n" for line in text.splitlines())
+        got = said(cli, tmp_path, quoted)
+        assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
+        assert said(cli, tmp_path, quoted.replace("\t0", "\t1")).code == 3
 
 
 _EXTLOG = TASK + "extlog_mem_event: {{1}} {} error: unknown physical addr: {:016x}{} FRU: 0-0"

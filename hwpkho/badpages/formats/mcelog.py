@@ -19,7 +19,7 @@ _SIGN = Sign(
     ),
     late(
         rb"Hardware event\. This is not a software error|HARDWARE ERROR\. This is \*NOT\*"
-        rb"|Per page corrected memory statistics|(?m:^)(?:un)?corrected memory errors:"
+        rb"|Per page corrected memory statistics|(?m:^)[ >|]{0,16}(?:un)?corrected memory errors:"
         rb"|(?<![0-9a-z])[0-9a-f]{1,16}: total \d+ seen \"|CPU \d+[ \n](?:\d+ )?BANK \d"
         rb"|mcelog(?:\[\d{1,10}\])?: |Offlining page [0-9a-f]"
     ),

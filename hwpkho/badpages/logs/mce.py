@@ -60,20 +60,20 @@ class MachineChecks(MessageReader):
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
         rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
         r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}+(?:\]:? ?(?:0x)?)?\s*$)"
-        r"|Hardware event\. This is (?P<text>not)|^\s*(?:CPU|MCE) (?P<record>[0-9]+)$"
+        r"|Hardware event\. This is (?P<text>not)|^[\s>|]*(?:CPU|MCE) (?P<record>[0-9]+)$"
         r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
         rf"|ADDR(?<!\wADDR) {_HEX}|MISC(?<!\wMISC) {_HEX}|IPID(?<!\wIPID):? {_HEX}"
         rf"|STATUS(?<!\wSTATUS) {_HEX}"
         rf"|Error (?P<error_addr>Addr(?:ess)?: ){_HEX}|MC(?P<mc_addr>[0-9]+_ADDR: ){_HEX}"
         r"|PROCESSOR(?<!\wPROCESSOR) (?P<vendor>[0-9]{1,3}):"
         r"|TIME(?<!\wTIME) (?P<time>[0-9]{9,12})\b"
-        r"|(?:^\s*|: )(?P<words>(?:Unc|C)orrected error\b)"
+        r"|(?:^[\s>|]*|: |(?<=[0-9]>))(?P<words>(?:Unc|C)orrected error\b)"
         rf"|Uncorrected (?P<access>hardware memory error in user-access at {_HEX})"
         r"|Memory error (?P<lost>not recovered)"
         r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
         r"|(?P<page>[0-9a-f](?<![0-9a-zA-Z].)[0-9a-f]{0,15}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
-        r"|^\t(?P<total>[0-9]{1,18}) total$"
+        r"|^[ >|]*\t(?P<total>[0-9]{1,18}) total$"
     )
 
     def __init__(self, log: Timeline) -> None:

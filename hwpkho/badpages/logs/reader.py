@@ -37,8 +37,8 @@ _MARK = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --$")
 #: many that only fall are no coincidence of boots with a message each.
 _STAMP = late(rb"(?m)^(?:<[0-9]{1,3}>|\w{1,8} *:\w{1,8} *: )?\[ {0,8}([0-9]{1,9}\.[0-9]{6})\]")
 _MANY = 8
-#: fs/pstore/platform.c, pstore_dump.
-_PART = re.compile(r"^\s*([A-Z][a-z]{2,12}#[0-9]{1,9}) Part([0-9]{1,9})\s*$")
+#: fs/pstore/platform.c, pstore_dump; a mail may quote it, a console put a level in front.
+_PART = re.compile(r"^(?:[\s>|]|<[0-9]{1,3}>)*([A-Z][a-z]{2,12}#[0-9]{1,9}) Part([0-9]{1,9})\s*$")
 
 
 class _Boots(LineReader):

@@ -646,8 +646,9 @@ def test_pieces_of_pstore_in_any_order() -> None:
     parts = [f"Panic#1 Part{n}\n<3>[  {400 - n}.000000] {line}\n" for n, line in (
         (1, "Unpoison: Software-unpoisoned page 0x7"), (2, MF.format(7)), (3, MF.format(8)),
     )]  # fmt: skip
-    for order in ((0, 1, 2), (2, 1, 0)):
-        found = read("".join(parts[i] for i in order))
+    for order, mark in (((0, 1, 2), ""), ((2, 1, 0), ""), ((0, 1, 2), "> > "), ((0, 1, 2), "<3>")):
+        text = "".join(parts[i] for i in order)
+        found = read("".join(f"{mark}{line}\n" for line in text.splitlines()))
         assert found.pfns.tolist() == [8]
         assert not found.notes
 

@@ -10,11 +10,11 @@ arch/x86/kernel/e820.c (parse_memmap_one); Documentation/admin-guide/kernel-para
 
 from __future__ import annotations
 
+import re
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.params import memparse
-from hwpkho.badpages import plain_settings
+from hwpkho.badpages import memmap_settings, plain_settings
 from hwpkho.badpages.collector import MAX_EXPANDED, Collector
 from hwpkho.badpages.lines import LONGEST, ends_within_line, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
@@ -22,7 +22,7 @@ from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, MASK_SHORT
-from hwpkho.errors import InputError, UsageError
+from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
     from hwpkho.badpages.kinds import Kind
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.registry import Asked
     from hwpkho.images.files import FileBytes
 
-#: A value ends at a blank, quote or tag. ``$`` may be escaped as ``\$`` or ``\\\$``.
-_MEMMAP = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
 _RESERVE_MEM = late(r"(?<![\w.-])reserve_mem=")
 _COMMAND = late(r"(?:^|[\s;{&|>])(badram|cutmem)[ \t]+([^;#}&|]*)")
 #: A colon ends the name of a file, or the number of a line, that grep prints.
@@ -39,6 +37,10 @@ _ASSIGNED = late(r"(?:^|[\s;:])GRUB_BADRAM=(?:\"([^\"]*)|'([^']*)|(\S*))")
 _BADRAM = late(r"(?<![\w.-])badram=([^\s\"'`]*)")
 #: Matches in every line that sets anything.
 _WANTED = late(r"memmap=|reserve_mem=|badram|cutmem|GRUB_")
+#: The same, and in lines that continue a value of memmap=.
+_LOOKED_AT = late(
+    rf"memmap=|reserve_mem=|badram|cutmem|GRUB_|^{memmap_settings.ITEM}", re.MULTILINE
+)
 _SETTINGS = ("memmap=", "badram", "cutmem")
 #: A setting with whose last number a line ends.
 _LAST = late(
@@ -57,8 +59,7 @@ _SHELL = late(
 _VARIABLE = late(r"(?:[^\s=\"'#]{1,200}:)?\s*(?:export\s+)?(GRUB_CMDLINE\w{0,40})(\+?)=(.*)")
 _SUFFIXES = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SHOWN = 60
-#: The most settings in a line, and the most items that plain_settings cannot read: a Linux command
-#: line has 2048 characters.
+#: The most settings in a line: a Linux command line has 2048 characters.
 _MOST_SETTINGS = 1 << 16
 #: So many ranges read as columns take as long as one read by itself.
 _IN_COLUMNS = 8
@@ -71,10 +72,10 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     """
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None
-    memmaps: dict[str | None, list[tuple[str, str]]] = {}  # by the variable that has them
+    memmaps: dict[str | None, list[memmap_settings.Setting]] = {}  # by the variable that has them
     cuts = _Cuts(found)
     number, whole = 0, ""
-    for number, whole in numbered(file, _WANTED, LONGEST):
+    for number, whole in memmap_settings.joined(numbered(file, _LOOKED_AT, LONGEST)):
         if not _WANTED.search(whole) or cuts.line(whole, number):
             continue
         line = _uncommented(whole)
@@ -91,8 +92,8 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         if "reserve_mem=" in line and _RESERVE_MEM.search(line):
             found.unusable("reserve_mem= has no address: the kernel chooses the place", where)
         # A line may have a million items; `in` is much faster than an expression.
-        for match in _MEMMAP.finditer(line) if "memmap=" in line else ():
-            memmaps.setdefault(name, []).append((match[1].replace("\\", ""), where))
+        if "memmap=" in line:
+            memmaps.setdefault(name, []).extend(memmap_settings.of_line(line, where))
         if "GRUB_BADRAM=" in line and not _ASSIGNED.search(line):
             found.unusable("GRUB_BADRAM= stands behind something else, which is not read", where)
         for match in _ASSIGNED.finditer(line) if "GRUB_BADRAM=" in line else ():
@@ -107,16 +108,7 @@ def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
         message = "the text ends within this line: its last number may be cut off"
         found.problem(ENTRY_UNUSABLE, message, f"line {number}")
     cuts.finish()
-    loose = 0  # items that plain_settings cannot read
-    for value, where in chain.from_iterable(memmaps.values()):
-        found.refuse_more(value.count(","))
-        if columns := plain_settings.memmap(value, page_shift(found.page_size)):
-            found.ranges("excluded", *columns, where, repeat(-1, len(columns.first)))
-            continue
-        loose += value.count(",") + 1
-        found.refuse_more(loose, _MOST_SETTINGS)
-        for item in value.split(","):
-            _memmap(found, item, where)
+    memmap_settings.read(found, chain.from_iterable(memmaps.values()))
     if assigned is not None and assigned[0].strip():  # in a shell the last assignment counts
         _badram_command(found, assigned[0].strip(), assigned[1])
     return found.finish()
@@ -253,38 +245,3 @@ def _parsemem(found: Collector, word: str, where: str) -> int:
             "expected a number, optionally with K, M, G or T"
         )
     return value << _SUFFIXES[match[2]]
-
-
-def _memmap(found: Collector, item: str, where: str) -> None:
-    if not item or item == "exactmap":
-        return
-    if item[0].isalpha():  # the kernel ignores an item without a number and reads the next one
-        if "$" in item:
-            shown = printable(item[:_SHOWN])
-            found.unusable(
-                f"memmap={shown} does not begin with a number: it reserves nothing", where
-            )
-        return
-    expected = "expected memmap=SIZE$ADDRESS"
-    try:
-        size, rest = memparse(item, "memmap=")
-        sign = rest[:1]
-        if sign not in ("$", "!"):
-            # The kernel stops at an unknown sign. Where there is no $, a shell or GRUB has expanded
-            # $0 as a variable.
-            if "$" in rest or sign not in ("", "@", "#", "%"):
-                how = "something between size and $" if "$" in rest else "no $ behind its size"
-                shown = printable(item[:_SHOWN])
-                found.unusable(f"memmap={shown} has {how}: it reserves nothing", where)
-            return
-        start, rest = memparse(rest[1:], "memmap=")
-    except UsageError as error:
-        raise InputError(f"{found.name}: {where}: {error}; {expected}") from error
-    if rest or not size or start + size > PHYS_END:
-        raise InputError(f"{found.name}: {where}: memmap={printable(item[:_SHOWN])}: {expected}")
-    if sign == "!":
-        found.unusable(
-            f"memmap={printable(item[:_SHOWN])} makes persistent memory and reserves nothing", where
-        )
-        return
-    found.addresses(start, start + size - 1, "excluded", where=where, exact=True)

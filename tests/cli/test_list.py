@@ -133,12 +133,13 @@ def test_what_names_no_page_is_refused(text: str, says: str, tmp_path: Path, cli
         ("initrd=\\initrd root=UUID=0000-1111 rw", []),
         ('GRUB_DEFAULT=0\nGRUB_CMDLINE_LINUX_DEFAULT="quiet splash"', []),
         ("# memmap=4K$0x10000\nmemmap=010$0x20000", [0x20]),
-        ('GRUB_CMDLINE_LINUX="memmap=4K$0x10000" # before: memmap=4K$0x20000', [0x10]),
-        ('GRUB_CMDLINE_LINUX="memmap=4K$0x10000 # memmap=4K$0x20000"', [0x10, 0x20]),
-        ("GRUB_CMDLINE_LINUX='memmap=4K$0x10000'\nGRUB_CMDLINE_LINUX=memmap=4K$0x20000", [0x20]),
-        (('GRUB_CMDLINE_LINUX="memmap=4K$0x10000"\n'
-         'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} memmap=4K$0x20000"\n'
-         'GRUB_CMDLINE_LINUX+=" memmap=4K$0x30000"'), [0x10, 0x20, 0x30]),
+        ('GRUB_CMDLINE_LINUX="memmap=4K\\\\\\$0x10000" # before: memmap=4K\\\\\\$0x20000', [0x10]),
+        ('GRUB_CMDLINE_LINUX="memmap=4K\\\\\\$0x10000 # memmap=4K\\\\\\$0x20000"', [0x10, 0x20]),
+        ("GRUB_CMDLINE_LINUX='memmap=4K\\$0x10000'\nGRUB_CMDLINE_LINUX=memmap=4K\\\\\\$0x20000",
+         [0x20]),
+        (('GRUB_CMDLINE_LINUX="memmap=4K\\\\\\$0x10000"\n'
+         'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} memmap=4K\\\\\\$0x20000"\n'
+         'GRUB_CMDLINE_LINUX+=" memmap=4K\\\\\\$0x30000"'), [0x10, 0x20, 0x30]),
         ("memmap=79G$82G", [[82 << 18, (161 << 18) - 1]]),
         ("memmap=4K$0x10000,1M!0x500000", [0x10]),
     ],

@@ -53,17 +53,18 @@ _ELISION = late(
 )
 
 
-def is_cut(line: str, row: str) -> bool:
+def is_cut(line: str, row: str, *, last: bool = False) -> bool:
     """Tell whether ``line`` is the beginning of a table's line ``row`` or of one like it.
 
     Cut off within time stamp and prefix, it may have been anything; next to a table it is doubtful.
-    Digits count as equal: time goes on. A whole stamp or prefix alone is a message without text.
+    Digits count as equal: time goes on. A whole stamp or prefix alone is a message without text,
+    but not where the input ends within it (``last``).
     """
     text = line.rstrip()
     if len(text) >= len(row):
         return False
     said = without_stamps(text).rstrip()
-    if not said or said.endswith(_SYSLOG):
+    if not text or (not last and (not said or said.endswith(_SYSLOG))):
         return False
     return _DIGIT.sub("0", row).startswith(_DIGIT.sub("0", text))
 

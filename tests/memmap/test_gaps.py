@@ -528,7 +528,7 @@ def test_messages_lost_between_ranges_that_touch_are_not_of_the_map(tmp_path: Pa
 @pytest.mark.parametrize(
     "tail",
     ["1", "100000000", "100000000-", "100000000-17fff", "100000000-17fffffff ",
-     "100000000-17fffffff :", "100000000-17fffffff : Syst"],
+     "100000000-17fffffff :", "100000000-17fffffff : Syst", "  "],
 )  # fmt: skip
 def test_iomem_that_ends_within_a_line(tail: str, tmp_path: Path) -> None:
     whole = IOMEM[: IOMEM.rindex("100000000")]
@@ -536,6 +536,10 @@ def test_iomem_that_ends_within_a_line(tail: str, tmp_path: Path) -> None:
     memmap = read_text(path, whole + tail)
     assert "HP507" in {p.code for p in memmap.problems}
     begins = 0x100000000 if ":" in tail and "S" in tail else 0xFEE01000
+    if tail.isspace():  # a line below the last resource, or of a deeper level
+        begins = 0xFEE00000
+        indented = "".join(f"{tail}{line}\n" for line in whole.splitlines())
+        assert spots(tmp_path / "indented", indented + tail) == []
     assert [(g.start, g.end) for g in primary(memmap).gaps] == [(begins, TOP)]
     assert spots(path, IOMEM.rstrip()) == []  # a copy from a terminal has no last line end
 

@@ -151,7 +151,7 @@ class DmesgE820(TableForm):
 
     def cut_off(self, number: int, line: str) -> None:
         """See :meth:`LineForm.cut_off`: also within the time stamp of what may be one more line."""
-        if is_cut(line, self._row):
+        if is_cut(line, self._row, last=True):
             self._tables.cut_off(number)
         else:
             super().cut_off(number, line)

@@ -359,7 +359,7 @@ class DmesgEfi(TableForm):
         """See :meth:`LineForm.cut_off`; a broken line is left to :meth:`finish`."""
         if self._broken:
             return
-        if is_cut(line, self._row):
+        if is_cut(line, self._row, last=True):
             self._tables.cut_off(number)
         elif line == self._row and self._sized and _SIZE_BEGUN.search(line):
             self._tables.lose("efi", number, CUT, "the input ends within this line")

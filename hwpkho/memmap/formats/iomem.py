@@ -255,6 +255,8 @@ class Iomem(TableForm):
         ):
             depth = self._depth_of(line[: len(line) - len(line.lstrip())])
             start = last.start if depth > int(str(last.attributes["depth"])) else last.end + 1
+        elif self._patience and line.isspace() and len(line.expandtabs()) > self._outermost[1]:
+            start = last.start  # the indentation of a line below any branch that is open
         else:
             return
         if (match or self._like == number) and table.lost_lines:

@@ -7,6 +7,7 @@ kernel/params.c (dash2underscore).
 from __future__ import annotations
 
 import re
+from itertools import dropwhile, islice, takewhile
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
@@ -53,8 +54,22 @@ def parameters(text: str) -> Iterator[tuple[str, str | None]]:
     """Yield ``(name, value)`` as next_arg() splits a command line; value is None without ``=``.
 
     Dashes in names become underscores, double quotes protect blanks, and everything after ``--`` is
-    left to init. Raises UsageError where the line is longer than the kernel takes or holds a NUL.
+    left to init (:func:`left_to_init`). Raises UsageError where the line is longer than the kernel
+    takes or holds a NUL.
     """
+    return takewhile(_is_for_kernel, _arguments(text))
+
+
+def left_to_init(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield what stands behind ``--``, split like :func:`parameters`; the kernel ignores it."""
+    return islice(dropwhile(_is_for_kernel, _arguments(text)), 1, None)
+
+
+def _is_for_kernel(parameter: tuple[str, str | None]) -> bool:
+    return parameter != ("--", None)
+
+
+def _arguments(text: str) -> Iterator[tuple[str, str | None]]:
     if len(text.encode("utf-8", "surrogateescape")) >= MAX_LENGTH:
         raise UsageError(f"longer than the {MAX_LENGTH - 1} bytes the kernel takes")
     if "\0" in text:
@@ -70,11 +85,10 @@ def parameters(text: str) -> Iterator[tuple[str, str | None]]:
             quoted ^= text[at] == '"'
             at += 1
         argument = text[start:at]
-        if argument == "--":
-            return
         if argument.startswith('"'):
             argument = argument[1:].removesuffix('"')
         name, equals, value = argument.partition("=")
         if value.startswith('"'):
             value = value[1:].removesuffix('"')
-        yield name.replace("-", "_"), value if equals else None
+        name = name if argument == "--" else name.replace("-", "_")
+        yield name, value if equals else None

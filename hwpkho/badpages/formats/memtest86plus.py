@@ -23,6 +23,7 @@ from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
+from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -225,24 +226,30 @@ class _Screen:
         elif match := _BADRAM.search(line):
             from hwpkho.badpages.boot_settings import badram
 
-            self._list(where)
-            badram(found, _value(match[1]), where, "uncorrected")
+            badram(found, self._list(match[1], where), where, "uncorrected")
         elif match := _MEMMAP.search(line):
-            self._list(where)
-            self._regions(_value(match[1]), where)
+            self._regions(self._list(match[1], where), where)
         elif match := _PAGES.fullmatch(line):
-            self._list(where)
-            self._pages(_value(match[1]), where)
+            self._pages(self._list(match[1], where), where)
         elif _COUNTED.search(line):
             self.counted = self.counted or where
         if "(excludes test" in line:
             self.announced = self.announced or where
 
-    def _list(self, where: str) -> None:
+    def _list(self, text: str, where: str) -> str:
+        """Return the value of a list without backslashes, and without frame and comma at its end.
+
+        Reports the comma: more rows follow one.
+        """
         self.about_errors = True
         self._lists += 1
         if self._lists > MAX_LISTS:
             raise self._damaged(f"more than {MAX_LISTS} lists; a screen has one", where)
+        value = text.rstrip(" |")
+        if value.endswith(","):
+            message = "the list ends in a comma: its next row is missing"
+            self._found.problem(ENTRY_UNUSABLE, message, where)
+        return value.rstrip(" |,").replace("\\", "")
 
     def _passmark(self, line: str, where: str) -> None:
         """Read all errors of a line: people paste several into one."""
@@ -321,11 +328,6 @@ class _Screen:
 
     def _damaged(self, what: str, where: str) -> InputError:
         return InputError(f"{self._found.name}: {where}: {what}")
-
-
-def _value(text: str) -> str:
-    """Return a value without backslashes, and without a frame, blanks and commas at its end."""
-    return text.rstrip(" |,").replace("\\", "")
 
 
 FORM = Memtest86Plus()

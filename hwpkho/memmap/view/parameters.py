@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.params import memparse, parameters
+from hwpkho.abi.params import left_to_init, memparse, parameters
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import human_bytes
 from hwpkho.base.escape import printable
@@ -61,6 +61,9 @@ def _parsed(text: str, arch: str | None) -> Cmdline:
                 if arch
                 else f"{name}=: not applied, the architecture is not known"
             )
+    for name, _ in left_to_init(text):
+        if name in own or name in _COMMON or name in ("memmap", "mem"):
+            line.warn(f"{name} stands behind --: the kernel leaves it to init")
     return line
 
 

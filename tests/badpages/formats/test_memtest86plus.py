@@ -82,6 +82,21 @@ def test_what_is_refused(text, says, tmp_path, cli) -> None:
     assert "\x1b" not in got.err
 
 
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("badram=0x9000,0xfffff000,\n", [9]),
+        ("badram=0x9000,0xfffff000, |\n", [9]),
+        (_HEAD.format("Linux memmap") + "memmap=0x8$0x9ff8,\n       0x8$0xa000,", [9, 0xA]),
+        (_HEAD.format("Bad pages") + "0x9..0xa,\n0xc,\n\n", [9, 0xA, 0xC]),
+    ],
+)
+def test_a_list_whose_next_row_is_missing_is_said(text, listed, tmp_path, cli) -> None:
+    got = said(cli, tmp_path, text)
+    assert (got.code, pages(got.json["pfns"])) == (0, set(listed)), got.err
+    assert "the list ends in a comma: its next row is missing" in got.err
+
+
 def test_more_lists_than_a_machine_shows_are_refused(tmp_path, cli, monkeypatch) -> None:
     most = much(1 << 11, memtest86plus.MAX_LISTS)
     monkeypatch.setattr(memtest86plus, "MAX_LISTS", most)

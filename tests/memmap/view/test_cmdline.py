@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.abi.params import memparse, parameters
+from hwpkho.abi.params import left_to_init, memparse, parameters
 from hwpkho.errors import UsageError
 from hwpkho.memmap import e820
 from hwpkho.memmap.e820 import Slot, sanitize
@@ -146,6 +146,10 @@ def test_notes() -> None:
     assert parse("kho=off kho=on", "x86_64").problems == []
     assert parse("kho=off kho=on", "x86_64").kho is True
     assert [p.code for p in parse("memmap=1G@1G", "arm64").problems] == ["HP559"]
+    for arch in ("x86_64", "arm64", None):
+        line = parse("quiet -- single memmap=1G@1G kho=off", arch)
+        assert [p.message.split()[0] for p in line.problems] == ["memmap", "kho"]
+        assert (line.kho, line.changes_map()) == (None, False)
 
 
 def test_efi() -> None:
@@ -171,7 +175,11 @@ def test_parameters() -> None:
         ("root", "/dev/x"), ("a b", "c d"), ("foo_bar", "1"), ("v", "x y"),
         ("w", " quiet\tro -- init=1"),
     ]  # fmt: skip
-    assert list(parameters("a -- b")) == [("a", None)]
+    for text in ("a -- b", 'a "--" b', "a -- b -- c"):
+        assert list(parameters(text)) == [("a", None)]
+    assert [name for name, _ in parameters("a __ -_ --b --=c")] == ["a", "__", "__", "__b", "__"]
+    assert list(left_to_init("a -- b -c --")) == [("b", None), ("_c", None), ("--", None)]
+    assert not list(left_to_init("a --b"))
 
 
 # crashkernel

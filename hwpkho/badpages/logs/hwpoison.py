@@ -17,7 +17,7 @@ from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 
 if TYPE_CHECKING:
     from hwpkho.badpages.kinds import Kind
-    from hwpkho.badpages.logs.timeline import Timeline
+    from hwpkho.badpages.logs.timeline import Reporter, Timeline
     from hwpkho.badpages.logs.when import Place
 
 #: The kernel's ``%#lx`` prints 0 as 0x0, C's printf() in other programs as 0.
@@ -82,6 +82,7 @@ _KNOWN = re.compile(
 )
 
 _TAKEN_OUT: tuple[Kind, ...] = ("poisoned", "soft-offlined")
+_TAKERS: tuple[Reporter, ...] = ("", "mcelog")
 _MAX_KEPT = 1 << 16
 
 
@@ -145,16 +146,19 @@ class Hwpoison(MessageReader):
             self.log.unusable(place, "a process was killed for a memory error at a virtual address")
         return True
 
-    def _well(self, pfn: int) -> None:
+    def _well(self, place: Place, pfn: int) -> None:
         """Withdraw a page, also if mcelog named it: mcelog takes pages offline by the kernel."""
-        self.log.withdraw(pfn, pfn, _TAKEN_OUT, "", "mcelog")
+        known = (self.log.knows(pfn, kind, who) for kind in _TAKEN_OUT for who in _TAKERS)
+        if self.log.counts and not any(known):
+            self.log.put_back.add(pfn, place.number)
+        self.log.withdraw(pfn, pfn, _TAKEN_OUT, *_TAKERS)
 
     def _well_after_all(self) -> None:
         """Withdraw the page whose number is not the last of the log."""
         if self._well_if_whole is not None:
-            _, pfn = self._well_if_whole
+            place, pfn = self._well_if_whole
             self._well_if_whole = None
-            self._well(pfn)
+            self._well(place, pfn)
 
     def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
         """Return the PFN of a message and the text behind it; None where it names no page.
@@ -219,7 +223,7 @@ class Hwpoison(MessageReader):
                 self._killed.add(pfn)
             self.log.pages(place, pfn, pfn, "poisoned")
         elif said.startswith("just unpoisoned"):
-            self._well(pfn)
+            self._well(place, pfn)
         elif not _NOT_FLAGGED.match(said):
             if not whole and len(said) < 30:
                 return False

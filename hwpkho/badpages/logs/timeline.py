@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.collector import MAX_EXTENT, MAX_MENTIONS, Collector, in_range
 from hwpkho.badpages.kinds import BAD, Kind
+from hwpkho.badpages.logs import elsewhere
+from hwpkho.badpages.logs.put_back import PutBack
 from hwpkho.badpages.logs.when import Clock, Place, boot_id, clock, host, stamp, when
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, page_shift
 from hwpkho.base.escape import printable
@@ -39,15 +41,6 @@ _MAX_HOSTS, _NAMED_HOSTS = 1 << 10, 3
 _INVALID = (1 << 64) - 1
 #: The most pages whose severity another line may tell.
 _MAX_UNSETTLED = 1 << 16
-#: Forms that list what a log has beside messages → what that is.
-_ELSEWHERE = {
-    "e820": "a memory map in it calls memory unusable",
-    "memmap": "the command line in it excludes memory (memmap=)",
-    "page-types": "page-types has printed into it",
-    "cxl-list": "cxl list has printed into it",
-}
-#: Those of them that are not read among other text.
-_ALONE = ("page-types", "cxl-list")
 #: The number with which a line ends, or a word of mcelog's that may go on: ``offline-failed``.
 _NUMBER_LAST = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9A-Fa-f]+$|\" offline(?:-[a-z]*)?$")
 
@@ -100,8 +93,9 @@ class Timeline:
         self._machines: dict[str, int] = {}
         #: PFN → which of its lines have CXL poison, a bit for each.
         self.cxl_lines: dict[int, int] = {}
-        #: Forms that list what else is in the log, a key of ``_ELSEWHERE`` each.
+        #: Forms that list what else is in the log, see :mod:`hwpkho.badpages.logs.elsewhere`.
         self.elsewhere: set[str] = set()
+        self.put_back = PutBack()
         self._settled: dict[int, Kind] = {}
         self._unsettled: list[tuple[Place, int, int]] = []
         self._flush: list[Callable[[], None]] = []
@@ -177,8 +171,15 @@ class Timeline:
             self._last = max(now, self._last or now)
         self._events = True
 
+    @property
+    def counts(self) -> bool:
+        """Whether the boot that is being read is asked for; of ``last`` each may be it."""
+        return self._wanted is None or self._wanted in (-1, self._boot)
+
     def _next_boot(self) -> None:
         self._end_boot()
+        if self._wanted == -1:
+            self.put_back.clear()
         self._boot += 1
         if self._boot > MAX_BOOTS:
             raise InputError(f"{self.name}: more than {MAX_BOOTS} boots, too many for one log")
@@ -193,10 +194,11 @@ class Timeline:
             self._state.clear()
             self._said_of.clear()
             self._machines.clear()
-        counts = self._wanted is None or self._wanted in (-1, self._boot)
+        counts = self.counts
         for segment in sorted(self._segments, key=lambda s: -s.part) if counts else ():
             for key in segment.gone:
-                self._state.pop(key, None)
+                if self._state.pop(key, None):
+                    self.put_back.named(key[0])
             for key, said in segment.named.items():
                 self._state.setdefault(key, said)
         if counts:
@@ -265,6 +267,7 @@ class Timeline:
     def _name(self, place: Place, key: _Key, epoch: int | None) -> None:
         named = self._segments[-1].named
         self._latest = place
+        self.put_back.named(key[0])
         if key[2] in BAD and len(self._hosts) < _MAX_HOSTS and (name := host(place)):
             self._hosts.setdefault(name, place.number)
         if key not in named:
@@ -283,9 +286,9 @@ class Timeline:
             if len(segment.gone) < MAX_MENTIONS:
                 segment.gone.add(key)
 
-    def knows(self, pfn: int, kind: Kind) -> bool:
+    def knows(self, pfn: int, kind: Kind, reporter: Reporter = "") -> bool:
         """Tell whether a page was named as ``kind``, even if that was cancelled since."""
-        key: _Key = (pfn, pfn, kind, "")
+        key: _Key = (pfn, pfn, kind, reporter)
         segment = self._segments[-1]
         return key in segment.named or key in segment.gone or key in self._state
 
@@ -369,9 +372,8 @@ class Timeline:
             number, at = self._cut
             message = f"longer than {at} bytes; the rest was not looked at"
             found.problem(ENTRY_UNUSABLE, message, f"line {number}")
-        for form in filter(self.elsewhere.__contains__, _ELSEWHERE):
-            lists = "give that alone" if form in _ALONE else f"{option('form', form)} lists it"
-            found.note(f"{_ELSEWHERE[form]}, which is not listed here: {lists}")
+        for text in (*elsewhere.notes(self.elsewhere), *self.put_back.notes()):
+            found.note(text)
         if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(
                 f"{boots} boots, and all count, though poison does not outlive a boot without "

@@ -385,6 +385,21 @@ def test_a_number_at_the_end_of_a_log_may_be_cut_off(line) -> None:
     assert read(line).pfns.tolist() == [0x1C5E0B7]
 
 
+def test_a_page_that_is_good_again_and_that_another_log_names(tmp_path, cli) -> None:
+    """As in the two files of a rotated log, in whatever order they are given."""
+    older, newer = tmp_path / "kern.log.1", tmp_path / "kern.log"
+    older.write_text(f"{MF.format(9)}\n")
+    put_back = "Unpoison: Software-unpoisoned page 0x9\nUnpoison: Software-unpoisoned page 0x7\n"
+    newer.write_text(put_back)
+    for order in ((older, newer), (newer, older)):
+        got = cli("list", "--pfns", *order)
+        assert (got.out, got.code) == ("0x9\n", 0)
+        assert "kern.log: line 1: an Unpoison puts page 0x9 and 1 more back into use" in got.err
+    for text in (f"{MF.format(7)}\n{older.read_text()}{put_back}", f"{put_back}{BANNER}\n"):
+        notes = [note for note in read(text, "last").notes if "Unpoison" in note.text]
+        assert not notes
+
+
 @pytest.mark.parametrize(
     "line",
     [

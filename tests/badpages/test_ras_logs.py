@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
@@ -12,6 +13,7 @@ from hwpkho.badpages.registry import Asked
 from hwpkho.badpages.signs import Sign
 from hwpkho.images.files import HeldBytes
 from tests.support import FIXTURES, neighbours
+from tests.support.examples import crossed
 from tests.support.neighbours import said
 
 FORMS = {f.name: f for f in (tracepoint.FORM, rasdaemon_log.FORM, ras_mc_ctl.FORM, mcelog.FORM)}
@@ -387,7 +389,16 @@ def test_what_lines_say(form, text, found) -> None:
         TASK + "mc_event: 1 Uncorrected error",
         TASK + "cxl_general_media: memdev=mem0 dpa=1000 descriptor='UNCORRECTABLE EVE",
         f"{NEWER}mce_record {DATE} bank=7, mci=Uncorrected_error, mcgstatus=0, sta",
-        f"{NEWER}memory_failure_event\n{DATE} pfn=0x9 page_type=slab page action_result=Failed",
+        f"{NEWER}memory_failure_event\n2025-03-28 13:28:48 host1 pfn=0x9 page_type=slab page",
+        # Cut off above the address, in a line that another program's or none follows.
+        f"{ROW}error: MEMORY CONTROLLER RD_CHANNEL0_ERR Transaction: Memory read error",
+        f"{ROW}error: x, bank=7, mci Uncorrected_error Error_enabled SRAR\n\naddr=0x00009440",
+        f"{ROW}error: memdev=mem0, host=x, trace_type=List,\nNo MCE errors.\nhpa=0x9000, ",
+        f"{ROW}1 Uncorrected error(s): x at y\n[    1.000000] location: 0, addr 37952, grain 5, s",
+        f"{TASK}mce_record: CPU: 3, MCGc/s: f000c14/5, MC7:\n{TASK}foo: ADDR: 9440",
+        f"{TASK}cxl_dram: memdev=mem0 host=x log=Fatal :",
+        f"{TASK}extlog_mem_event: {{1}} fatal error: multi-bit ECC\n\nphysical addr: 0x9440",
+        "rasdaemon: [ALERT] Result of offlining page at 0x9000:",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x0000",
         TASK + "cxl_poison: memdev=mem0 hpa=0xffffffffffffffff dpa=0x40 dpa_length=0x40",
@@ -704,3 +715,75 @@ def test_errors_of_the_access_name_no_page_of_a_cxl_device(event, harmless) -> N
     ):
         found = [kinds("tracepoint", line.format(n) + "\n") for n in range(7)]
         assert {n for n in range(7) if not found[n]} == harmless
+
+
+_PREFIX, _NEW_PREFIX = TASK.strip() + " ", NEWER.strip() + " "
+_LONG = (
+    f"{ROW}error: pfn=0x9, page_type=already poisoned page, action_result=Ignored",
+    (
+        f"{ROW}1 Uncorrected error(s): memory read error at CPU_SrcID#0_MC#0_Chan#0_DIMM#0 "
+        "location: 0:0:0:-1, addr 37952, grain 5, syndrome 0 area:DRAM"
+    ),
+    (
+        f"{ROW}error: type=multi-bit ECC, severity=recoverable, address=0x00009440, "
+        "fru_id=00000000-0000-0000-0000-000000000000, fru_text='', "
+    ),
+    (
+        f"{ROW}error: MEMORY CONTROLLER RD_CHANNEL0_ERR Transaction: Memory read error, mcg "
+        "mcgstatus=5, mci Uncorrected_error Error_enabled SRAR, n_errors=1, mcgcap=0x0f000c14, "
+        "status=0xbd80000000100090, addr=0x00009440, misc=0x0000008c, walltime=0x5c, "
+        "cpu=0x00000003, cpuid=0x00050654, apicid=0x6, bank=0x00000007"
+    ),
+    (
+        f"{ROW}error: memdev=mem0, host=cxl_mem.0, serial=0x0, trace_type=List, region=region0, "
+        "region_uuid=x, hpa=0x9000, dpa=0x1000, dpa_length=0x40, source=Injected, flags=0, "
+    ),
+    _ROW_MEDIA.format("'UNCORRECTABLE EVENT' ", "ECC Error", 0x9440),
+    f"{_NEW_PREFIX}memory_failure_event [ALERT] {DATE} pfn=0x9 page_type=x action_result=Recovered",
+    (
+        f"{_NEW_PREFIX}mce_record [CRIT] {DATE} bank=7, status= bd80000000100090, "
+        "MEMORY CONTROLLER "
+        "RD_CHANNEL0_ERR, mci=Uncorrected_error Error_enabled SRAR, mca=x, cpu_type= "
+        "Skylake server, "
+        "cpu= 3, socketid= 0, misc= 8c, addr= 9440, mcgstatus= 5, apicid= 0"
+    ),
+    (
+        f"{_NEW_PREFIX}extlog_mem_event [CRIT] {DATE} 1 recoverable error: multi-bit ECC physical "
+        "addr: 0x9440 mask: 0xffffffffffffffc0 a b"
+    ),
+    (
+        f"{_PREFIX}mce_record: CPU: 3, MCGc/s: f000c14/5, MC7: bd80000000100090, IPID: "
+        "0000000000000000, ADDR: 0000000000009440, MISC: 000000000000008c, SYND: 0000000000000000, "
+        "RIP: 33:<00007f0000001000>, TSC: 0, PPIN: 0, vendor: 0, CPUID: 50654, time: 1, socket: 0, "
+        "APIC: 6, microcode: 0"
+    ),
+    (
+        f"{_PREFIX}extlog_mem_event: {{1}} fatal error: multi-bit ECC physical addr: "
+        "0000000000009440 "
+        "(mask lsb: c) FRU: 0-0"
+    ),
+    (
+        f"{_PREFIX}cxl_poison: memdev=mem0 host=cxl_mem.0 serial=0 trace_type=List region=region0 "
+        "region_uuid=0 hpa=0x9000 hpa_alias0=0xffffffffffffffff dpa=0x1000 dpa_length=0x40 "
+        "source=Injected flags= overflow_time=0"
+    ),
+    (
+        f"{_PREFIX}cxl_dram: {_HEADER}dpa=1e0040 dpa_flags='VOLATILE' "
+        "descriptor='UNCORRECTABLE_EVENT' type='ECC Error' sub_type='Not Reported' "
+        "transaction_type='Host Read' channel=0 rank=0 "
+        "hpa=9440 region=region0 region_uuid=0"
+    ),
+)
+
+
+@pytest.mark.parametrize(("row", "width"), crossed(_LONG, [60, 72, 76, 80, 90], 20))
+def test_a_row_that_is_wrapped(row, width, tmp_path, cli) -> None:
+    """Wherever it is broken, its page is named, and no line below is taken for its rest."""
+    kind = "poisoned" if "pfn=" in row else "uncorrected"
+    lines = textwrap.wrap(row, width, break_long_words=False, break_on_hyphens=False)
+    heading = "Memory failure events:\n" if row.startswith(ROW) else ""
+    for below in ("", "\n$ ls\na b\n", f"{TASK}sched_switch: addr=9 prev_comm=x\n"):
+        got = said(cli, tmp_path, heading + "\n".join(lines) + "\n" + below)
+        assert got.code == 0, got.err
+        named = [(e["first"], e["last"], e["kind"]) for e in got.json["entries"]]
+        assert named == [(9, 9, kind)]

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 #: The most characters of a message that are read, joined lines included.
 _MAX_TEXT = 1500
-#: The most lines that are joined to a message: mail programs break lines.
-_MAX_MORE = 6
-
 #: What a mail program puts in front of quoted lines.
 _QUOTED = re.compile(r"^[\s>|]*")
 #: The beginning of a line that does not continue the one before: a time stamp, a level, a date, a
@@ -63,10 +60,12 @@ class MessageReader(LineReader):
         start: Matches the beginning of a message.
         signs: Words of which every beginning contains one. They make the search faster where
             ``start`` has many alternatives; empty otherwise.
+        most: The most lines that are joined to a message: mail programs break lines.
     """
 
     start: re.Pattern[str]
     signs: tuple[str, ...] = ()
+    most = 6
 
     def __init__(self, log: Timeline) -> None:
         self.log = log
@@ -81,16 +80,23 @@ class MessageReader(LineReader):
         It is then passed again, with the next line joined or as ``whole``.
         """
 
+    def fresh(self, line: str, _held: str) -> bool:
+        """Tell whether a line is no rest of the message above it, which is ``_held`` so far.
+
+        This knows what all logs have in front; readers add how their own programs' lines begin.
+        """
+        rest = _QUOTED.sub("", line, count=1)
+        return not rest or _FRESH.match(rest) is not None
+
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
         held, self._held = self._held, None
         if held is None:
             return self._look(number, line)
-        rest = _QUOTED.sub("", line, count=1)
-        if not rest or _FRESH.match(rest):
+        if self.fresh(line, held.text):
             self._whole(held)
             return self._look(number, line)
-        text = _joined(held.text, rest)
+        text = _joined(held.text, _QUOTED.sub("", line, count=1))
         begun = self._begun(text)
         if not begun or begun[0].start():  # it is none with this line behind it
             self._whole(held)
@@ -124,7 +130,7 @@ class MessageReader(LineReader):
                 self.log.see(here)
             self._taken += 1
             behind = text[match.end() : min(end, match.end() + _MAX_TEXT)]
-            last = end == len(text) and more < _MAX_MORE and len(text) < _MAX_TEXT
+            last = end == len(text) and more < self.most and len(text) < _MAX_TEXT
             if not self.take(Message(here, match, behind, whole=not last)):
                 self._held = _Held(here, text[match.start() :], more)
                 return True

@@ -34,16 +34,30 @@ _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID 
 #: The raw type, and such types by event.
 _TYPE = re.compile(r"(?<!\w)type(?:=|: )(0x[0-9a-f]{1,2}|[0-9]{1,3})(?=[\s,)]|$)")
 NO_MEDIA = {"cxl_general_media": (1, 3, 6), "cxl_dram": (2, 4, 6)}
+_BEFORE_DESCRIPTOR = re.compile(r"^(?!.*\bdescriptor)(?=.*\bmemdev[=:]).*(?<!\))\s*$", re.DOTALL)
 #: Bytes of a line, the unit of poison.
 _LINE = 64
 _NO_HPA = (1 << 64) - 1
 _NO_HOST = "a device address, not a host address"
 
 
+def cut(text: str, last: str) -> bool:
+    """Tell whether an event may go on behind ``text``: field ``last`` is absent or the end of it.
+
+    ``last`` is ``dpa_length`` for :func:`poison`, which precedes it in no event, and ``hpa`` for
+    :func:`media_error`.
+    """
+    found = _CXL[last].search(text)
+    return not text.rstrip().endswith(")") and (found is None or not text[found.end() :].strip())
+
+
 def poison(reader: MessageReader, place: Place, text: str) -> None:
     """Read an event of a CXL device's poison list from ``text``, the fields of the event."""
     found = {name: pattern.search(text) for name, pattern in _CXL.items()}
     hpa = found["hpa"]
+    if hpa is None and found["dpa_length"] is None:
+        reader.log.unusable(place, "cxl_poison: it is cut off before its address")
+        return
     if hpa is None:
         reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
         return
@@ -117,3 +131,5 @@ def media_error(reader: MessageReader, place: Place, text: str, event: str = "")
         reader.log.addresses(place, address, kind)
     elif bad:
         reader.log.unusable(place, f"CXL: {_NO_HOST}")
+    elif _BEFORE_DESCRIPTOR.search(text):
+        reader.log.unusable(place, "CXL: an error that is cut off before its descriptor")

@@ -30,6 +30,24 @@ _SAID = re.compile(
     r"[0-9]+ (?:Uncorrected|Deferred|Fatal) error\(s\): "
     r"|error: type=.{0,80}?, severity=(?:fatal|recoverable)\b"
 )
+#: A machine check, whose row begins with any message; it may be cut off.
+_CHECK = re.compile(
+    r"error: (?:.*\bstatus=|.*\bMEMORY CONTROLLER\b|.*, (?:mci|bank) |Uncorrected, |Deferred error)"
+)
+_POISON = re.compile(r"\b(?:trace_type|dpa_length)=")
+#: A row up to behind all that is read of it; a mail program or terminal may break one above that.
+_WHOLE = re.compile(
+    r"error: pfn=0x[0-9a-fA-F]{1,16}, page_type="
+    r"|[0-9]+ \w+ error\(s\): .{0,600}, grain [0-9]{1,20}[\s,]"
+    r"|error: type=.{0,80}?, address=0x[0-9a-f]{1,16},"
+    r"|error: memdev=.*, (?:dpa_length|descriptor_flags: .*, hpa)=0x[0-9a-f]{1,16},"
+    r"|error: .*\bstatus=0x.*, (?:walltime|ppin|cpu|cpuid|apicid|socketid|bank)=0x"
+    r"|error: (?:error_count|affinity_level|signature|bus_name|dev|signal)="
+)
+#: What is printed above the rows of a table, or instead of them.
+_HEADING = re.compile(r"(?:No )?[A-Z][\w ]{2,40} (?:events?|errors|records)(?: summary)?[.:]\s*$")
+#: A row's number, date and time, behind the date's second hyphen.
+_DATED = rb"(?<=[0-9] [0-9]{4}-[0-9]{2}-)[0-9]{2} [0-9:]{8} (?:[+-][0-9]{4} )?"
 _MAX_BITS = 30
 #: Rows of a summary that say that memory is bad. CXL's poison has only numbers by device, and a
 #: heading only where there are any. AMD's machine checks are told by these words (mce-amd.c); those
@@ -48,12 +66,7 @@ class RasMcCtl(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        rb"-[0-9]{2} [0-9:]{8} (?:[+-][0-9]{4} )?[0-9]{1,18} \w{1,20} error\(s\): ",
-        b"_type=",
-        b"_length=0x",
-        b"x(?<=, dpa=0x)",
-        b"x(?<=, address=0x)",
-        b"x[0-9a-f]{1,16}, (?:addr|misc|ip|tsc|walltime|ppin|cpu|cpuid|apicid|socketid)=0x",
+        rb"-%b(?:error: |[0-9]{1,18} \w{1,20}(?: error\(s\):\s|[ \t]*\n))" % _DATED,
         b"\t[UFD][a-z]{4,10} on DIMM",
         b"\t[RFID][a-z]{5,8} errors: ",
         b"\t[0-9]{1,18} [^\n]{1,80} errors\n",
@@ -64,7 +77,12 @@ class RasMcCtl(MessageReader):
         r"(?:^|(?<=[ \t|\"]))(?P<row>[0-9]{1,18} [-0-9]{10} [:0-9]{8}(?: [+-][0-9]{4})?) |"
         + _SUMMARY
     )
+    most = 16
     _summary_said = False
+
+    def fresh(self, line: str, held: str) -> bool:
+        """See :meth:`MessageReader.fresh`."""
+        return super().fresh(line, held) or bool(_HEADING.match(line) or self.start.search(line))
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`. A summary gets only one problem, however long it is."""
@@ -81,25 +99,23 @@ class RasMcCtl(MessageReader):
             self.log.unusable(
                 place, "ras-mc-ctl --summary counts errors and names no page; use --errors"
             )
+        elif not whole and not _WHOLE.match(text):
+            return False
         elif found := _FAILURE.match(text):
             self.log.pages(place, int(found[1], 16), int(found[1], 16), "poisoned")
         elif found := _CONTROLLER.match(text):
             self._address(place, found["severity"], int(found["address"]), int(found["grain"]))
         elif found := _EXTLOG.match(text):
             self._address(place, found["severity"], int(found["address"], 16), 0)
-        elif text.startswith("error: memdev=") and "dpa_length=" in text:
+        elif text.startswith("error: memdev=") and _POISON.search(text):
             cxl.poison(self, place, text)
         elif text.startswith("error: memdev=") and ", dpa=" in text:
             cxl.media_error(self, place, text)
-        elif text.startswith("error: ") and "status=0x" in text:
+        elif _CHECK.match(text):
             machine_check(self, place, text)
         elif text.startswith("error: pfn="):
-            if not whole:
-                return False
             self.log.unusable(place, "ras-mc-ctl: no page, or its number is cut off")
         elif _SAID.match(text):
-            if not whole:
-                return False
             self.log.unusable(place, "ras-mc-ctl: an uncorrected error with a damaged address")
         return True
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: be broken there.
 _NEXT = rb"[ \t]*\n|\s+(?:[0-9]{4}-|\[[A-Z]{1,8}[\]\n])"
 _DATE = re.compile(r"\s*(?:\[[A-Z]{1,8}\] )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
+#: An event that is broken in front of that date, and the date; in front of a line it is no stamp.
+_UNDATED = re.compile(r"\w{8,24}:?\s*(?:\[[A-Z]{1,8}\])?\s*")
+_ZONED = re.compile(r"[\s>|]*[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} [+-][0-9]{4} ")
 #: All that an event says, without blanks around it, if it is cut off within that date or above.
 _NOTHING = re.compile(r"(?:\[[A-Z]*\]?)? ?(?:[0-9]{4}-[-+: 0-9]{0,20})?:?")
 #: perf and trace-cmd use C's printf(), which prints 0 without 0x.
@@ -60,6 +63,8 @@ _EXTLOG = re.compile(
     r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
     re.IGNORECASE,
 )
+#: What its mask begins with, if the line is broken there.
+_MASK_BEGUN = re.compile(r"(?:\(mask(?: lsb:)?|mask:)$")
 _STATUS = re.compile(r"\bMC[0-9]+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
 _ADDR = re.compile(r"\bADDR(?:/MISC(?:/SYND)?)?: ([0-9a-f]{1,16})|\baddr= ?(?:0x)?([0-9a-f]{1,16})")
 _MISC = re.compile(
@@ -73,6 +78,7 @@ _OFFLINING = re.compile(
     r"\s*0x([0-9a-fA-F]{1,16})(?:\b.{0,300}?: (offlined|offline-failed|online)\b"
     r"| is already (offlined), ignore)"
 )
+_OFFLINING_BEGUN = re.compile(r"(?:\s*0x[0-9a-fA-F]{0,16}(?: of row .{0,300}|:)?)?\s*$")
 _OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 
 #: Values of ``sev``: CPER_SEV_*, include/linux/cper.h.
@@ -81,7 +87,22 @@ _SEVERITIES = {0: "recoverable", 1: "fatal", 2: "corrected"}
 _UMC = re.compile(r"\bUnified Memory Controller\b")
 #: Deferred errors are uncorrected, but nothing has used the data yet; EDAC logs them as UE.
 _BAD = frozenset(("uncorrected", "deferred", "fatal", "recoverable"))
-_BAD_RECORD = re.compile(r"\bmci=\s?(?:Uncorrected|Deferred)")
+_BAD_RECORD = re.compile(
+    r"\bmci(?:=|= | )(?:Uncorrected|Deferred)|\bUncorrected, |\bDeferred error"
+)
+#: What a machine check without a status has, if it is cut off; nothing tells how bad it is.
+_CUT_RECORD = re.compile(r"\bMCGc/s|\s*CPU: [0-9]|\bbank=|\bMEMORY CONTROLLER\b|\bstatus=")
+#: What follows the registers: the kernel's fields, raw ones, rasdaemon's, ras-mc-ctl's.
+_ALL_REGISTERS = re.compile(
+    r"\bAPIC: [0-9a-f]|\bcpuvendor=[0-9]|\bapicid= ?[0-9a-f]|\)\s*$"
+    r"|\bstatus=0x.{20,200}, (?:walltime|ppin|cpu|cpuid|socketid|bank)=0x",
+    re.DOTALL,
+)
+#: How lines of a trace begin, and of rasdaemon: a task, a CPU, a time; perf trace's have a time.
+_LINE = re.compile(
+    r"[\s>|]*(?:\S.{0,40}[\s/-][0-9]{1,10}\s+(?:\([ 0-9-]+\) )?\[[0-9]{3,5}\]\s"
+    r"|[0-9]{1,10}\.[0-9]{3} [\s(]|rasdaemon(?:\[[0-9]+\])?: )"
+)
 _BAD_EXTLOG = re.compile(r"\b(?:fatal|recoverable) error: ", re.IGNORECASE)
 #: HW_EVENT_ERR_*. The meanings of 2 and 3 changed in 4.x, and one of them is harmless.
 _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "uncorrected"}
@@ -112,6 +133,14 @@ class Traced(MessageReader):
         r"|(?<!\w)(?P<isolation>offlining page at|page at(?=.{1,40} is already offlined))"
     )
 
+    most = 16
+
+    def fresh(self, line: str, held: str) -> bool:
+        """See :meth:`MessageReader.fresh`."""
+        if _UNDATED.fullmatch(held) and _ZONED.match(line):
+            return False
+        return super().fresh(line, held) or bool(_LINE.match(line) or self.start.search(line))
+
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
@@ -127,22 +156,28 @@ class Traced(MessageReader):
                 self.log.unusable(place, f"{begun['event']}: it is cut off behind its name")
             return whole
         if begun["isolation"]:
-            self._offlining(place, text)
-        elif begun["event"] == "memory_failure_event":
+            return self._offlining(place, text, whole=whole)
+        if begun["event"] == "memory_failure_event":
             return self._failure(place, text, whole=whole)
-        elif begun["event"] == "mc_event":
+        if begun["event"] == "mc_event":
             return self._controller(place, said, whole=whole)
-        elif begun["event"] == "extlog_mem_event":
-            self._extlog(place, text)
-        elif begun["event"] == "mce_record":
+        if begun["event"] == "extlog_mem_event":
+            return self._extlog(place, text, whole=whole)
+        if begun["event"] == "mce_record":
+            if not whole and not _ALL_REGISTERS.search(text):
+                return False
             machine_check(self, place, text)
         elif begun["event"] == "cxl_poison":
+            if not whole and cxl.cut(text, "dpa_length"):
+                return False
             cxl.poison(self, place, text)
         else:
+            if not whole and cxl.cut(text, "hpa"):
+                return False
             cxl.media_error(self, place, text, begun["event"])
         return True
 
-    def _offlining(self, place: Place, text: str) -> None:
+    def _offlining(self, place: Place, text: str, *, whole: bool) -> bool:
         if found := _OFFLINING.match(text):
             kind: Kind = "soft-offlined" if "offlined" in found.groups() else "corrected"
             self.log.addresses(place, int(found[1], 16), kind)
@@ -150,6 +185,11 @@ class Traced(MessageReader):
             self.log.unusable(
                 place, "rasdaemon: a page was taken offline, but its address is damaged"
             )
+        elif _OFFLINING_BEGUN.match(text):
+            if whole:
+                self.log.unusable(place, "rasdaemon: what became of a page is cut off")
+            return whole
+        return True
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
         if fields := _PERF_PFN.match(text):
@@ -186,7 +226,7 @@ class Traced(MessageReader):
         if kind is None:
             return True
         found, grain = _ADDRESS.search(text), _GRAIN.search(text)
-        if not grain and not whole:
+        if not whole and (not grain or not text[grain.end() :].strip()):
             return False  # the rest is in the next line
         address = int(found[1], 0 if found[1].startswith("0x") else 10) if found else 0
         # In words the grain follows.
@@ -198,21 +238,26 @@ class Traced(MessageReader):
             self.log.unusable(place, f"mc_event: an uncorrected error {how}")
         return True
 
-    def _extlog(self, place: Place, text: str) -> None:
+    def _extlog(self, place: Place, text: str, *, whole: bool) -> bool:
         found = _EXTLOG.search(text)
         fields = {} if found else _fields(text)
+        if not whole and "pa_mask_lsb" not in fields:
+            behind = text[found.end() :].strip() if found else ""
+            if not behind or (found and _MASK_BEGUN.match(behind)):
+                return False
         if "pa" in fields:
             severity = _SEVERITIES.get(fields.get("sev", 0), "")
             self._firmware(place, severity, fields["pa"], _extent(fields.get("pa_mask_lsb", 0)))
-            return
+            return True
         if found is None:
             if _BAD_EXTLOG.search(text):
                 message = "extlog_mem_event: an uncorrected error with a damaged address"
                 self.log.unusable(place, message)
-            return
+            return True
         mask = int(found["mask"] or "0", 16)
         extent = mask & -mask if mask else _extent(int(found["lsb"] or "0", 16))
         self._firmware(place, found["severity"].lower(), int(found["address"], 16), extent)
+        return True
 
     def _firmware(self, place: Place, severity: str, address: int, extent: int) -> None:
         if severity not in _BAD and severity != "corrected":
@@ -263,6 +308,8 @@ def machine_check(reader: MessageReader, place: Place, text: str) -> None:
         )
         if record.status is None and _BAD_RECORD.search(text):
             reader.log.unusable(place, "mce_record: an uncorrected error without its status")
+        elif record.status is None and _CUT_RECORD.search(text) and "mci" not in text:
+            reader.log.unusable(place, "mce_record: it is cut off before its status")
     record.channel = _UMC.search(text) is not None
     settle(reader.log, place, record)
 

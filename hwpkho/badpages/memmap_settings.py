@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 #: A value ends at a blank, quote or tag. ``$`` may be escaped as ``\$`` or ``\\\$``.
 _VALUE = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
-#: A line that ends in a comma of a value, perhaps continued as the shell continues lines.
-_OPEN = late(r"(?<![\w.-])memmap=[\"']?[^\s\"'`<]*,\\?\s*$")
+_BEGUN = late(r"(?<![\w.-])memmap=")
 #: The start of a line that continues such a value, and a whole one that continues below, too.
 ITEM = r"[ \t]*[0-9]\w*\\*\$[0-9]"
 _ITEM = late(ITEM)
@@ -83,12 +82,21 @@ def joined(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         if parts:
             yield start, "".join(parts)
             parts = []
-        elif line.rstrip().rstrip("\\")[-1:] == "," and _OPEN.search(line):
+        elif _is_open(line):
             parts, start, last, size = [line], number, number, len(line)
         else:
             yield number, line
     if parts:
         yield start, "".join(parts)
+
+
+def _is_open(line: str) -> bool:
+    """Tell whether a line ends in a comma of a value, perhaps with a backslash to continue it."""
+    if line.rstrip().rstrip("\\")[-1:] != ",":
+        return False
+    last = line.rsplit(maxsplit=1)[-1]
+    quote = max(map(last.rfind, "\"'`<"))
+    return _BEGUN.search(last, max(0, quote - len("memmap="))) is not None
 
 
 def of_line(line: str, where: str) -> Iterator[Setting]:

@@ -43,6 +43,7 @@ _ROWS = "memmap=0x8$0x9ff8,\n       0x10$0xaff8,\n       0x8$0xc000"
         (f"memmap=4K$0x1000,\nmemmap=4K$0x2000\n{_ROWS}\n", [1, 2, 9, 0xA, 0xB, 0xC], _CUT),
         ("memmap=4K$0x9000, 4K$0xa000\n", [9], _CUT),
         ("memmap=4K$0x9000,", [9], _CUT),
+        ('memmap="4K$0x9000,\n4K$0xa000"\n', [9, 0xA], ""),
         ("memmap=1G@0,\n", [], _CUT),
         # The kernel takes each item by itself.
         ("memmap=4K$0x9000\nmemmap=4K$\n", [9], f"line 2: memmap=4K$: {_NO_ADDRESS}"),

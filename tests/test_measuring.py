@@ -7,6 +7,7 @@ import pytest
 from tests.support.measure import within
 
 
+@pytest.mark.slow
 def test_one_attempt_of_three_must_be_in_time() -> None:
     costs = [9.0, 9.0, 1.0, 9.0, 9.0, 9.0, 1.0]
     assert within(2, lambda: costs.pop(0), taken=float) == 1.0

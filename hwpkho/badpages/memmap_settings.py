@@ -17,7 +17,7 @@ from hwpkho.badpages.lines import LONGEST
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
-from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
+from hwpkho.codes.pfnlist import DOLLAR_EATEN, ENTRY_UNUSABLE
 from hwpkho.errors import UsageError
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def read(found: Collector, settings: Iterable[Setting]) -> None:
             )
             continue
         if lost:
-            found.problem(ENTRY_UNUSABLE, lost, where)
+            found.problem(DOLLAR_EATEN, lost, where)
         if value.endswith(","):
             message = "memmap= ends in a comma: items behind it may be missing"
             found.problem(ENTRY_UNUSABLE, message, where)

@@ -156,6 +156,7 @@ EXAMPLES: dict[str, str] = {
     "HP619": "Constructed: GRUB_BADRAM=0x7ddf0000,0xffffc000, as MemTest86 prints it.",
     "HP620": "Constructed: bcdedit /set badmemorylist 0xb7, which succeeds and sets nothing.",
     "HP622": "Constructed: a log server's file with lines of two hosts.",
+    "HP623": 'Constructed: /etc/default/grub with GRUB_CMDLINE_LINUX="memmap=4K$0x9000".',
     "HP610": "Constructed: 0x15000 beside RAM that ends at 320 MiB.",
     "HP640": "Constructed: three pages more have the flag than the list has.",
     "HP641": "Constructed: a page of the list without the flag.",

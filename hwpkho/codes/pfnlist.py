@@ -219,6 +219,15 @@ SEVERAL_MACHINES = Code(
     "pages, which would be taken out of use there.",
     "Give the lines of one machine: grep for its name, or take its own log.",
 )
+DOLLAR_EATEN = Code(
+    "HP623",
+    "dollar-eaten",
+    "warning",
+    "source",
+    "The shell or GRUB expands the $ of a memmap= as a variable: the kernel does not get it.",
+    "Nothing: it is not told of these pages, and uses them.",
+    "Escape the $ as the message says; look at /proc/cmdline after the next boot.",
+)
 
 CODES = (
     NO_MEMMAP,
@@ -241,4 +250,5 @@ CODES = (
     MASK_SHORT,
     NO_BCD_OBJECT,
     SEVERAL_MACHINES,
+    DOLLAR_EATEN,
 )

@@ -138,6 +138,7 @@ def test_what_is_no_path_to_read() -> None:
         assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
 
 
+@pytest.mark.slow
 def test_what_is_no_path_to_write(at: Path) -> None:
     (at / "file").touch()
     for call in (*WRITERS.values(), lambda out: layout().write_segments(out)):

@@ -199,6 +199,7 @@ def _answer(call: Callable[[], hwpkho.Judged]) -> object:
     return judged.outcome or [row.first for row in judged.rows()]
 
 
+@pytest.mark.slow
 def test_a_case_is_read_as_the_options_of_opening_say() -> None:
     """As validate() reads it."""
     image, logs, table = IMAGE.read_bytes(), (_log(1, 0x10) + _log(2, 0x20)).encode(), _table()

@@ -393,6 +393,7 @@ _map_case(
     E820,
     pfns="bcdedit /set badmemorylist 1\nbcdedit /set {badmemory} badmemorylist 0x5000",
 )
+_map_case(pfnlist.DOLLAR_EATEN, E820, pfns='GRUB_CMDLINE_LINUX="memmap=4K$0x5000000"')
 _map_case(
     pfnlist.LOG_LOWER_BOUND, E820, pfns="[ 1.000000] Memory failure: 0x5000: already poisoned"
 )

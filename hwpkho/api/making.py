@@ -57,7 +57,8 @@ class Layout:
     def write_elf(self, out: Out, *, force: bool = False) -> None:
         """Write an ELF core, as ``hwpkho encode --to elf``.
 
-        ``out`` is a path, or a file open for writing bytes, which needs ``write`` alone.
+        ``out`` is a path, or a file open for writing bytes, which needs ``write`` alone. One that
+        can seek ends with the core: what it held behind its position is cut off.
 
         Raises UsageError where ``out`` exists and ``force`` is not set, InputError where it cannot
         be written.

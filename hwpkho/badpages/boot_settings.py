@@ -68,7 +68,8 @@ _IN_COLUMNS = 8
 def read(file: FileBytes, form: str, asked: Asked) -> BadPages:
     """Return the ranges that boot settings exclude; ``form`` is the form that was recognised.
 
-    Raises InputError for a damaged value, and where settings are about bad memory but name no page.
+    Raises InputError for a damaged value of another setting than memmap=, and where settings are
+    about bad memory but name no page.
     """
     found = Collector(file.shown, form, asked, "address")
     assigned: tuple[str, str] | None = None

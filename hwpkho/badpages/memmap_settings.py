@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _VALUE = late(r"(?<![\w.-])memmap=[\"']?([^\s\"'`<]*)")
 _BEGUN = late(r"(?<![\w.-])memmap=")
 #: The start of a line that continues such a value, and a whole one that continues below, too.
-ITEM = r"[ \t]*[0-9]\w*\\*\$[0-9]"
+ITEM = r"[ \t>|]*[0-9]\w*\\*\$[0-9]"
 _ITEM = late(ITEM)
-_ITEMS_OPEN = late(r"\s*[^\s\"'`<]+,\\?\s*")
+_ITEMS_OPEN = late(r"[\s>|]*+[^\s\"'`<]+,\\?\s*")
 #: ``--`` as a word, and what is certainly of the same command line.
 _LEFT_TO_INIT = late(r"(?<![^\s\"'])--(?=\s)[^\"';|&]*+")
 #: A line of /etc/default/grub, and a command of grub.cfg.
@@ -72,7 +72,7 @@ def joined(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     for number, line in lines:
         if parts and number == last + 1 and size <= LONGEST and _ITEM.match(line):
             parts[-1] = parts[-1].rstrip().rstrip("\\")
-            parts.append(line.lstrip())
+            parts.append(line.lstrip(" \t>|"))
             last, size = number, size + len(line)
             if _ITEMS_OPEN.fullmatch(line):
                 continue

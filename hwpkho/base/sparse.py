@@ -42,8 +42,8 @@ def skip_hole(descriptor: int) -> int:
 def write(out: BinaryIO, parts: Iterable[bytes | memoryview]) -> None:
     """Write ``parts``, none of them empty, one after the other; those of all zeros become holes.
 
-    An output that cannot seek gets every byte; of another what follows is cut off, as in place of
-    a hole would be what was there before.
+    An output that cannot seek gets every byte. Another ends where the last part ends: what it held
+    behind its position is cut off, as it would show through the holes.
     """
     if not out.seekable():
         out.writelines(parts)

@@ -99,7 +99,13 @@ class LazyGroup(Group):
             return screen.settings().pager and ctx.invoked_subcommand in PAGED
 
         with _reader(), pager.on_terminal(paged):
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except HwpkhoError:
+                from hwpkho.cli import common  # few calls fail
+
+                common.say_left_out()  # that may be the cause
+                raise
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of use."""

@@ -54,7 +54,7 @@ def segment_files(folder: Path) -> list[tuple[int, Path]]:
     """Return ``(phys, path)`` of the ``0xADDR.bin`` files in a folder, ascending; phys in bytes.
 
     What does not open, such as a link in an archive, is among them, as its memory would be missing.
-    Raises OSError where the folder cannot be read.
+    Raises InputError where the folder cannot be read.
     """
     held = [*places.inside(folder), *places.without_content(folder)]
     return sorted((int(m[1], 16), p) for p in held if (m := _SEGMENT.fullmatch(p.name)))

@@ -64,6 +64,7 @@ _ROWS = "memmap=0x8$0x9ff8,\n       0x10$0xaff8,\n       0x8$0xc000"
         *((_COMMAND.format(quote, "\\" * n), [9], "" if n % 2 else _GRUB)
           for n in range(4) for quote in ("", '"')),
         (_COMMAND.format("'", ""), [9], ""),
+        ("> memmap=4K$0x9000,\n>        4K$0xa000,\n>        4K$0xb000\n", [9, 0xA, 0xB], ""),
         ("export GRUB_CMDLINE_LINUX+=memmap=4K$0x9000\n", [9], _DOUBLE),
         ("GRUB_CMDLINE_LINUX='ro 'memmap=4K\\\\\\$0x9000' memmap=4K\\$0xa000'\n", [9, 0xA], ""),
         ('GRUB_CMDLINE_LINUX="memmap=4K\\\\\\$0x9000,4K$0xa000"\n', [9, 0xA], "memmap=4K$0xa000: "),

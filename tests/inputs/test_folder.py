@@ -386,6 +386,12 @@ def test_every_command_says_what_was_left_out_of_an_archive(tmp_path) -> None:
         assert got.code in (0, 1), got.err
         assert got.err.count(note) == 1
     assert "left out of this archive: 1 links\n" in run_cli("validate", path).out
+    for name in ("memory.elf", "iomem"):
+        (folder / name).unlink()
+    path = FORMS["tar"](folder)  # nothing but the link
+    for name in ("list", "validate", "memmap"):
+        got = run_cli(name, path)
+        assert (got.code, got.err.count(note)) == (3, 1)
 
 
 def test_names_of_an_archive_are_printable(tmp_path) -> None:

@@ -61,9 +61,9 @@ def _parsed(text: str, arch: str | None) -> Cmdline:
                 if arch
                 else f"{name}=: not applied, the architecture is not known"
             )
-    for name, _ in left_to_init(text):
+    for name in dict.fromkeys(name for name, _ in left_to_init(text)):
         if name in own or name in _COMMON or name in ("memmap", "mem"):
-            line.warn(f"{name} stands behind --: the kernel leaves it to init")
+            line.warn(f"{name}= stands behind --: the kernel leaves it to init")
     return line
 
 

@@ -148,7 +148,7 @@ def test_notes() -> None:
     assert [p.code for p in parse("memmap=1G@1G", "arm64").problems] == ["HP559"]
     for arch in ("x86_64", "arm64", None):
         line = parse("quiet -- single memmap=1G@1G kho=off", arch)
-        assert [p.message.split()[0] for p in line.problems] == ["memmap", "kho"]
+        assert [p.message.split()[0] for p in line.problems] == ["memmap=", "kho="]
         assert (line.kho, line.changes_map()) == (None, False)
 
 

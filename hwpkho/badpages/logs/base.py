@@ -28,7 +28,8 @@ _FRESH = re.compile(
 #: The message of an entry in the journal's export or verbose format, or its JSON with many lines.
 _FIELD = re.compile(r'[ \t>|]{0,16}MESSAGE=|[ \t]{1,8}"MESSAGE"')
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
-_REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)])")
+#: A line of hexadecimal digits alone is a rest as well: the number was the last of its line.
+_REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)]|$)")
 
 
 class Message(NamedTuple):

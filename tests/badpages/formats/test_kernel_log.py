@@ -35,6 +35,11 @@ DUMP = (
     "raw: 0017ffffc0800000 dead000000000100 dead000000000122 0000000000000000\n"
     "page dumped because: migration failure\n"
 )
+#: The line of a dump that names its page ends with its number.
+_BROKEN_DUMP = (
+    "[   10.000000] page: refcount:1 mapcount:0 mapping:0000000000000000 index:0x0 pfn:{}\n"
+    "[   10.000001] flags: 0xfffffc0800000(hwpoison|node=0|zone=1)\n"
+)
 BANNER = "[    0.000000] Linux version 6.12.0 (build@host1) #1 SMP"
 
 
@@ -1016,6 +1021,8 @@ def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:
         ),
         (DUMP.format("", 9, "hwpoison").replace("index", "\n> index"), {(9, "poisoned")}),
         (DUMP.format("", 9, "hwpoison").replace("|node", "|\nnode"), {(9, "poisoned")}),
+        (_BROKEN_DUMP.format("0x7f0\n01"), {(0x7F001, "poisoned")}),
+        (_BROKEN_DUMP.format("0x\n> 7f001"), {(0x7F001, "poisoned")}),
         (
             DUMP.format("", 9, "hwpoison") + "Unpoison: Software-unpoisoned page 0x9\n" + BANNER,
             set(),

@@ -74,6 +74,10 @@ _WELL_DAMAGED = re.compile(
 _WELL_BEGUN = re.compile(
     r"\s*(?:Software-unp[\w ]*|Page was alr[\w ]*|0x[0-9a-f]*:?)?\s*$", re.IGNORECASE
 )
+_KEPT = "Unpoison: a damaged number; the page that it means stays listed"
+#: The rest of a number that is the last of its message; what web pages and JSON add may follow.
+_REST = re.compile(r"[\s>|]*([0-9a-f]{1,16})(?=\s*$|[\"'<\\),])", re.IGNORECASE)
+_MOST_DIGITS = 16
 _SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
 #: Texts that show that a number is a PFN even if the colon behind it is lost.
 _KNOWN = re.compile(
@@ -108,12 +112,19 @@ class Hwpoison(MessageReader):
         super().__init__(log)
         self._killed: set[int] = set()
         self._vague: dict[int, Place] = {}
-        #: A page that is good again if another line follows: its number is the last of its line.
-        self._well_if_whole: tuple[Place, int] | None = None
+        #: A page that is good again if a line follows that is no rest of its number, which is the
+        #: last of its line: its digits.
+        self._well_if_whole: tuple[Place, str] | None = None
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`MessageReader.feed`."""
-        self._well_after_all()
+        if self._well_if_whole is not None:
+            place, digits = self._well_if_whole
+            rest = None if self.fresh(line, "") else _REST.match(line)
+            if rest is not None and len(digits) <= _MOST_DIGITS:  # a terminal broke the line
+                self._well_if_whole = place, digits + rest[1]
+                return True
+            self._well_after_all()
         return super().feed(number, line) or self._well_if_whole is not None
 
     def take(self, message: Message) -> bool:
@@ -136,10 +147,9 @@ class Hwpoison(MessageReader):
                 if _WELL_BEGUN.match(text) and not whole:
                     return False
                 if _WELL_DAMAGED.match(text) or _WELL_BEGUN.match(text):
-                    why = "Unpoison: a damaged number; the page that it means stays listed"
-                    self.log.doubt(place, ENTRY_UNUSABLE, why)
+                    self.log.doubt(place, ENTRY_UNUSABLE, _KEPT)
                 return True
-            self._well_if_whole = place, int(well[1] or well[2], 16)
+            self._well_if_whole = place, well[1] or well[2]
             if well.end() < len(text.rstrip()):
                 self._well_after_all()
         else:
@@ -156,9 +166,12 @@ class Hwpoison(MessageReader):
     def _well_after_all(self) -> None:
         """Withdraw the page whose number is not the last of the log."""
         if self._well_if_whole is not None:
-            place, pfn = self._well_if_whole
+            place, digits = self._well_if_whole
             self._well_if_whole = None
-            self._well(place, pfn)
+            if len(digits) > _MOST_DIGITS:
+                self.log.doubt(place, ENTRY_UNUSABLE, _KEPT)
+            else:
+                self._well(place, int(digits, 16))
 
     def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
         """Return the PFN of a message and the text behind it; None where it names no page.
@@ -245,9 +258,9 @@ class Hwpoison(MessageReader):
         """See :meth:`MessageReader.flush`; also report pages whose outcome is not in the log."""
         super().flush()
         if self._well_if_whole is not None and self.log.open_line is not None:
-            place, pfn = self._well_if_whole
+            place, digits = self._well_if_whole
             why = (
-                f"Unpoison: 0x{pfn:x}: the log ends within this line, so the number may be cut "
+                f"Unpoison: 0x{digits}: the log ends within this line, so the number may be cut "
                 "off; the page stays listed"
             )
             self.log.doubt(place, ENTRY_UNUSABLE, why)

@@ -409,6 +409,13 @@ def test_a_page_that_is_good_again_at_the_end_of_a_log_may_be_another(line) -> N
     if "page 0x77" in line:
         assert read(f"{log}\n").pfns.tolist() == [0x77001]
         assert read(f"{log}\n{MF.format(0x77)}\nfoo\n").pfns.tolist() == [0x77, 0x77001]
+        for rest in ("0\n01\n", "> 001\n[    1.000000] foo\n", "001</pre>\n"):
+            broken = read(f"{log}\n{rest}")
+            assert ([p.code for p in broken.problems], broken.pfns.tolist()) == (["HP614"], [0x77])
+        for rest in ("00", "001", "0" * 15 + "\n"):
+            doubtful = read(f"{log}\n{rest}")
+            assert "stays listed" in doubtful.problems[0].message
+            assert doubtful.pfns.tolist() == [0x77, 0x77001]
 
 
 def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 _PFN = re.compile(r"[^\n]{0,160}?\bpfn:0x([0-9a-f]{1,16})(?![0-9a-zA-Z])")
 #: ``BUG: Bad page state in process foo  pfn:7f001``, ``migrating pfn 7f001 failed ret:1``.
 _PFN_ABOVE = re.compile(r"\bpfn[: ](?:0x)?([0-9a-f]{3,16})(?![0-9a-zA-Z])")
-_ORDER = re.compile(r"\S{0,20} order:([0-9]{1,2})(?![0-9])")
+#: More fields are behind it: a number at a line's end may be cut off.
+_ORDER = re.compile(r"\S{0,20} order:([0-9]{1,2}) +[a-z_]{1,32}:")
+#: The order of the largest folio, 16 GiB of 4-KiB pages: MAX_FOLIO_ORDER, include/linux/mm.h.
+_MAX_ORDER = 22
 _HWPOISON = re.compile(r" 0x[0-9a-f]{1,16}\([^)]*\bhwpoison\b")
 #: Who prints a line, where CONFIG_PRINTK_CALLER adds it: a task or a CPU.
 _CALLER = re.compile(r"\]\[ {0,8}([TC][0-9]{1,10})\]")
@@ -36,7 +39,7 @@ class _Dump(NamedTuple):
     place: Place
     pfn: int | None
     own: bool  # whether its own line has the PFN
-    order: int = 0
+    order: int | None = 0  # None: it is damaged
     mixed: bool = False  # whether flags above may have been this one's
 
 
@@ -69,9 +72,14 @@ class PageDumps(MessageReader):
                 return False
             self._page(place, int(found[1], 16) if found else None)
         elif begun[0] == "head:":
+            order = _ORDER.match(text)
+            if not (order or whole):
+                return False
             dumps = self._begun_by.get(_printer(place))
-            if dumps and dumps[-1].own and (order := _ORDER.match(text)):
-                dumps[-1] = dumps[-1]._replace(order=int(order[1]))
+            if dumps and dumps[-1].own:
+                number = int(order[1]) if order else None
+                damaged = number is None or number > _MAX_ORDER
+                dumps[-1] = dumps[-1]._replace(order=None if damaged else number)
         elif begun[0] == "page dumped because:":
             dumps = self._begun_by.get(_printer(place), [])
             if len(dumps) == 1 and not dumps[0].mixed:
@@ -113,9 +121,15 @@ class PageDumps(MessageReader):
         if dump.pfn is None:
             self.log.unusable(dump.place, f"{_WITHOUT_PAGE}it has no PFN")
             return
-        first = dump.pfn >> dump.order << dump.order
+        first = dump.pfn >> (dump.order or 0) << (dump.order or 0)
         self.log.pages(dump.place, first, first, "poisoned")
-        if dump.order:
+        if dump.order is None:
+            message = (
+                f"0x{dump.pfn:x}: a page dump of a folio whose order is damaged: the flag hwpoison "
+                "is that of its first page, which may be another"
+            )
+            self.log.doubt(dump.place, ENTRY_UNUSABLE, message)
+        elif dump.order:
             message = (
                 f"0x{dump.pfn:x}: a page dump of a folio of order {dump.order}: the flag hwpoison "
                 f"is that of its first page, 0x{first:x}; of hugetlb any of its pages may be bad"

@@ -1040,6 +1040,21 @@ def test_page_dumps(text, found) -> None:
     assert kinds(text + "\n") == found
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [("22 mapcount:1", 0x1C000000), ("1\n8 mapcount:1", 0), ("23 mapcount:1", 0), ("999 x:1", 0)],
+)
+def test_an_order_that_no_folio_has_is_damaged(order, first) -> None:
+    """It must not name another page, or page 0."""
+    pfn = 0x1C0_7F009
+    found = read(DUMP.format("", pfn, "hwpoison").replace("\nmemcg", f"\nhead: order:{order}\nmemcg"))
+    assert found.pfns.tolist() == [first or pfn]
+    why = found.problems[0].message
+    assert why.startswith(f"0x{pfn:x}: a page dump of a folio")
+    assert ("damaged" in why) == (not first)
+
+
 def test_blanks_behind_a_status_that_is_cut_off_take_no_time() -> None:
     line = "[Hardware Error]: " + "MC1_STATUS[|UE|" * 8 + " " * 3900 + "x\n"
     within(0.3, lambda: read(MF.format(9) + "\n" + line * 32))

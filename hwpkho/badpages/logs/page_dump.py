@@ -26,11 +26,14 @@ _PFN_ABOVE = re.compile(r"\bpfn[: ](?:0x)?([0-9a-f]{3,16})(?![0-9a-zA-Z])")
 _ORDER = re.compile(r"\S{0,20} order:([0-9]{1,2}) +[a-z_]{1,32}:")
 #: The order of the largest folio, 16 GiB of 4-KiB pages: MAX_FOLIO_ORDER, include/linux/mm.h.
 _MAX_ORDER = 22
-_HWPOISON = re.compile(r" 0x[0-9a-f]{1,16}\([^)]*\bhwpoison\b")
+#: Without blanks: a name may have been broken at a line's end.
+_HWPOISON = re.compile(r"0x[0-9a-f]{1,16}\([^)]*\bhwpoison\b")
 #: Who prints a line, where CONFIG_PRINTK_CALLER adds it: a task or a CPU.
 _CALLER = re.compile(r"\]\[ {0,8}([TC][0-9]{1,10})\]")
 #: The most lines between a page and its flags, other tasks' included; the most tasks and dumps.
 _NEAR, _MAX_TASKS, _MAX_BEGUN = 24, 1 << 10, 64
+#: The most lines of a dump between those of its page and its flags: a log that ends there cut it.
+_BETWEEN = 4
 
 _WITHOUT_PAGE = "a page dump with hwpoison: "
 
@@ -83,12 +86,14 @@ class PageDumps(MessageReader):
         elif begun[0] == "page dumped because:":
             dumps = self._begun_by.get(_printer(place), [])
             if len(dumps) == 1 and not dumps[0].mixed:
+                self._doubtful(dumps[0], "without its flags")
                 dumps.clear()  # its flags were lost: the next ones are not its own
         else:
-            poisoned = _HWPOISON.match(text) is not None
-            if not (whole or poisoned or ")" in text):
+            flags, end, _ = text.partition(")")
+            poisoned = _HWPOISON.match("".join(flags.split())) is not None
+            if not (whole or poisoned or end):
                 return False
-            self._flags(place, poisoned=poisoned)
+            self._flags(place, poisoned=poisoned, cut=not end)
         return True
 
     def _page(self, place: Place, pfn: int | None) -> None:
@@ -105,13 +110,15 @@ class PageDumps(MessageReader):
         dumps[:] = [d for d in dumps[-_MAX_BEGUN:] if abs(place.number - d.place.number) <= _NEAR]
         dumps.append(_Dump(place, pfn, own))
 
-    def _flags(self, place: Place, *, poisoned: bool) -> None:
+    def _flags(self, place: Place, *, poisoned: bool, cut: bool) -> None:
         """Take the flags of the dump that the same task has begun, if it is one alone."""
         dumps = self._begun_by.get(_printer(place), [])
         near = [d for d in dumps if abs(place.number - d.place.number) <= _NEAR]
         alone = len({(d.pfn, d.order, d.mixed) for d in near}) == 1 and not near[0].mixed
         dumps[:] = near[:-1] if alone else [d._replace(mixed=True) for d in near[:-1]]
         if not poisoned:
+            if cut and near:
+                self._doubtful(near[-1], "whose flags are cut off")
             return
         if not alone:
             why = "several dumps are mixed up" if near else "no line above it names the page"
@@ -136,9 +143,19 @@ class PageDumps(MessageReader):
             )
             self.log.doubt(dump.place, ENTRY_UNUSABLE, message)
 
+    def _doubtful(self, dump: _Dump, lack: str) -> None:
+        page = "" if dump.pfn is None else f"0x{dump.pfn:x}: "
+        message = f"{page}a page dump {lack}: they may have hwpoison"
+        self.log.doubt(dump.place, ENTRY_UNUSABLE, message)
+
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`."""
         super().flush()
+        end = self.log.last_line
+        if end is not None:
+            for dump in (d for dumps in self._begun_by.values() for d in dumps):
+                if end - dump.place.number <= _BETWEEN:
+                    self._doubtful(dump, "without its flags")
         self._begun_by.clear()
 
 

@@ -122,6 +122,7 @@ def read(file: FileBytes, asked: Asked, form: str) -> BadPages:
     mails, unwrapping = Unquoting(), Unwrapping()
     log, lines = _scanned(blocks(pieces(file), mails, unwrapping), file.shown, form, asked)
     columns = unwrapping.columns
+    log.last_line = lines
     if ends_within_line(file):
         log.open_line = lines
     upside_down = log.runs_backwards or _falls(bytes(file.read(0, min(HEAD, file.size))))

@@ -104,7 +104,9 @@ class Timeline:
         self._id: str | None = None
         self._last: float | None = None
         self._cut: tuple[int, int] | None = None
-        #: The line within which the log ends, known once all is read; the place named last.
+        #: The log's last line, and it again if the log ends within it, known once all is read; the
+        #: place named last.
+        self.last_line: int | None = None
         self.open_line: int | None = None
         self._latest: Place | None = None
 

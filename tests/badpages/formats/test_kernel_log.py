@@ -1030,6 +1030,7 @@ def test_other_messages_that_name_no_page(text, why, tmp_path, cli) -> None:
         (DUMP.format("", 9, "hwpoison").replace("|node", "|\nnode"), {(9, "poisoned")}),
         (_BROKEN_DUMP.format("0x7f0\n01"), {(0x7F001, "poisoned")}),
         (_BROKEN_DUMP.format("0x\n> 7f001"), {(0x7F001, "poisoned")}),
+        (_BROKEN_DUMP.format("0x9").replace("son|", "\nson|"), {(9, "poisoned")}),
         (
             DUMP.format("", 9, "hwpoison") + "Unpoison: Software-unpoisoned page 0x9\n" + BANNER,
             set(),
@@ -1040,6 +1041,32 @@ def test_page_dumps(text, found) -> None:
     assert kinds(text + "\n") == found
 
 
+_HEAD, _, _FLAGS = _BROKEN_DUMP.format("0x9").partition("\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cut", "why"),
+    [
+        (f"{_HEAD}\n{_FLAGS.partition('hwpoison')[0]}", "0x9: a page dump whose flags are cut off"),
+        (f"{_HEAD}\n{_FLAGS.partition('oison')[0]}\n", "0x9: a page dump whose flags are cut off"),
+        (f"{_HEAD}\n{_FLAGS.partition('oison')[0]}\n{_HEAD[:14]} usb 1-1\n{BANNER}\n", "cut off"),
+        (_HEAD, "0x9: a page dump without its flags"),
+        (f"{_HEAD}\n[   10.000000] memcg:ffff0000dd6d9000\n", "0x9: a page dump without its flags"),
+        (f"{_HEAD}\n{_FLAGS[:30]}", "0x9: a page dump without its flags"),
+        (f"{_HEAD}\n{_HEAD[:14]} page dumped because: x\n", "0x9: a page dump without its flags"),
+        (f"{_HEAD}\n{_FLAGS.replace('hwp', 'p')}", ""),
+        (f"{_HEAD}\n{BANNER}\n", ""),
+        (_FLAGS.partition("oison")[0], ""),
+    ],
+)
+def test_a_page_dump_that_is_cut_off(cut, why) -> None:
+    found = read(f"{MF.format(7)}\n{cut}")
+    message = next((p.message for p in found.problems if p.code == "HP612"), "")
+    assert why in message
+    assert bool(why) == bool(message)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("order", "first"),
@@ -1048,7 +1075,9 @@ def test_page_dumps(text, found) -> None:
 def test_an_order_that_no_folio_has_is_damaged(order, first) -> None:
     """It must not name another page, or page 0."""
     pfn = 0x1C0_7F009
-    found = read(DUMP.format("", pfn, "hwpoison").replace("\nmemcg", f"\nhead: order:{order}\nmemcg"))
+    found = read(
+        DUMP.format("", pfn, "hwpoison").replace("\nmemcg", f"\nhead: order:{order}\nmemcg")
+    )
     assert found.pfns.tolist() == [first or pfn]
     why = found.problems[0].message
     assert why.startswith(f"0x{pfn:x}: a page dump of a folio")

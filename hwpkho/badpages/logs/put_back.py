@@ -1,4 +1,4 @@
-"""``Unpoison:`` of pages that a log does not name: what it cancels is in another log.
+"""``Unpoison:`` of pages that a log does not name as poisoned: what it cancels is in another log.
 
 That may be the older file of a rotated log, or another part of a pstore dump.
 """
@@ -14,7 +14,7 @@ _MAX_KEPT = 1 << 16
 
 
 class PutBack:
-    """Pages that were put back into use, as far as their log has not named them."""
+    """Pages that were put back into use, as far as their log has not taken them out of it."""
 
     def __init__(self) -> None:
         self._line_of: dict[int, int] = {}
@@ -39,6 +39,7 @@ class PutBack:
             pages = f"page 0x{pfn:x}{f' and {more} more' if more else ''}"
             yield (
                 f"line {line}: an Unpoison puts {pages} back into use, which this log does not "
-                "name as bad; other inputs that do keep it listed: join logs to one, oldest first"
+                "name as poisoned or soft-offlined; other inputs that do keep it listed: join logs "
+                "to one, oldest first"
             )
             return

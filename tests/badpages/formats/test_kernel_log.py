@@ -385,6 +385,8 @@ def test_a_page_that_is_good_again_and_that_another_log_names(tmp_path, cli) -> 
     for text in (f"{MF.format(7)}\n{older.read_text()}{put_back}", f"{put_back}{BANNER}\n"):
         notes = [note for note in read(text, "last").notes if "Unpoison" in note.text]
         assert not notes
+    edac = "EDAC MC0: 1 UE x on y ( page:0x9 offset:0x0 grain:32)\n"
+    assert any("not name as poisoned" in note.text for note in read(edac + put_back).notes)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.badpages.kinds import BAD, Kind
 from hwpkho.badpages.logs import reader
-from hwpkho.badpages.logs.hwpoison import WELL
+from hwpkho.badpages.logs.hwpoison import UNPOISONED
 from hwpkho.badpages.logs.timeline import Timeline
 from hwpkho.badpages.registry import Asked
 from hwpkho.errors import InputError
@@ -37,7 +37,7 @@ _ORDERED = re.compile(rb"npoison|non struct page|Linux version ")
 _RECORD = re.compile(rb"^[0-9]{1,4},([0-9]{1,18}),([0-9]{1,18}),[^;\n]{0,64};", re.MULTILINE)
 #: The fields below its text (SUBSYSTEM=, DEVICE=), a line each.
 _FIELD = re.compile(rb"^ [A-Z_]{1,32}=[^\n]*\n", re.MULTILINE)
-_UNPOISONED = re.compile(rb"(?:Unpoison|MCE):(?:%s)" % WELL.encode(), re.IGNORECASE)
+_UNPOISONED = re.compile(rb"(?:Unpoison|MCE):(?:%s)" % UNPOISONED.encode(), re.IGNORECASE)
 #: The kernel says so of a page that was not bad: news only where hwpkho takes it for bad.
 _ALREADY = b"already unpoisoned"
 _LOST = re.compile(

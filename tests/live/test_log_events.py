@@ -113,7 +113,7 @@ def test_what_is_bad_in_the_end_is_what_the_whole_log_says(steps, sizes):
     assert told == {pfn for first, last in whole.runs() for pfn in range(first, last + 1)}
 
 
-def test_that_a_page_was_well_already_is_no_news():
+def test_that_a_page_was_unpoisoned_already_is_no_news():
     events = LogEvents(4096)
     line = b"[   13.000000] Unpoison: Page was already unpoisoned 0x5\n"
     assert events.feed(line).unpoisoned == []

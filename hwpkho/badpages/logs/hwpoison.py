@@ -61,17 +61,17 @@ _NO_STRUCT_PAGE = "non struct page"
 _NOT_FLAGGED = re.compile(
     r"[Mm]emory outside kernel control|cannot catch tail|hwpoison(?:ed)? filter"
 )
-#: The text behind ``Unpoison:`` (``MCE:`` in older kernels) for a page that is good again; its PFN
+#: The text behind ``Unpoison:`` (``MCE:`` in older kernels) for an unpoisoned page; its PFN
 #: is in one of two groups.
-WELL = (
+UNPOISONED = (
     r"\s*(?:Software-unpoisoned(?: free)? page|Page was already unpoisoned)\s+0x([0-9a-f]{1,16})\b"
     r"|\s*0x([0-9a-f]{1,16}):\s*(?:software-unpoisoned(?: free)? page|page was already unpoisoned)"
 )
-_WELL = re.compile(WELL, re.IGNORECASE)
-_WELL_DAMAGED = re.compile(
+_UNPOISONED = re.compile(UNPOISONED, re.IGNORECASE)
+_UNPOISONED_DAMAGED = re.compile(
     r"\s*(?:Software-unpoisoned|Page was already unpoisoned)|\s*0x.{0,30}unpoisoned", re.IGNORECASE
 )
-_WELL_BEGUN = re.compile(
+_UNPOISON_BEGUN = re.compile(
     r"\s*(?:Software-unp[\w ]*|Page was alr[\w ]*|0x[0-9a-f]*:?)?\s*$", re.IGNORECASE
 )
 _KEPT = "Unpoison: a damaged number; the page that it means stays listed"
@@ -112,25 +112,25 @@ class Hwpoison(MessageReader):
         super().__init__(log)
         self._killed: set[int] = set()
         self._vague: dict[int, Place] = {}
-        #: A page that is good again if a line follows that is no rest of its number, which is the
+        #: A page that is unpoisoned if a line follows that is no rest of its number, which is the
         #: last of its line: its digits.
-        self._well_if_whole: tuple[Place, str] | None = None
+        self._pending_unpoison: tuple[Place, str] | None = None
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`MessageReader.feed`."""
-        if self._well_if_whole is not None:
-            place, digits = self._well_if_whole
+        if self._pending_unpoison is not None:
+            place, digits = self._pending_unpoison
             rest = None if self.fresh(line, "") else _REST.match(line)
             if rest is not None and len(digits) <= _MOST_DIGITS:  # a terminal broke the line
-                self._well_if_whole = place, digits + rest[1]
+                self._pending_unpoison = place, digits + rest[1]
                 return True
-            self._well_after_all()
-        return super().feed(number, line) or self._well_if_whole is not None
+            self._finish_unpoison()
+        return super().feed(number, line) or self._pending_unpoison is not None
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
-        self._well_after_all()
+        self._finish_unpoison()
         what = begun[0]
         if what in ("Memory failure:", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
@@ -142,36 +142,36 @@ class Hwpoison(MessageReader):
             self.log.pages(place, int(no_address[1], 16), int(no_address[1], 16), "poisoned")
             return True
         if what in ("Unpoison:", "MCE:"):
-            well = _WELL.match(text)
-            if well is None:
-                if _WELL_BEGUN.match(text) and not whole:
+            unpoisoned = _UNPOISONED.match(text)
+            if unpoisoned is None:
+                if _UNPOISON_BEGUN.match(text) and not whole:
                     return False
-                if _WELL_DAMAGED.match(text) or _WELL_BEGUN.match(text):
+                if _UNPOISONED_DAMAGED.match(text) or _UNPOISON_BEGUN.match(text):
                     self.log.doubt(place, ENTRY_UNUSABLE, _KEPT)
                 return True
-            self._well_if_whole = place, well[1] or well[2]
-            if well.end() < len(text.rstrip()):
-                self._well_after_all()
+            self._pending_unpoison = place, unpoisoned[1] or unpoisoned[2]
+            if unpoisoned.end() < len(text.rstrip()):
+                self._finish_unpoison()
         else:
             self.log.unusable(place, "a process was killed for a memory error at a virtual address")
         return True
 
-    def _well(self, place: Place, pfn: int) -> None:
+    def _unpoison(self, place: Place, pfn: int) -> None:
         """Withdraw a page, also if mcelog named it: mcelog takes pages offline by the kernel."""
         known = (self.log.knows(pfn, kind, who) for kind in _TAKEN_OUT for who in _TAKERS)
         if self.log.counts and not any(known):
             self.log.put_back.add(pfn, place.number)
         self.log.withdraw(pfn, pfn, _TAKEN_OUT, *_TAKERS)
 
-    def _well_after_all(self) -> None:
+    def _finish_unpoison(self) -> None:
         """Withdraw the page whose number is not the last of the log."""
-        if self._well_if_whole is not None:
-            place, digits = self._well_if_whole
-            self._well_if_whole = None
+        if self._pending_unpoison is not None:
+            place, digits = self._pending_unpoison
+            self._pending_unpoison = None
             if len(digits) > _MOST_DIGITS:
                 self.log.doubt(place, ENTRY_UNUSABLE, _KEPT)
             else:
-                self._well(place, int(digits, 16))
+                self._unpoison(place, int(digits, 16))
 
     def _number(self, message: Message, prefix: str) -> tuple[int, str] | None:
         """Return the PFN of a message and the text behind it; None where it names no page.
@@ -236,7 +236,7 @@ class Hwpoison(MessageReader):
                 self._killed.add(pfn)
             self.log.pages(place, pfn, pfn, "poisoned")
         elif said.startswith("just unpoisoned"):
-            self._well(place, pfn)
+            self._unpoison(place, pfn)
         elif not _NOT_FLAGGED.match(said):
             if not whole and len(said) < 30:
                 return False
@@ -257,15 +257,15 @@ class Hwpoison(MessageReader):
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`; also report pages whose outcome is not in the log."""
         super().flush()
-        if self._well_if_whole is not None and self.log.open_line is not None:
-            place, digits = self._well_if_whole
+        if self._pending_unpoison is not None and self.log.open_line is not None:
+            place, digits = self._pending_unpoison
             why = (
                 f"Unpoison: 0x{digits}: the log ends within this line, so the number may be cut "
                 "off; the page stays listed"
             )
             self.log.doubt(place, ENTRY_UNUSABLE, why)
-            self._well_if_whole = None
-        self._well_after_all()
+            self._pending_unpoison = None
+        self._finish_unpoison()
         for pfn, place in self._vague.items():
             if not self.log.knows(pfn, "poisoned"):
                 self.log.unusable(

@@ -34,9 +34,11 @@ _DAMAGED = re.compile(
 _OVERFLOW = re.compile(
     r"\s*buffer overflow when queuing memory failure at\b\s*(?:0x([0-9a-f]{1,16}))?"
 )
-#: The panic of vm.memory_failure_recovery=0, before the flag is set; with the trap up to 4.15.
+#: The panic of vm.memory_failure_recovery=0, before the flag is set; with the trap up to 4.15. The
+#: number is none if digits alone follow it: a terminal may have broken it.
 _PANIC = re.compile(
-    r" (?:from trap -?[0-9]{1,5} )?on page\b\s*(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]))?"
+    r" (?:from trap -?[0-9]{1,5} )?on page\b\s*"
+    r"(?:([0-9a-f]{1,16})(?![0-9a-zA-Z]|\s+[0-9a-f]{1,15}(?:\s|$)))?"
 )
 #: Printed after the flag is set, with the PFN without 0x.
 _NO_ADDRESS = re.compile(r"\s*Unable to find user space address ([0-9a-f]{1,16}) in ")

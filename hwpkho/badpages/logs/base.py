@@ -27,6 +27,7 @@ _FRESH = re.compile(
 )
 #: The message of an entry in the journal's export or verbose format, or its JSON with many lines.
 _FIELD = re.compile(r'[ \t>|]{0,16}MESSAGE=|[ \t]{1,8}"MESSAGE"')
+_LONGEST_NUMBER = len("0x") + 16
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 #: A line of hexadecimal digits alone is a rest as well: the number was the last of its line.
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)]|$)")
@@ -156,6 +157,7 @@ class MessageReader(LineReader):
 def _joined(text: str, rest: str) -> str:
     """Join two lines, with a blank unless a number was broken between them."""
     rest = rest.rstrip()
-    if _OPEN_NUMBER.search(text) and _REST_OF_NUMBER.match(rest):
+    begun, end = _OPEN_NUMBER.search(text), _REST_OF_NUMBER.match(rest)
+    if begun and end and len(begun[0]) + len(end[0]) <= _LONGEST_NUMBER:
         return text + rest
     return f"{text.rstrip()} {rest}"

@@ -113,6 +113,8 @@ def test_a_number_that_a_terminal_broke() -> None:
     assert kinds("[ 1.000000] Memory failure: 0x10\n2f01: recovery action for x: Failed\n") == {
         (0x102F01, "poisoned")
     }
+    full = _BROKEN_DUMP.format("0x0000000000000009\n01")
+    assert kinds(full) == {(9, "poisoned")}
     panic = "[    2.000000] Kernel panic - not syncing: Memory failure on page 7f0\n01\n"
     broken = read(f"{MF.format(9)}\n{panic}")
     assert (broken.pfns.tolist(), broken.problems[0].code) == ([9], "HP612")

@@ -11,9 +11,11 @@ from hwpkho.badpages.formats import mcelog, ras_mc_ctl, rasdaemon_log, tracepoin
 from hwpkho.badpages.logs.mce import MachineChecks
 from hwpkho.badpages.registry import Asked
 from hwpkho.badpages.signs import Sign
+from hwpkho.errors import InputError
 from hwpkho.images.files import HeldBytes
 from tests.support import FIXTURES, neighbours
-from tests.support.examples import crossed
+from tests.support.examples import crossed, much
+from tests.support.measure import within
 from tests.support.neighbours import said
 
 FORMS = {f.name: f for f in (tracepoint.FORM, rasdaemon_log.FORM, ras_mc_ctl.FORM, mcelog.FORM)}
@@ -294,6 +296,11 @@ STATUS {status:x} MCGSTATUS f
             f"{ROW}error: pfn=0x9, page_type=unknown page, action_result=Ignored",
             {(9, "poisoned")},
         ),
+        (
+            "ras-mc-ctl",
+            f"Memory failure events:\n{ROW}error:\npfn=0x7f001,\npage_type=x, action_result=y",
+            {(0x7F001, "poisoned")},
+        ),
         (  # behind what ts, kubectl or a journal adds
             "ras-mc-ctl",
             f"2026-07-30T10:00:00Z {ROW}error: pfn=0x9, page_type=x, action_result=Ignored",
@@ -399,6 +406,7 @@ def test_what_lines_say(form, text, found) -> None:
         f"{TASK}cxl_dram: memdev=mem0 host=x log=Fatal :",
         f"{TASK}extlog_mem_event: {{1}} fatal error: multi-bit ECC\n\nphysical addr: 0x9440",
         "rasdaemon: [ALERT] Result of offlining page at 0x9000:",
+        "rasdaemon: [ALERT] Result of offlining page at 0x9000:\n# ls",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 address:0x00000000 grain:1)",
         TASK + "mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x0000",
         TASK + "cxl_poison: memdev=mem0 hpa=0xffffffffffffffff dpa=0x40 dpa_length=0x40",
@@ -787,3 +795,97 @@ def test_a_row_that_is_wrapped(row, width, tmp_path, cli) -> None:
         assert got.code == 0, got.err
         named = [(e["first"], e["last"], e["kind"]) for e in got.json["entries"]]
         assert named == [(9, 9, kind)]
+
+
+_AT = 0x7F_0010_0000
+_NUMBERS = (
+    *_LONG,
+    (
+        f"{_PREFIX}mce_record: CPU: 0, MCGc/s: f000c14/5, MC7: bd800000001000a1, ADDR/MISC/SYND: "
+        f"{_AT:016x}/000000000000008d/0, RIP: 33:<00007f0000001000>, TSC: 0, APIC: 6"
+    ),
+    (
+        f"{_PREFIX}mce_record: mcgcap=251660820 mcgstatus=5 status={_UC} addr={_AT} misc=141 ip=0 "
+        "bank=7 cpuvendor=0"
+    ),
+    (
+        f"0.000 a/0 mce:mce_record(mcgcap: 251660820, status: {_UC - (1 << 64)}, addr: {_AT}, "
+        "misc: 141, tsc: 5, cpu: 3)"
+    ),
+    (
+        f"{_PREFIX}mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x{_AT:08x} "
+        "grain:8192 syndrome:0x00000000)"
+    ),
+    (
+        f"{_PREFIX}mc_event: 1 Uncorrected error:x on y (mc:0 location:0:0:0 address:0x{_AT:08x} "
+        "grain:32 syndrome:0x00000000)"
+    ),
+    f'{_PREFIX}mc_event: error_type=1 msg="x" label="y" address={_AT} grain_bits=13 syndrome=0 x=',
+    f'0.000 a/77 ras:mc_event(error_type: 1, msg: "x", address: {_AT}, grain_bits: 13)',
+    f"{_PREFIX}extlog_mem_event: err_seq=1 etype=2 sev=1 pa={_AT} pa_mask_lsb=13 data=ARRAY[]",
+    f"{_PREFIX}extlog_mem_event: {{1}} fatal error: physical addr: {_AT:016x} (mask lsb: d) FRU: 0",
+    f"{_PREFIX}extlog_mem_event: {{1}} fatal error: physical addr: {_AT:016x} (mask lsb: 1a) FRU:",
+    f"0.000 a/77 ras:extlog_mem_event(err_seq: 1, etype: 2, pa: {_AT}, pa_mask_lsb: 16)",
+    f"{_PREFIX}cxl_poison: memdev=mem0 trace_type=0 hpa={_AT} dpa=64 dpa_length=4160 x=0",
+    f"{_PREFIX}cxl_dram: memdev=mem0 dpa=64 descriptor=3 type=0 hpa={_AT} region=x",
+    f'0.0 a/1 cxl:cxl_dram(memdev: "mem0", dpa: 64, descriptor: 3, hpa: {_AT}, region: "x")',
+    f"{_PREFIX}memory_failure_event: pfn 0x7f00100: recovery action for huge page: Ignored",
+    f"rasdaemon: [ALERT] Result of offlining page at 0x{_AT:x}: offlined",
+    f"{ROW}1 Uncorrected error(s): x at y location: 0:0, addr {_AT}, grain 13, syndrome 0 x",
+)
+
+
+def _pages_and_problems(form: str, text: str) -> tuple[set[int], set[str]]:
+    """Return the ends of the ranges of pages that a log names, and what it has problems with."""
+    try:
+        found = FORMS[form].read(HeldBytes("log", memoryview(text.encode())), Asked())
+    except InputError as error:  # it says that errors have no page, and names none
+        return set(), {str(error)}
+    pages = {page for m in found.mentions for page in (m.first, m.last)}
+    return pages, {problem.message for problem in found.problems}
+
+
+def test_a_number_that_is_wrapped() -> None:
+    """Wherever a terminal breaks a number, its page is named, or the break is reported."""
+    for row in _NUMBERS:
+        form = "ras-mc-ctl" if row.startswith(ROW) else "tracepoint"
+        form = "rasdaemon-log" if row.startswith("rasdaemon") else form
+        above = "Memory failure events:\n" if form == "ras-mc-ctl" else ""
+        named, always = _pages_and_problems(form, f"{above}{row}\n")
+        assert named, row
+        for at in range(
+            len(ROW) + 1 if above else row.index("_") + 1 if "_" in row else 9, len(row)
+        ):
+            in_number = re.match(r"[0-9a-f][0-9]|[0-9][0-9a-f]", row[at - 1 : at + 1])
+            if not in_number and at % much(5, 1):
+                continue
+            for below in ("", "# ls\n"):
+                text = f"{above}{row[:at]}\n{row[at:]}\n{below}"
+                got, problems = _pages_and_problems(form, text)
+                assert got <= named, text
+                assert not in_number or got == named or problems - always, text
+
+
+def test_fillers_within_messages_take_no_time() -> None:
+    begun = {
+        "tracepoint": (
+            *("mce_record: ", "mce_record: CPU: 1, MC7: bd80000000100090, ", "mc_event: 1 "),
+            *("extlog_mem_event: ", "extlog_mem_event: {1} fatal error: ", "cxl_poison: hpa="),
+            *("cxl_dram: memdev=mem0 ", "memory_failure_event: pfn", "mc_event"),
+        ),
+        "rasdaemon-log": (
+            *("Result of offlining page at ", "Result of offlining page at 0x9000 of row "),
+            *(f"mce_record {DATE} ", f"extlog_mem_event {DATE} ", f"cxl_dram {DATE} memdev:mem0 "),
+        ),
+        "ras-mc-ctl": (
+            *("error: memdev=, dpa=", "error: x, bank ", "error: pfn=", "error: type=x, severity="),
+            *("1 Uncorrected error(s): ", "error: x, status="),
+        ),
+    }
+    in_front = {"tracepoint": TASK, "rasdaemon-log": "rasdaemon: ", "ras-mc-ctl": ROW}
+    for form, begins in begun.items():
+        for begin in begins:
+            for filler in (" " * 1400, ", " * 700, "x" * 1400):
+                for end in ("x\n", ")\n"):
+                    text = (in_front[form] + begin + filler + end) * much(8, 80)
+                    within(much(8, 80) * 0.004, lambda: _pages_and_problems(form, text))  # noqa: B023

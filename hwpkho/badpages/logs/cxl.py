@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.badpages.logs.broken_numbers import BROKEN, broken, fields_together
+
 if TYPE_CHECKING:
     from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.base import MessageReader
@@ -28,13 +30,14 @@ _CXL = {
 _FIELD = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,16}")
 #: Values of trace_type, decoded and raw, that mean Clear.
 _CLEAR = ("clear", "2")
-_UNCORRECTABLE = re.compile(r"UNCORREC?TABLE[ _](?:EVENT|E?V?E?N?$)")
+#: In a text without blanks: a line may end within it.
+_UNCORRECTABLE = re.compile(r"UNCORREC?TABLE_?(?:EVENT|E?V?E?N?$)")
 #: Types of errors that are about the access, not about the memory.
 _NO_MEDIA = re.compile(r"type[=:] ?'?(?:Invalid Address|TE State Violation|CKID Violation)")
 #: The raw type, and such types by event.
 _TYPE = re.compile(r"(?<!\w)type(?:=|: )(0x[0-9a-f]{1,2}|[0-9]{1,3})(?=[\s,)]|$)")
 NO_MEDIA = {"cxl_general_media": (1, 3, 6), "cxl_dram": (2, 4, 6)}
-_BEFORE_DESCRIPTOR = re.compile(r"^(?!.*\bdescriptor)(?=.*\bmemdev[=:]).*(?<!\))\s*$", re.DOTALL)
+_MEMDEV = re.compile(r"\bmemdev[=:]")
 #: Bytes of a line, the unit of poison.
 _LINE = 64
 _NO_HPA = (1 << 64) - 1
@@ -44,8 +47,8 @@ _NO_HOST = "a device address, not a host address"
 def cut(text: str, last: str) -> bool:
     """Tell whether an event may go on behind ``text``: field ``last`` is absent or the end of it.
 
-    ``last`` is ``dpa_length`` for :func:`poison`, which precedes it in no event, and ``hpa`` for
-    :func:`media_error`.
+    ``last`` is the last field that is read: ``dpa_length`` by :func:`poison`, because it is behind
+    ``hpa`` in each form of that event, and ``hpa`` by :func:`media_error`.
     """
     found = _CXL[last].search(text)
     return not text.rstrip().endswith(")") and (found is None or not text[found.end() :].strip())
@@ -53,6 +56,7 @@ def cut(text: str, last: str) -> bool:
 
 def poison(reader: MessageReader, place: Place, text: str) -> None:
     """Read an event of a CXL device's poison list from ``text``, the fields of the event."""
+    text = fields_together(text)
     found = {name: pattern.search(text) for name, pattern in _CXL.items()}
     hpa = found["hpa"]
     if hpa is None and found["dpa_length"] is None:
@@ -60,6 +64,9 @@ def poison(reader: MessageReader, place: Place, text: str) -> None:
         return
     if hpa is None:
         reader.log.unusable(place, f"cxl_poison: {_NO_HOST}")
+        return
+    if broken(text):
+        reader.log.unusable(place, f"cxl_poison: {BROKEN}")
         return
     try:
         address = int(hpa[1], 0)
@@ -108,15 +115,23 @@ def media_error(reader: MessageReader, place: Place, text: str, event: str = "")
     All others are about the data at the address: ECC errors, also by scrubbing, and data path
     errors.
     """
+    text = fields_together(text)
     raw_type = _TYPE.search(text)
     if _NO_MEDIA.search(text) or (
         raw_type and int(raw_type[1], 0 if "x" in raw_type[1] else 10) in NO_MEDIA.get(event, ())
     ):
         return
+    if broken(text):
+        reader.log.unusable(place, f"CXL: {BROKEN}")
+        return
+    if "descriptor" not in text and _MEMDEV.search(text) and not text.rstrip().endswith(")"):
+        # Nothing tells how bad it is, nor whether hpa is decimal.
+        reader.log.unusable(place, "CXL: an error that is cut off before its descriptor")
+        return
     flags = _CXL["descriptor"].search(text)
     hpa = _CXL["hpa"].search(text)
     raw = flags is not None and _FIELD.fullmatch(flags[1]) is not None  # not decoded: decimal
-    bad = _UNCORRECTABLE.search(text) is not None or (
+    bad = _UNCORRECTABLE.search(text.replace(" ", "")) is not None or (
         flags is not None and raw and bool(int(flags[1], 0) & 1)
     )
     try:
@@ -131,5 +146,3 @@ def media_error(reader: MessageReader, place: Place, text: str, event: str = "")
         reader.log.addresses(place, address, kind)
     elif bad:
         reader.log.unusable(place, f"CXL: {_NO_HOST}")
-    elif _BEFORE_DESCRIPTOR.search(text):
-        reader.log.unusable(place, "CXL: an error that is cut off before its descriptor")

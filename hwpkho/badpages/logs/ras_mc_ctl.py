@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FAILURE = re.compile(r"error: pfn=0x([0-9a-fA-F]{1,16}), page_type=")
 _CONTROLLER = re.compile(
     r"[0-9]+ (?P<severity>\w+) error\(s\): .{0,600}, addr (?P<address>[0-9]{1,20}), "
-    r"grain (?P<grain>[0-9]{1,20})\b"
+    r"grain (?P<grain>[0-9]{1,20})\b(?! [0-9])"
 )
 _EXTLOG = re.compile(
     r"error: type=.{0,80}?, severity=(?P<severity>\w+), address=0x(?P<address>[0-9a-f]{1,16})\b"
@@ -66,7 +66,7 @@ class RasMcCtl(MessageReader):
     """The reader, see the module."""
 
     needles = (
-        rb"-%b(?:error: |[0-9]{1,18} \w{1,20}(?: error\(s\):\s|[ \t]*\n))" % _DATED,
+        rb"-%b(?:error:\s|[0-9]{1,18} \w{1,20}(?: error\(s\):\s|[ \t]*\n))" % _DATED,
         b"\t[UFD][a-z]{4,10} on DIMM",
         b"\t[RFID][a-z]{5,8} errors: ",
         b"\t[0-9]{1,18} [^\n]{1,80} errors\n",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.logs import cxl
 from hwpkho.badpages.logs.base import Message, MessageReader
+from hwpkho.badpages.logs.broken_numbers import BROKEN, broken, fields_together, mended
 from hwpkho.badpages.logs.mce_status import AMD, NORMALIZING, Record, settle
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _NEXT = rb"[ \t]*\n|\s+(?:[0-9]{4}-|\[[A-Z]{1,8}[\]\n])"
 _DATE = re.compile(r"\s*(?:\[[A-Z]{1,8}\] )?[0-9]{4}-[0-9]{2}-[0-9]{2} [:0-9]{8}(?: [+-][0-9]{4})?")
 #: An event that is broken in front of that date, and the date; in front of a line it is no stamp.
-_UNDATED = re.compile(r"\w{8,24}:?\s*(?:\[[A-Z]{1,8}\])?\s*")
+_UNDATED = re.compile(r"\w{8,24}:?\s*+(?:\[[A-Z]{1,8}\])?\s*+")
 _ZONED = re.compile(r"[\s>|]*[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} [+-][0-9]{4} ")
 #: All that an event says, without blanks around it, if it is cut off within that date or above.
 _NOTHING = re.compile(r"(?:\[[A-Z]*\]?)? ?(?:[0-9]{4}-[-+: 0-9]{0,20})?:?")
@@ -47,10 +48,10 @@ _FIELD = re.compile(
     r"\b([a-z][a-z_]{1,15})(?:: |=)"
     r"(-?[0-9]{1,20}(?=[\s,)]|(?<=vendor=[0-9])$)|0x[0-9a-f]{1,16}(?=[\s,)]|$))"
 )
-_PFN_BEGUN = re.compile(r".{0,80}?\b(?:pf?|pfn(?:=| )\s*(?:0?x?[0-9a-fA-F]*[\s,:]*)?)$", re.DOTALL)
+_PFN_BEGUN = re.compile(r".{0,80}?\b(?:pf?|pfn(?:=| )\s*+(?:0?x?[0-9a-fA-F]*[\s,:]*)?)$", re.DOTALL)
 _NO_STRUCT_PAGE = re.compile(r"\s*recovery action for\s+non struct page")
 _SEVERITY = re.compile(
-    r"\b(Corrected|Uncorrected|Deferred|Fatal|Info) errors?(?:\s?:|\s*$)", re.IGNORECASE
+    r"\b((?:Un ?)?corrected|Deferred|Fatal|Info) errors?(?:\s?:|\s*$)", re.IGNORECASE
 )
 #: What an mc_event begins with, if it is cut off before its severity is told; one that has the
 #: letters of no bad one is harmless.
@@ -59,12 +60,13 @@ _ERROR_TYPE = re.compile(r"\berror_type(?:=|: )(?:0x)?([0-9])\b")
 _ADDRESS = re.compile(r"\baddress(?::|: |=)(0x[0-9a-fA-F]{1,16}|[0-9]{1,20})(?![0-9a-zA-Z])")
 _GRAIN = re.compile(r"\bgrain(?P<log>: |_bits(?:=|: ))?:?([0-9]{1,20})\b")
 _EXTLOG = re.compile(
-    r"(?P<severity>[a-z]+) error: .{0,200}?physical addr: (?:0x)?(?P<address>[0-9a-f]{1,16})\b"
-    r"(?: \(mask lsb: (?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
+    r"(?P<severity>[a-z]{4,16}) error: .{0,200}?physical addr: (?:0x)?(?P<address>[0-9a-f]{1,16})\b"
+    r"(?: \(masklsb:(?P<lsb>[0-9a-f]{1,2})\)| mask: 0x(?P<mask>[0-9a-f]{1,16})\b)?",
     re.IGNORECASE,
 )
-#: What its mask begins with, if the line is broken there.
-_MASK_BEGUN = re.compile(r"(?:\(mask(?: lsb:)?|mask:)$")
+#: What its mask begins with, where a line ends within it; and a mask.
+_MASK_BEGUN = re.compile(r"(?:\([^)]{0,16}|mask:)$")
+_MASK = re.compile(r"\([ a-fklms:0-9]{10,20}\)")
 _STATUS = re.compile(r"\bMC[0-9]+: ([0-9a-f]{1,16})|\bstatus= ?(?:0x)?([0-9a-f]{1,16})")
 _ADDR = re.compile(r"\bADDR(?:/MISC(?:/SYND)?)?: ([0-9a-f]{1,16})|\baddr= ?(?:0x)?([0-9a-f]{1,16})")
 _MISC = re.compile(
@@ -78,7 +80,8 @@ _OFFLINING = re.compile(
     r"\s*0x([0-9a-fA-F]{1,16})(?:\b.{0,300}?: (offlined|offline-failed|online)\b"
     r"| is already (offlined), ignore)"
 )
-_OFFLINING_BEGUN = re.compile(r"(?:\s*0x[0-9a-fA-F]{0,16}(?: of row .{0,300}|:)?)?\s*$")
+_OFFLINING_BEGUN = re.compile(r"(?:\s*0x[0-9a-fA-F]{0,16}(?: of row .{0,300}|:)?)?")
+_AN_ADDRESS = re.compile(r"\s*0(?: ?x|$)")
 _OFFLINED = re.compile(r".{0,300}(?:: offlined\b| is already offlined)")
 
 #: Values of ``sev``: CPER_SEV_*, include/linux/cper.h.
@@ -91,7 +94,7 @@ _BAD_RECORD = re.compile(
     r"\bmci(?:=|= | )(?:Uncorrected|Deferred)|\bUncorrected, |\bDeferred error"
 )
 #: What a machine check without a status has, if it is cut off; nothing tells how bad it is.
-_CUT_RECORD = re.compile(r"\bMCGc/s|\s*CPU: [0-9]|\bbank=|\bMEMORY CONTROLLER\b|\bstatus=")
+_CUT_RECORD = re.compile(r"\bMCGc/s|\bCPU: [0-9]|\bbank=|\bMEMORY CONTROLLER\b|\bstatus=")
 #: What follows the registers: the kernel's fields, raw ones, rasdaemon's, ras-mc-ctl's.
 _ALL_REGISTERS = re.compile(
     r"\bAPIC: [0-9a-f]|\bcpuvendor=[0-9]|\bapicid= ?[0-9a-f]|\)\s*$"
@@ -109,6 +112,8 @@ _RAW: dict[str, Kind | None] = {"0": "corrected", "1": "uncorrected", "2": "unco
 #: What stands in front of an event's name in a command, and where rasdaemon enables it; perf script
 #: prints it, too, behind a time.
 _GROUP = re.compile(r"(?<![0-9]{6}: )(?<!\w)(?:ras|mce|cxl|memory_failure):$")
+#: A machine check's raw fields, which unlike rasdaemon's have no blank behind ``=``.
+_RAW_RECORD = re.compile(r"\bmcgcap=[0-9]")
 _MAX_BITS = 63
 _NO_ADDRESS = _ALL_BITS = (1 << 64) - 1
 
@@ -185,10 +190,12 @@ class Traced(MessageReader):
             self.log.unusable(
                 place, "rasdaemon: a page was taken offline, but its address is damaged"
             )
-        elif _OFFLINING_BEGUN.match(text):
-            if whole:
+        else:
+            begun = _OFFLINING_BEGUN.fullmatch(text.rstrip())
+            if begun and not whole:
+                return False
+            if begun or _AN_ADDRESS.match(text):
                 self.log.unusable(place, "rasdaemon: what became of a page is cut off")
-            return whole
         return True
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:
@@ -210,8 +217,11 @@ class Traced(MessageReader):
 
     def _controller(self, place: Place, text: str, *, whole: bool) -> bool:
         kind: Kind | None
+        text = fields_together(text)
+        if "address:0x" in text:  # the kernel's words; in rasdaemon's a blank tells the unit
+            text = text.replace("grain: ", "grain:")
         if (severity := _SEVERITY.search(text)) is not None:
-            word = severity[1].lower()
+            word = severity[1].lower().replace(" ", "")  # where a line ended in it
             kind = "uncorrected" if word in _BAD else "corrected" if word == "corrected" else None
         elif (raw := _ERROR_TYPE.search(text)) is not None:
             kind = _RAW.get(raw[1])
@@ -228,6 +238,9 @@ class Traced(MessageReader):
         found, grain = _ADDRESS.search(text), _GRAIN.search(text)
         if not whole and (not grain or not text[grain.end() :].strip()):
             return False  # the rest is in the next line
+        if broken(text):
+            self.log.unusable(place, f"mc_event: {BROKEN}")
+            return True
         address = int(found[1], 0 if found[1].startswith("0x") else 10) if found else 0
         # In words the grain follows.
         cut = severity is not None and found is not None and not text[found.end() :].strip()
@@ -239,12 +252,16 @@ class Traced(MessageReader):
         return True
 
     def _extlog(self, place: Place, text: str, *, whole: bool) -> bool:
+        text = _MASK.sub(lambda m: m[0].replace(" ", ""), mended(fields_together(text)))
         found = _EXTLOG.search(text)
         fields = {} if found else _fields(text)
         if not whole and "pa_mask_lsb" not in fields:
             behind = text[found.end() :].strip() if found else ""
             if not behind or (found and _MASK_BEGUN.match(behind)):
                 return False
+        if broken(text):
+            self.log.unusable(place, f"extlog_mem_event: {BROKEN}")
+            return True
         if "pa" in fields:
             severity = _SEVERITIES.get(fields.get("sev", 0), "")
             self._firmware(place, severity, fields["pa"], _extent(fields.get("pa_mask_lsb", 0)))
@@ -285,6 +302,10 @@ def _grain(grain: re.Match[str] | None) -> int:
 
 def machine_check(reader: MessageReader, place: Place, text: str) -> None:
     """Read a machine check whose registers are all in one line."""
+    text = mended(fields_together(text) if _RAW_RECORD.search(text) else text)
+    if broken(text):
+        reader.log.unusable(place, f"mce_record: {BROKEN}")
+        return
     fields = _fields(text)
     vendor = _VENDOR.search(text)
     amd = "AMD" in text or (vendor is not None and int(vendor[1]) in NORMALIZING)

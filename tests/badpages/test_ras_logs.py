@@ -845,6 +845,7 @@ def _pages_and_problems(form: str, text: str) -> tuple[set[int], set[str]]:
     return pages, {problem.message for problem in found.problems}
 
 
+@pytest.mark.slow
 def test_a_number_that_is_wrapped() -> None:
     """Wherever a terminal breaks a number, its page is named, or the break is reported."""
     for row in _NUMBERS:
@@ -866,6 +867,7 @@ def test_a_number_that_is_wrapped() -> None:
                 assert not in_number or got == named or problems - always, text
 
 
+@pytest.mark.slow
 def test_fillers_within_messages_take_no_time() -> None:
     begun = {
         "tracepoint": (

@@ -18,6 +18,7 @@ import pytest
 import hwpkho
 from tests.support import ROOT, efi, pages
 from tests.support.captures import CAPTURES, elf, truth
+from tests.support.examples import some
 from tests.support.program import run_cli
 
 if TYPE_CHECKING:
@@ -254,8 +255,9 @@ DOCUMENTS: dict[str, tuple[Callable[[], Any], list[object], tuple[str, ...]]] = 
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("what", some(DOCUMENTS, 8))
 def test_a_result_is_the_document_of_its_command(
-    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    what: str, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(POSTED).write_bytes(elf(POST))
@@ -263,16 +265,16 @@ def test_a_result_is_the_document_of_its_command(
     death = "[    9.500000] Memory failure: 0x{:x}: recovery action for free buddy page: {}\n"
     Path(LOG).write_text(death.format(0x979, "Recovered") + death.format(0x7, "Failed"))
     Path(PLAIN).write_text("0x50001\n0x7\n0x50001\n")
-    for what, (call, arguments, apart) in DOCUMENTS.items():
-        result = call()
-        got = cli(*arguments, "--json")
-        assert got.code in (0, 1), f"{what}: {got.err}"
-        assert without(result.to_dict(), *apart) == without(got.json, *apart), what
-        rows = result.rows() if not isinstance(result, hwpkho.Decoded) or result.handovers else []
-        assert len({type(row) for row in rows}) <= 1, what
-        for row in rows:
-            assert type(row).__name__ in hwpkho.__all__
-            assert all(x is None or type(x) in (int, str) for x in row)
+    call, arguments, apart = DOCUMENTS[what]
+    result = call()
+    got = cli(*arguments, "--json")
+    assert got.code in (0, 1), got.err
+    assert without(result.to_dict(), *apart) == without(got.json, *apart)
+    rows = result.rows() if not isinstance(result, hwpkho.Decoded) or result.handovers else []
+    assert len({type(row) for row in rows}) <= 1
+    for row in rows:
+        assert type(row).__name__ in hwpkho.__all__
+        assert all(x is None or type(x) in (int, str) for x in row)
 
 
 def test_the_documents_are_those_of_every_result() -> None:

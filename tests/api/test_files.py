@@ -153,6 +153,7 @@ class Named(io.BytesIO):
     name = "/" + "y" * 300
 
 
+@pytest.mark.slow
 def test_the_name_of_an_open_file_is_no_path(at: Path) -> None:
     assert hwpkho.read_list(Named(b"0x10\n")).pfns == [0x10]
     assert hwpkho.judge([1], Named(IOMEM.read_bytes())).rows()[0].verdict == "in-use"

@@ -173,6 +173,7 @@ def _of_open_case(file: io.BytesIO, **options: Any) -> hwpkho.Judged:
         return case.validate()
 
 
+@pytest.mark.slow
 def test_a_closed_case_reads_nothing() -> None:
     """The error was that of a descriptor, and a judgement rested on what could not be read."""
     for how in OPENED.values():

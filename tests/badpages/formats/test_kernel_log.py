@@ -1127,6 +1127,7 @@ def test_that_a_screen_wrapped_lines_is_noted() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_was_read_is_freed_at_once() -> None:
     """As a cycle it would stay until Python's collector comes."""
     with uncollected():

@@ -145,8 +145,8 @@ ENTRY_UNUSABLE = Code(
     "entry-unusable",
     "warning",
     "policy",
-    "An entry of the input says that memory is bad, but names no page: no address, a count, a "
-    "device's own address, a damaged number.",
+    "An entry of the input says that memory is bad, but names no page, or not for certain: no "
+    "address, a count, a device's own address, a number or a row that is damaged or cut off.",
     "Nothing: this is about the input.",
     "Look at the entry; get the page from another source, such as the kernel log.",
 )

@@ -118,9 +118,9 @@ def judge(
         return of_case(case, {**options, "memmap": memmap})
     with inputs.named():
         if isinstance(memmap, MemoryMap):
-            maps = memmap.shown.memmap
-            options["map_name"] = memmap.shown.map_name
-            options["next_cmdline"] = next_cmdline or memmap.shown.next_cmdline
+            maps = memmap._shown.memmap
+            options["map_name"] = memmap._shown.map_name
+            options["next_cmdline"] = next_cmdline or memmap._shown.next_cmdline
         else:
             maps = _rows(parameters.rows("memmap", memmap), arch)
         how = options_of(options, ())
@@ -215,7 +215,7 @@ def files_of(case: ListNamed) -> Files | None:
 
 def listed(case: ListNamed, files: tuple[str, ...]) -> CaseList | tuple[str, ...]:
     """Return a list as the commands take it; ``files`` are the names of its files."""
-    return case.case if isinstance(case, PageList) else files
+    return case._case if isinstance(case, PageList) else files
 
 
 def options_of(

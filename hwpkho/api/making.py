@@ -40,19 +40,18 @@ class Layout:
     """A handover that was made; ``hwpkho.encode/1``.
 
     Attributes:
-        layout: What stands where, and the bytes of its pages.
         pfns: The list.
         notes: What is allowed but would not work in a real boot, one line each.
     """
 
-    layout: layout.Layout
+    _layout: layout.Layout
     pfns: array[int]
     notes: tuple[str, ...] = ()
 
     @property
     def damage(self) -> str | None:
         """How it is broken on purpose, None for a sound one."""
-        return self.layout.broken.name if self.layout.broken else None
+        return self._layout.broken.name if self._layout.broken else None
 
     def write_elf(self, out: Out, *, force: bool = False) -> None:
         """Write an ELF core, as ``hwpkho encode --to elf``.
@@ -80,7 +79,7 @@ class Layout:
             saving.save(TARGETS[to], self._made(), inputs.path(out), None, None, force=force)
 
     def _made(self) -> ToWrite:
-        return ToWrite(BadPages(_SOURCE, Listing(self.pfns)), self.layout)
+        return ToWrite(BadPages(_SOURCE, Listing(self.pfns)), self._layout)
 
     def rows(self) -> list[PageRow]:
         """Return the list as runs, in its order."""
@@ -88,7 +87,7 @@ class Layout:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho encode --json``, as of an ELF core on standard output."""
-        body = encode_json.of_layout(self.layout, _SOURCE, self.notes)
+        body = encode_json.of_layout(self._layout, _SOURCE, self.notes)
         return document(encode_json.SCHEMA, body)
 
 

@@ -154,22 +154,22 @@ class Judged:
 class Compared:
     """Two lists compared, or a chain of them; ``hwpkho.diff/1`` or ``hwpkho.diff-chain/1``."""
 
-    result: Comparison
+    _result: Comparison
 
     @property
     def same(self) -> bool:
         """Whether all lists hold the same PFNs."""
-        return all(change.empty for change in self.result.changes)
+        return all(change.empty for change in self._result.changes)
 
     @property
     def page_size(self) -> int:
         """Bytes that a PFN of the rows stands for: the smallest page size among the lists."""
-        return self.result.page_size
+        return self._result.page_size
 
     @property
     def cases(self) -> tuple[str, ...]:
         """The names of the lists, in the order given."""
-        return tuple(x.name for x in self.result.cases)
+        return tuple(x.name for x in self._result.cases)
 
     @property
     def removed(self) -> list[int]:
@@ -182,14 +182,14 @@ class Compared:
         return self._between(-1, 0)
 
     def _between(self, one: int, other: int) -> list[int]:
-        cases = self.result.cases
+        cases = self._result.cases
         return (pfn_set(cases[one].pfns) - pfn_set(cases[other].pfns)).listing().tolist()
 
     def histories(self) -> dict[str, int]:
         """Return how many PFNs were kept, appeared, lost, came back, and so on."""
         found: dict[str, int] = {}
-        for history in self.result.histories():
-            name = describe_history(history.seen, len(self.result.cases))
+        for history in self._result.histories():
+            name = describe_history(history.seen, len(self._result.cases))
             found[name] = found.get(name, 0) + history.last - history.first + 1
         return found
 
@@ -197,92 +197,97 @@ class Compared:
         """Return what changed as runs, step by step, removed ones first."""
         return [
             ChangeRow(step, word, first, last, last - first + 1, ruling.verdict)
-            for step, change in enumerate(self.result.changes)
+            for step, change in enumerate(self._result.changes)
             for word, runs in (("removed", change.removed), ("added", change.added))
             for first, last, ruling in runs
         ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho diff --json``."""
-        if len(self.result.changes) > 1:
-            return document(diff_json.CHAIN_SCHEMA, diff_json.chain_body(self.result))
-        return document(diff_json.SCHEMA, diff_json.body(self.result))
+        if len(self._result.changes) > 1:
+            return document(diff_json.CHAIN_SCHEMA, diff_json.chain_body(self._result))
+        return document(diff_json.SCHEMA, diff_json.body(self._result))
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
     """Lists merged; ``hwpkho.merge/1``."""
 
-    result: merging.Merged
+    _result: merging.Merged
+
+    @property
+    def pages(self) -> BadPages:
+        """The merged list with all that is known about it."""
+        return self._result.pages
 
     @property
     def pfns(self) -> list[int]:
         """The merged list."""
-        return self.result.pfns.tolist()
+        return self._result.pfns.tolist()
 
     @property
     def page_size(self) -> int:
         """Bytes that a PFN stands for."""
-        return self.result.page_size
+        return self._result.page_size
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know, one line each."""
-        return self.result.notes
+        return self._result.notes
 
     def left_out(self) -> list[JudgedRow]:
         """Return what the memory map left out."""
-        return judged_rows(self.result.left_out)
+        return judged_rows(self._result.left_out)
 
     def rows(self) -> list[PageRow]:
         """Return the merged list as runs, in its order."""
-        return page_rows(self.result.pfns)
+        return page_rows(self._result.pfns)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho merge --json``."""
-        return document(merge_json.SCHEMA, merge_json.body(self.result, None))
+        return document(merge_json.SCHEMA, merge_json.body(self._result, None))
 
 
 @dataclass(frozen=True, slots=True)
 class PageList:
     """A list of bad pages; ``hwpkho.list/1``."""
 
-    case: CaseList
+    _case: CaseList
 
     @property
     def pages(self) -> BadPages:
         """The list with all that is known about it."""
-        return self.case.pages
+        return self._case.pages
 
     @property
     def name(self) -> str:
         """What it was read from, printable."""
-        return self.case.name
+        return self._case.name
 
     @property
     def pfns(self) -> list[int]:
         """PFNs in the list's order, repeats kept."""
-        return self.case.pfns.tolist()
+        return self._case.pfns.tolist()
 
     @property
     def page_size(self) -> int:
         """Bytes that a PFN stands for; 4096 where the list does not record it."""
-        return self.case.page_size
+        return self._case.page_size
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know, one line each."""
-        return self.case.notes
+        return self._case.notes
 
     def rows(self) -> list[PageRow]:
         """Return the list as runs, in its order."""
-        return page_rows(self.case.pfns)
+        return page_rows(self._case.pfns)
 
     def entries(self) -> list[EntryRow]:
         """Return each place of the input that names bad pages, by PFN; ``corrected`` left out."""
         from hwpkho.commands.list import list_pages
 
-        return [EntryRow(*said) for said in list_pages([self.case]).pages.mentions]
+        return [EntryRow(*said) for said in list_pages([self._case]).pages.mentions]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho list --json``, which every command reads.
@@ -291,38 +296,38 @@ class PageList:
         """
         from hwpkho.commands.list import list_pages
 
-        return cast("dict[str, Any]", json.loads("".join(build(list_pages([self.case]).pages))))
+        return cast("dict[str, Any]", json.loads("".join(build(list_pages([self._case]).pages))))
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryMap:
     """A machine's memory map, and what the next kernel makes of it; ``hwpkho.memmap/1``."""
 
-    shown: MemmapReport
+    _shown: MemmapReport
 
     @property
     def arch(self) -> str:
         """The architecture."""
-        return self.shown.memmap.arch
+        return self._shown.memmap.arch
 
     @property
     def maps(self) -> tuple[Map, ...]:
         """Every map, as the input gives it."""
-        return self.shown.memmap.maps
+        return self._shown.memmap.maps
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """Memory as the next kernel has it; empty where the maps do not show that."""
-        return self.shown.regions.regions if self.shown.regions else ()
+        return self._shown.regions.regions if self._shown.regions else ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is lost, damaged or odd."""
-        return self.shown.problems
+        return self._shown.problems
 
     def ram_bytes(self) -> int | None:
         """Return how many bytes the next kernel has as RAM; None where the maps do not show it."""
-        return self.shown.regions.ram_bytes() if self.shown.regions else None
+        return self._shown.regions.ram_bytes() if self._shown.regions else None
 
     def rows(self) -> list[RangeRow]:
         """Return the entries of every map, in the order of the input."""
@@ -330,4 +335,4 @@ class MemoryMap:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of ``hwpkho memmap --json``."""
-        return document(memmap_json.SCHEMA, memmap_json.body(self.shown))
+        return document(memmap_json.SCHEMA, memmap_json.body(self._shown))

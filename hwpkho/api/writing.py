@@ -82,7 +82,7 @@ def write_list(
     }
     given = parameters.check(given, parameters.WRITE)
     if isinstance(pages, Merged):
-        pages = PageList(CaseList(pages.result.pages))
+        pages = PageList(CaseList(pages.pages))
     layout = None
     if registry.takes("layout", to):  # of the table that is written
         layout, options = options.get("layout"), {**options, "layout": None}

@@ -270,11 +270,23 @@ def test_a_result_is_the_document_of_its_command(
     got = cli(*arguments, "--json")
     assert got.code in (0, 1), got.err
     assert without(result.to_dict(), *apart) == without(got.json, *apart)
-    rows = result.rows() if not isinstance(result, hwpkho.Decoded) or result.handovers else []
+    rows = []
+    if not isinstance(result, hwpkho.Decoded) or result.handovers:
+        rows = result.rows()
+        assert _held(result) - set(hwpkho.__all__) == set()
     assert len({type(row) for row in rows}) <= 1
     for row in rows:
         assert type(row).__name__ in hwpkho.__all__
         assert all(x is None or type(x) in (int, str) for x in row)
+
+
+def _held(result: Any) -> set[str]:
+    """Return the names of the classes of ours that a result's public attributes hold."""
+    held: set[type] = set()
+    for name in dir(result):
+        if not name.startswith("_") and not callable(value := getattr(result, name)):
+            held |= {type(x) for x in (value if type(value) is tuple else (value,))}
+    return {x.__name__ for x in held if x.__module__.startswith("hwpkho")}
 
 
 def test_the_documents_are_those_of_every_result() -> None:

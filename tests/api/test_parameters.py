@@ -266,7 +266,7 @@ def test_no_parameter_is_left_out() -> None:
 def test_what_a_program_may_have_instead() -> None:
     half: Any = Fraction(1, 2)
     assert hwpkho.judge([0x150], IOMEM, max_fraction=half).ok
-    assert built(ram=iter([(1 << 30, 1 << 26)]), scratch=iter([])).layout.scratch == ()
+    assert built(ram=iter([(1 << 30, 1 << 26)]), scratch=iter([]))._layout.scratch == ()
 
 
 def test_an_option_without_effect_is_refused_wherever_files_are_read() -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hwpkho.commands import config
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from hwpkho.commands import config
 
     #: Imports a command by its name.
     Load = Callable[[str], click.Command]
@@ -50,6 +50,8 @@ class Defaults(dict[str, Any]):
         """Return the settings of a command: parameter → value; raises UsageError for wrong ones."""
         if name in PLAIN or name in self or name not in self._names:
             return super().get(name, default)
+        from hwpkho.commands import config  # those that are plain need none
+
         file = config.read(self._named, os.environ)
         if file is None and not config.variables(os.environ):
             return default
@@ -91,6 +93,8 @@ def offers(name: str, command: click.Command) -> Iterator[config.Offer]:
         for inner, each in command.commands.items():
             yield from offers(f"{name}.{inner}", each)
         return
+    from hwpkho.commands import config
+
     context = click.Context(command, info_name=name)
     for param, key in _options(command):
         yield config.Offer(

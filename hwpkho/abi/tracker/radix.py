@@ -227,7 +227,7 @@ def _walk(memory: Memory, start: int, shape: Geometry) -> TrackerWalk:
                     f"0x{start:x} overlap: no kernel made it"
                 )
             found.places[node] = level, prefix
-        if not int.from_bytes(page, "little"):
+        if bytes(page) == bytes(len(page)):
             found.empty.append(node)
             continue
         if level == 0:

@@ -73,7 +73,7 @@ def test_other_places_of_the_copy(names, within, cli, tmp_path):
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_two_copies_of_one_side_are_of_one_machine(together, cli, tmp_path):
+def test_two_copies_of_one_side_are_of_one_machine(together, cli, tmp_path, subtests):
     """Else the last one would count, and nothing shows which is the machine's."""
     first, second = tmp_path / "a" / "out", tmp_path / "a" / "kho_out"
     shutil.copytree(captures.folder("x86-structv1-small") / "debugfs-kho" / "out", first)
@@ -81,9 +81,12 @@ def test_two_copies_of_one_side_are_of_one_machine(together, cli, tmp_path):
     shutil.copytree(other, second if together else tmp_path / "b" / "out")
     given = [tmp_path / "a"] if together else [tmp_path / "a", tmp_path / "b"]
     for command in ("decode", "validate"):
-        got = cli(command, *given)
-        assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
-        assert "are both the outgoing side, and differ: not one machine at one moment" in got.err
+        with subtests.test(command):
+            got = cli(command, *given)
+            assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
+            assert (
+                "are both the outgoing side, and differ: not one machine at one moment" in got.err
+            )
     shutil.rmtree(second if together else tmp_path / "b" / "out")
     shutil.copytree(first, second if together else tmp_path / "b" / "out")
     assert cli("decode", *given).code == 0

@@ -90,7 +90,7 @@ def test_two_page_sizes_that_fit_are_refused(tmp_path):
     assert h.page_size == 65536
 
 
-def test_vmcoreinfo_tells_the_page_size(tmp_path):
+def test_vmcoreinfo_tells_the_page_size(tmp_path, subtests):
     m = Machine(16384)
     h = m.handover(PFNS)
     for node in h.nodes:
@@ -99,7 +99,7 @@ def test_vmcoreinfo_tells_the_page_size(tmp_path):
     assert h.page_size == 16384
     assert h.hwpoison.pfns.tolist() == PFNS
     for text in (b"PAGESIZE=5000\n", b"PAGESIZE=" + b"9" * 100, b"XPAGESIZE=16384\n", b"PAGESIZE="):
-        with pytest.raises(InputError, match="--page-size"):
+        with subtests.test(str(text)), pytest.raises(InputError, match="--page-size"):
             _decode(tmp_path, m, notes=note(b"VMCOREINFO", text))
 
 
@@ -113,19 +113,20 @@ def test_x86_has_one_page_size(tmp_path):
 
 
 @pytest.mark.parametrize("page_size", [16384, 65536])
-def test_copies_inside_files_rule_out_no_page_size(page_size, tmp_path):
+def test_copies_inside_files_rule_out_no_page_size(page_size, tmp_path, subtests):
     """A file in tmpfs that goes on with a copy: no page of this kernel begins there."""
     m = Machine(page_size, at=1 << 30, gap=65536 // page_size * 2 - 1)
     made = m.handover(PFNS)
     at = m.put(b"header".ljust(4096, b"\0") + m.memory[made.root][:4096])
     for nodes in ([], made.nodes):
-        for node in nodes:
-            m.memory[node] = bytes(page_size)
-        (h,) = _decode(tmp_path, m, page_size=page_size if nodes else None)
-        assert (h.root.phys, h.page_size) == (made.root, page_size)
-        assert h.tracker == ("gone" if nodes else "complete")
-        passed = [(p.phys, p.severity) for p in h.problems if p.code == "HP104"]
-        assert passed == [(at + 4096, "note")]
+        with subtests.test(f"{len(nodes)} nodes are gone"):
+            for node in nodes:
+                m.memory[node] = bytes(page_size)
+            (h,) = _decode(tmp_path, m, page_size=page_size if nodes else None)
+            assert (h.root.phys, h.page_size) == (made.root, page_size)
+            assert h.tracker == ("gone" if nodes else "complete")
+            passed = [(p.phys, p.severity) for p in h.problems if p.code == "HP104"]
+            assert passed == [(at + 4096, "note")]
 
 
 @pytest.mark.parametrize("page_size", page_sizes())
@@ -179,15 +180,16 @@ def test_a_device_full_of_copies_is_refused(tmp_path):
         _decode(tmp_path, m)
 
 
-def test_root_fdt_chooses_among_identical_copies(tmp_path):
+def test_root_fdt_chooses_among_identical_copies(tmp_path, subtests):
     m = Machine(arch="x86_64")
     made = m.handover(PFNS)
     copy = m.put(m.memory[made.root])
     for node in made.nodes:
         m.memory[node] = bytes(4096)
     for phys in (made.root, copy):
-        (h,) = _decode(tmp_path, m, root_fdt=phys)
-        assert h.root.phys == phys
+        with subtests.test(f"0x{phys:x}"):
+            (h,) = _decode(tmp_path, m, root_fdt=phys)
+            assert h.root.phys == phys
 
 
 def test_setup_data_tells_copies_apart(tmp_path):
@@ -502,14 +504,15 @@ def test_an_empty_scratch_area_is_normal(tmp_path):
     assert h.problems == ()
 
 
-def test_trailing_and_zero_scratch(tmp_path):
+def test_trailing_and_zero_scratch(tmp_path, subtests):
     m = Machine()
     made = m.handover(PFNS)
     array = m.put(build_scratch(AREAS))
     path = str(m.save(tmp_path))
     for length, codes in ((0, {"HP411"}), (15, {"HP411"}), (40, {"HP414"})):
-        (h,) = read_inputs([path], CaseOptions(kho_scratch=(array, length))).handovers
-        assert {p.code for p in h.problems} == codes
+        with subtests.test(f"{length} bytes"):
+            (h,) = read_inputs([path], CaseOptions(kho_scratch=(array, length))).handovers
+            assert {p.code for p in h.problems} == codes
     (h,) = read_inputs([path], CaseOptions(kho_scratch=(array, 1 << 63))).handovers
     assert "HP413" in {p.code for p in h.problems}
     assert made.root == certain(h.root).phys
@@ -568,8 +571,8 @@ def test_bitmap_tracker_with_small_bitmaps(tmp_path):
     page = m.put()
     bits = 512 * 8
     elements: dict[int, int] = {}
-    for phys, order in made.blocks:
-        assert not order
+    assert {order for _, order in made.blocks} == {0}
+    for phys, _ in made.blocks:
         number, bit = divmod(phys >> 12, bits)
         at = page + 512 * elements.setdefault(number, len(elements))
         old = m.memory[page][at - page + (bit >> 3)]
@@ -581,7 +584,7 @@ def test_bitmap_tracker_with_small_bitmaps(tmp_path):
     assert (h.tracker, h.walk.preserved.bits) == ("complete", bits)
 
 
-def test_bitmap_tracker_damage(tmp_path):
+def test_bitmap_tracker_damage(tmp_path, subtests):
     for layout, offset, value, state, word in (
         ("<Q", 0, 0x1001, "partial", "is not page aligned"),
         ("<Q", 0, 1 << 60, "partial", "is not a physical address"),
@@ -590,12 +593,13 @@ def test_bitmap_tracker_damage(tmp_path):
         ("<Q", 16, 4096, "gone", "is not one that a kernel makes"),
         ("<Q", 24, 0, "gone", "null pointer"),
     ):
-        m = Machine(arch="x86_64")
-        made = m.handover(PFNS, kho=1)
-        m.poke(made.tracker + offset, layout, value)
-        (h,) = _decode(tmp_path, m)
-        first = [*h.walk.damaged, *h.walk.odd][0].message
-        assert (word in first, h.tracker) == (True, state), first
+        with subtests.test(word):
+            m = Machine(arch="x86_64")
+            made = m.handover(PFNS, kho=1)
+            m.poke(made.tracker + offset, layout, value)
+            (h,) = _decode(tmp_path, m)
+            first = [*h.walk.damaged, *h.walk.odd][0].message
+            assert (word in first, h.tracker) == (True, state), first
     m = Machine(arch="x86_64")
     made = m.handover(PFNS, kho=1)
     m.poke(made.tracker, "<Q", made.tracker)

@@ -133,7 +133,7 @@ def test_no_damaged_byte_of_the_outgoing_root_is_passed_over(tmp_path, at, flip)
     assert [f for f in judged.findings if f.severity != "note"]
 
 
-def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli):
+def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli, subtests):
     name, pages, outgoing = _second_boot()
     pages[outgoing["root_phys"]] = bytes(4096)
     path = _image(tmp_path / "memory.elf", pages, name)
@@ -147,8 +147,9 @@ def test_an_outgoing_root_that_is_overwritten_is_missed(tmp_path, cli):
     del early[captures.truth("x86-structv1-small-in-late")["handovers"][1]["root_phys"]]
     path = _image(tmp_path / "early.elf", early, name)
     for args in (("decode", "--pfns"), ("merge", "-o", "-"), ("encode", *PLACED)):
-        got = cli(*args, *(["-o", tmp_path / "out"] if args[0] == "encode" else []), path)
-        assert (got.code, "HP217" in got.err) == (0, True), args
+        with subtests.test(args[0]):
+            got = cli(*args, *(["-o", tmp_path / "out"] if args[0] == "encode" else []), path)
+            assert (got.code, "HP217" in got.err) == (0, True)
 
 
 @pytest.mark.parametrize("lacks", [False, True])
@@ -261,7 +262,7 @@ def test_an_address_of_no_memory_beside_a_good_copy(name, subtree, code, severit
 
 
 @pytest.mark.parametrize(("name", "what"), crossed(FIRST, ["zeros", "ones", "magic", "half"], 2))
-def test_the_copy_is_not_believed(name, what, tmp_path, cli):
+def test_the_copy_is_not_believed(name, what, tmp_path, cli, subtests):
     root = captures.truth(name)["handovers"][0]["root_phys"]
     pages = _memory(name)
     page = pages[root]
@@ -273,12 +274,13 @@ def test_the_copy_is_not_believed(name, what, tmp_path, cli):
     }[what]
     path = _image(tmp_path / "memory.elf", pages, name)
     for args in ([path, _debugfs(name)], [_debugfs(name), path]):
-        got = cli("decode", "--json", *args)
-        assert got.code in (1, 3)
-        if got.code == 1:
-            assert "HP215" in {p["code"] for h in got.json["handovers"] for p in h["problems"]}
-            judged = cli("validate", "--json", *args)
-            assert (judged.code, judged.json["outcome"]) == (1, "refused")
+        with subtests.test(f"{args[0]} first"):
+            got = cli("decode", "--json", *args)
+            assert got.code in (1, 3)
+            if got.code == 1:
+                assert "HP215" in {p["code"] for h in got.json["handovers"] for p in h["problems"]}
+                judged = cli("validate", "--json", *args)
+                assert (judged.code, judged.json["outcome"]) == (1, "refused")
 
 
 @given(st.integers(0, 352), st.integers(1, 255))
@@ -345,16 +347,17 @@ def test_other_pages_destroyed_beside_a_copy(what, data, tmp_path):
     assert validate([path, _debugfs(name)]).outcome in ("crash", "dropped", "refused")
 
 
-def test_a_capture_of_image_and_copy_says_the_same(tmp_path):
+def test_a_capture_of_image_and_copy_says_the_same(tmp_path, subtests):
     name = FIRST[0]
     root = captures.truth(name)["handovers"][0]["root_phys"]
     for data in (bytes(4096), b"\xd1" + captures.pages(name)[root][1:]):
-        pages = _memory(name)
-        pages[root] = data
-        path = _image(tmp_path / "memory.elf", pages, name)
-        out = str(tmp_path / "captured.elf")
-        crop([path, _debugfs(name)], out, force=True)
-        assert [p.code for p in _bad(read_inputs([out]).handovers)] == ["HP215"]
+        with subtests.test(f"begins with {data[0]:x}"):
+            pages = _memory(name)
+            pages[root] = data
+            path = _image(tmp_path / "memory.elf", pages, name)
+            out = str(tmp_path / "captured.elf")
+            crop([path, _debugfs(name)], out, force=True)
+            assert [p.code for p in _bad(read_inputs([out]).handovers)] == ["HP215"]
 
 
 # --- what a boot loader named
@@ -433,15 +436,14 @@ def test_a_damaged_tracker_of_a_handover_that_is_still_to_come(tmp_path):
     made = m.handover(PFNS, subtrees=[("LUO", b"luo-v5\0".ljust(32, b"\0"))])
     m.memory[made.tracker] = b"\xff" * 4096
     path = str(m.save(tmp_path))
-    for role in (None, "out"):
-        assert validate([path], ValidateOptions(role=role)).outcome == "crash"
-    assert validate([path], ValidateOptions(role="in")).outcome == "replay"
+    every = [ValidateOptions(role=role) for role in (None, "out", "in")]
+    assert [validate([path], options).outcome for options in every] == ["crash", "crash", "replay"]
 
 
 # --- copies beside memory
 
 
-def test_an_out_with_nothing_but_an_empty_file_joins_its_image(capture, cli):
+def test_an_out_with_nothing_but_an_empty_file_joins_its_image(capture, cli, subtests):
     """Real: reading the file of a subtree that points nowhere killed the reader."""
     name = "arm64-4k-emptied-gen2"
     args = [capture(name), _debugfs(name)]
@@ -452,8 +454,9 @@ def test_an_out_with_nothing_but_an_empty_file_joins_its_image(capture, cli):
     ]
     assert "HP106" in {p["code"] for p in shown[1]["problems"]}
     for role in ([], ["--role", "out"]):
-        judged = cli("validate", "--json", *role, *args)
-        assert (judged.code, judged.json["outcome"]) == (1, "crash")
+        with subtests.test(str(role)):
+            judged = cli("validate", "--json", *role, *args)
+            assert (judged.code, judged.json["outcome"]) == (1, "crash")
 
 
 def test_an_out_whose_names_are_another_kernels_joins_nothing(capture, tmp_path):

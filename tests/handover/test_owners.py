@@ -33,7 +33,7 @@ def test_an_area_as_large_as_its_numbers(start, cli, tmp_path):
 
 
 @pytest.mark.parametrize("order", [31, 64, 128, 0xFFFF])
-def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path):
+def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path, subtests):
     made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
     array = made.page("array", struct.pack("<Q", PFN << 12 | 63))
     chunk = made.page("chunk", vmalloc.Chunk.parse(struct.pack("<2Q", 0, array)).build(4096))
@@ -43,7 +43,8 @@ def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path):
     path = made.machine.save(tmp_path)
     (tmp_path / "iomem").write_text(IOMEM)
     for args in ((), ("--json",), ("--annotate",)):
-        assert cli("decode", path, *args).code in (0, 1)
+        with subtests.test(str(args)):
+            assert cli("decode", path, *args).code in (0, 1)
     assert cli("validate", path, "--memmap", tmp_path / "iomem").code in (0, 1)
 
 
@@ -115,8 +116,7 @@ def test_pages_of_a_list_that_was_replayed_are_no_leak(cli, tmp_path):
     machine.handover(kexec_count=1)
     before, after = cli("decode", "--json", machine.save(tmp_path)).json["handovers"]
     assert "HP319" in [p["code"] for p in before["problems"]]
-    for h in (before, after):
-        assert "HP911" not in [p["code"] for p in h["problems"]]
+    assert "HP911" not in [p["code"] for h in (before, after) for p in h["problems"]]
 
 
 _NAMED = fdt.build(
@@ -280,7 +280,7 @@ def test_files_of_sessions_that_are_not_written_come_and_go(serialized, cli, tmp
 
 
 @pytest.mark.parametrize("known", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_many_owners_cost_what_they_are(known, tmp_path):
+def test_many_owners_cost_what_they_are(known, tmp_path, subtests):
     """100,000 files, each with a page of its own: of a handler that nobody knows, and memfds."""
     count = much(2_000, 100_000)
     made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000, gap=0))
@@ -295,6 +295,7 @@ def test_many_owners_cost_what_they_are(known, tmp_path):
     made.handover(made.blob([luo.Session(b"vm", blocks, count)]))
     path = made.machine.save(tmp_path)
     for args in ((), ("--json",), ("--annotate",))[: much(1, 3)]:
-        cost = forked.within(1 + count * 150e-6, "decode", path, *args)
-        assert cost.code == 0
-        assert cost.peak < (96 << 20) + count * 2048
+        with subtests.test(str(args)):
+            cost = forked.within(1 + count * 150e-6, "decode", path, *args)
+            assert cost.code == 0
+            assert cost.peak < (96 << 20) + count * 2048

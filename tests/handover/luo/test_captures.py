@@ -38,11 +38,16 @@ def test_sessions_files_and_folios(name, cli, capture):
     )
     assert luo["flbs"] == [{**flb, "block": None, "devices": None} for flb in truth["flbs"]]
     assert [s["name"] for s in luo["sessions"]] == [s["name"] for s in truth["sessions"]]
-    for session, wanted in zip(luo["sessions"], truth["sessions"], strict=True):
-        for file, known in zip(session["files"], wanted["files"], strict=True):
-            for field in ("compatible", "token", "data", "size", "nr_folios"):
-                assert file[field] == known[field]
-            assert _folios(r.values() for r in file["runs"]) == _folios(known["runs"])
+    fields = ("compatible", "token", "data", "size", "nr_folios")
+    assert [
+        (s["name"], *(f[k] for k in fields), _folios(r.values() for r in f["runs"]))
+        for s in luo["sessions"]
+        for f in s["files"]
+    ] == [
+        (s["name"], *(f[k] for k in fields), _folios(f["runs"]))
+        for s in truth["sessions"]
+        for f in s["files"]
+    ]
 
 
 @pytest.mark.parametrize("name", some(SERIALIZED, 2))
@@ -102,25 +107,26 @@ def _rows(lines: list[str]) -> dict[int, str | None]:
 
 
 @pytest.mark.parametrize("name", some(SERIALIZED, 2))
-def test_every_field_is_annotated(name, cli, capture):
+def test_every_field_is_annotated(name, cli, capture, subtests):
     truth = captures.truth(name)["luo"]
     out = cli("decode", "--annotate", "--role", truth["role"] or "out", capture(name)).out
     text = "\n".join(line for lines in _structures(out).values() for line in lines)
-    assert f'compatible "{truth["compatible"]}"' in text
-    assert f"liveupdate_num {truth['liveupdate_num']}" in text
+    fields = [f'compatible "{truth["compatible"]}"', f"liveupdate_num {truth['liveupdate_num']}"]
     for n, flb in enumerate(truth["flbs"]):
-        for field in (f'name "{flb["name"]}"', f"data 0x{flb['data']:x}", f"count {flb['count']}"):
-            assert f"FLB {n}: {field}" in text
+        at = f"FLB {n}"
+        fields += [f'{at}: name "{flb["name"]}"', f"{at}: data 0x{flb['data']:x}"]
+        fields += [f"{at}: count {flb['count']}"]
     for number, session in enumerate(truth["sessions"]):
-        assert f'session {number % 51}: name "{session["name"]}"' in text
-        assert f"session {number % 51}: count {len(session['files'])}" in text
+        at = f"session {number % 51}"
+        fields += [f'{at}: name "{session["name"]}"', f"{at}: count {len(session['files'])}"]
         for n, file in enumerate(session["files"]):
-            for field in (
-                f'compatible "{file["compatible"]}"', f"data 0x{file['data']:x}",
-                f"token {file['token']}",
-            ):  # fmt: skip
-                assert f"file {n % 63}: {field}" in text
-            _is_annotated(file, f'session "{session["name"]}", token {file["token"]}', out)
+            at = f"file {n % 63}"
+            fields += [f'{at}: compatible "{file["compatible"]}"', f"{at}: data 0x{file['data']:x}"]
+            fields += [f"{at}: token {file['token']}"]
+            title = f'session "{session["name"]}", token {file["token"]}'
+            with subtests.test(title):
+                _is_annotated(file, title, out)
+    assert [field for field in fields if field not in text] == []
 
 
 def _is_annotated(file, name, out):
@@ -136,15 +142,14 @@ def _is_annotated(file, name, out):
     rows = {n: row for lines in arrays for n, row in _rows(lines).items()}
     folios = _folios(file["runs"])
     assert sorted(rows) == list(range(len(folios)))
+    wrong = []
     for n, (page, pfn, order, flags) in enumerate(folios):
-        row = rows[n]
-        if row is None:  # it follows the one before
-            before = folios[n - 1]
-            step = 1 << order
-            assert (page, pfn, order, flags) == (before[0] + step, before[1] + step, *before[2:])
-        else:
-            words = f"PFN 0x{pfn:x}, flags 0x{flags:x} (dirty, uptodate), page {page} of the file"
-            assert row == f"folio {n}: {words}, order {order}"
+        step = 1 << order
+        follows = n and folios[n - 1] == (page - step, pfn - step, order, flags)
+        words = f"PFN 0x{pfn:x}, flags 0x{flags:x} (dirty, uptodate), page {page} of the file"
+        if rows[n] != f"folio {n}: {words}, order {order}" and (rows[n] or not follows):
+            wrong.append((n, rows[n], folios[n]))
+    assert wrong == []
 
 
 def test_the_dump_of_large_files_is_short(cli, capture):

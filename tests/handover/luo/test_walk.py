@@ -63,7 +63,7 @@ _WILD = [b"\x1b[2J", b"a\nb", b"\x9b1m\xff", "\u202e\u2028".encode(), b"\x7f\r\t
 
 
 @pytest.mark.parametrize("name", some(_WILD, 2))
-def test_no_name_reaches_a_terminal_as_it_is(name, made, cli, tmp_path):
+def test_no_name_reaches_a_terminal_as_it_is(name, made, cli, tmp_path, subtests):
     """Of a session, of what wrote a file, of an FLB."""
     made.blocks.append((PFN + 64 << 12, 0))
     files = made.chain("files", [luo.File(name, PFN + 64 << 12, 3)], 63)
@@ -85,10 +85,10 @@ def test_no_name_reaches_a_terminal_as_it_is(name, made, cli, tmp_path):
         ("diff", before, path), ("merge", before, path, "-o", tmp_path / "out", "-f"),
         ("list", path),
     ):  # fmt: skip
-        got = cli(*args)
-        assert got.code in (0, 1), got.err
-        for text in (got.out, got.err):
-            assert not [c for c in text if c != "\n" and not c.isprintable()], args
+        with subtests.test(str(args)):
+            got = cli(*args)
+            assert got.code in (0, 1), got.err
+            assert not [c for c in got.out + got.err if c != "\n" and not c.isprintable()]
 
 
 def test_names_are_escaped(made, decoded):
@@ -209,18 +209,19 @@ def test_a_panic_over_luo_comes_before_all_that_becomes_of_the_list(pfns, made, 
     assert got.json["decided_by"]["code"] == "HP902"
 
 
-def test_an_incoming_blob_before_early_initcall(made, cli, tmp_path):
+def test_an_incoming_blob_before_early_initcall(cli, tmp_path, subtests):
     """It is as the kernel before left it: what that one did not write will not come."""
     for serialized in (True, False):
-        made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
-        session = [made.session("vm", [(1, made.memfd(FOLIOS))])] if serialized else []
-        made.handover(made.blob(session), kexec_count=0)
-        made.machine.handover(kexec_count=1)  # of the kernel that runs
-        (tmp_path / str(serialized)).mkdir()
-        path = made.machine.save(tmp_path / str(serialized))
-        h = cli("decode", "--json", path).json["handovers"][0]
-        assert (h["role"], h["luo"]["state"]) == ("in", "serialized")
-        assert [s["name"] for s in h["luo"]["sessions"]] == (["vm"] if serialized else [])
+        with subtests.test(f"serialized {serialized}"):
+            made = Orchestrator(Machine(arch="x86_64", at=0x1000_0000))
+            session = [made.session("vm", [(1, made.memfd(FOLIOS))])] if serialized else []
+            made.handover(made.blob(session), kexec_count=0)
+            made.machine.handover(kexec_count=1)  # of the kernel that runs
+            (tmp_path / str(serialized)).mkdir()
+            path = made.machine.save(tmp_path / str(serialized))
+            h = cli("decode", "--json", path).json["handovers"][0]
+            assert (h["role"], h["luo"]["state"]) == ("in", "serialized")
+            assert [s["name"] for s in h["luo"]["sessions"]] == (["vm"] if serialized else [])
 
 
 @pytest.mark.parametrize(
@@ -552,16 +553,17 @@ def test_nothing_is_read_of_another_version(version, made, decoded):
     assert f"{version}, known is luo-v5" in told["HP901"]
 
 
-def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(made, cli, tmp_path):
+def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(cli, tmp_path, subtests):
     tree = fdt.Node("", properties=[fdt.Property("compatible", b"luo-v1\0", 0)])
     for compatible, code in ((b"luo-v1\0", "HP915"), (b"vendor,board\0", "HP910")):
-        tree.properties[0] = fdt.Property("compatible", compatible, 0)
-        machine = Machine(arch="x86_64", at=0x1000_0000)
-        machine.handover(subtrees=[("LUO", fdt.build(tree, strings=b""))], kexec_count=0)
-        machine.handover(kexec_count=1)  # of the kernel that runs
-        h = cli("decode", "--json", machine.save(tmp_path)).json["handovers"][0]
-        assert h["role"] == "in"
-        assert code in [p["code"] for p in h["problems"]]
+        with subtests.test(code):
+            tree.properties[0] = fdt.Property("compatible", compatible, 0)
+            machine = Machine(arch="x86_64", at=0x1000_0000)
+            machine.handover(subtrees=[("LUO", fdt.build(tree, strings=b""))], kexec_count=0)
+            machine.handover(kexec_count=1)  # of the kernel that runs
+            h = cli("decode", "--json", machine.save(tmp_path)).json["handovers"][0]
+            assert h["role"] == "in"
+            assert code in [p["code"] for p in h["problems"]]
 
 
 @pytest.mark.parametrize(("kho", "outcome"), [(3, "replay"), (4, "crash")])

@@ -12,7 +12,7 @@ from tests.support import captures, certain
 @pytest.mark.parametrize(
     ("name", "truth"), captures.handovers(), ids=lambda v: v if isinstance(v, str) else v["role"]
 )
-def test_captured_structures_build_to_the_same_bytes(name, truth):
+def test_captured_structures_build_to_the_same_bytes(name, truth, subtests):
     page = captures.truth(name)["page_size"]
     raw = captures.memory(name, truth["root_phys"], 4096)
     found = kho.parse(raw)
@@ -30,5 +30,6 @@ def test_captured_structures_build_to_the_same_bytes(name, truth):
     end = fdt.totalsize(data) or len(data)
     assert again[:end] == data[:end]
     for chunk in truth.get("chunks", ()):
-        page_bytes = captures.memory(name, chunk, page)
-        assert Chunk.parse(page_bytes).build(page) == page_bytes
+        with subtests.test(f"chunk {chunk:#x}"):
+            page_bytes = captures.memory(name, chunk, page)
+            assert Chunk.parse(page_bytes).build(page) == page_bytes

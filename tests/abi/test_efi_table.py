@@ -108,9 +108,10 @@ def test_a_table_that_is_cut_off(length):
 
 
 @pytest.mark.parametrize("raw", [_bitmap(bytes(24)), _bitmap_base(bytes(24))])
-def test_what_a_pool_rounds_up(raw):
+def test_what_a_pool_rounds_up(raw, subtests):
     for slack in (8, 100, 4096 - len(raw)):
-        assert "layout bitmap" in _said(raw + bytes(slack))
+        with subtests.test(str(slack)):
+            assert "layout bitmap" in _said(raw + bytes(slack))
 
 
 @given(st.binary(max_size=64))

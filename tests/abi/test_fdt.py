@@ -129,9 +129,9 @@ def test_headers_that_libfdt_refuses(change, complaint):
         fdt.parse(_header(**change))
 
 
-def test_short_blobs():
+def test_short_blobs(subtests):
     for n in (0, 4, 7, 8, 39):
-        with pytest.raises(InputError, match=f"{n} bytes, needs 40"):
+        with subtests.test(str(n)), pytest.raises(InputError, match=f"{n} bytes, needs 40"):
             fdt.parse(_header()[:n])
     assert fdt.totalsize(b"") is None
     assert fdt.totalsize(_header()[:7]) is None

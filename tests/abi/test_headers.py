@@ -26,17 +26,17 @@ def test_kexec_metadata(release, count):
     assert KexecMetadata.parse(raw + b"padding") == metadata
 
 
-def test_bad_kexec_metadata():
+def test_bad_kexec_metadata(subtests):
     good = KexecMetadata("7.3.4", 1).build()
     for raw, word in (
         (good[:72], "72 bytes"),
         (b"\2" + good[1:], "version 2"),
         (good[:4] + b"x" * 65 + good[69:], "no end"),
     ):
-        with pytest.raises(ValueError, match=word):
+        with subtests.test(word), pytest.raises(ValueError, match=word):
             KexecMetadata.parse(raw)
     for release, word in (("x" * 65, "64 characters"), ("a\0b", "no NUL")):
-        with pytest.raises(ValueError, match=word):
+        with subtests.test(word), pytest.raises(ValueError, match=word):
             KexecMetadata(release, 1).build()
     assert (
         KexecMetadata.parse(good[:4] + b"7\xff".ljust(65, b"\0") + good[69:]).previous_release
@@ -54,8 +54,9 @@ def test_scratch(areas, rest):
     assert parse_scratch(build_scratch(areas) + rest) == areas
 
 
-def test_headers_of_a_wrong_length():
+def test_headers_of_a_wrong_length(subtests):
     for n in (0, 15, 17):
-        with pytest.raises(ValueError, match=f"{n} bytes where the structure has 16"):
+        what = f"{n} bytes where the structure has 16"
+        with subtests.test(str(n)), pytest.raises(ValueError, match=what):
             KhoVmalloc.parse(bytes(n))
     assert headers.SETUP_DATA.sizeof() == 16

@@ -81,7 +81,8 @@ def test_refused_blobs(raw, code):
     assert caught.value.code.id == code
 
 
-def test_compatible_in_a_list():
+def test_compatible_in_a_list(subtests):
     for strings in (b"hwpoison-v2\0hwpoison-v1\0", b"hwpoison-v1"):  # libfdt finds a NUL behind
-        assert fdt_v1.parse(_fdt_blob(compatible=strings)).revision == "fdt-v1"
+        with subtests.test(repr(strings)):
+            assert fdt_v1.parse(_fdt_blob(compatible=strings)).revision == "fdt-v1"
     assert struct_v1.matches(b"anything")

@@ -49,12 +49,13 @@ def test_what_is_none(raw):
         luo.Luo.parse(raw)
 
 
-def test_fields_are_never_read_at_the_wrong_place():
+def test_fields_are_never_read_at_the_wrong_place(subtests):
     """A longer name moves them: the blob's length shows where to."""
     fields = luo.Luo("luo-v5", 1, 0x1000, 0x2000).build()[8:]
     for room in (16, 24, 64):
-        found = luo.Luo.parse(b"luo-v5;block-v1".ljust(room, b"\0") + fields)
-        assert (found.sessions_pa, found.parts) == (0x1000, ["luo-v5", "block-v1"])
+        with subtests.test(str(room)):
+            found = luo.Luo.parse(b"luo-v5;block-v1".ljust(room, b"\0") + fields)
+            assert (found.sessions_pa, found.parts) == (0x1000, ["luo-v5", "block-v1"])
 
 
 @times(2)

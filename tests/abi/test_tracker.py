@@ -33,9 +33,9 @@ def test_key(phys, order, page_size):
     assert key.bit_length() == 64 - shift - order + 1
 
 
-def test_keys_without_an_order():
+def test_keys_without_an_order(subtests):
     for key in (0, -1, 1 << 53, 1 << 63):
-        with pytest.raises(ValueError, match="no order"):
+        with subtests.test(hex(key)), pytest.raises(ValueError, match="no order"):
             radix.decode_key(key, 12)
     assert radix.decode_key(1, 12) == (0, 52)
 

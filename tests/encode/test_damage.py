@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from hwpkho.abi.kexec_metadata import KexecMetadata
@@ -83,14 +85,13 @@ def test_each_changes_something_and_stays_in_free_memory(name):
     assert pieces == sorted(pieces)
     ram, scratch = certain(made.draft.request).ram[0], made.draft.request.scratch[0]
     poisoned = set(made.draft.request.pfns)
-    end = 0
-    for phys, data in pieces:
-        assert phys >= end
-        assert phys % 4096 == len(data) % 4096 == 0
-        end = phys + len(data)
-        assert ram[0] <= phys < end <= sum(ram)
-        assert end <= scratch[0] or phys >= sum(scratch)
-        assert not poisoned.intersection(range(phys // 4096, end // 4096))
+    places = [(phys, phys + len(data)) for phys, data in pieces]
+    assert [b for (_, end), b in pairwise(places) if b[0] < end] == []
+    assert [(a, b) for a, b in places if a % 4096 or b % 4096] == []
+    assert [(a, b) for a, b in places if not ram[0] <= a < b <= sum(ram)] == []
+    assert [(a, b) for a, b in places if a < sum(scratch) and b > scratch[0]] == []
+    taken = {pfn for a, b in places for pfn in range(a // 4096, b // 4096)}
+    assert poisoned & taken == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,19 +123,20 @@ def test_without_a_damage_the_rest_stands_where_it_stood(name):
     ),
     ids=str,
 )
-def test_each_is_done_or_says_what_it_lacks(changes):
+def test_each_is_done_or_says_what_it_lacks(changes, subtests):
     wanted, done = request(**changes), 0
     for name in NAMES:
-        lacking = [need for need in DAMAGES[name].needs if need.lacks(wanted)]
-        if not lacking:
-            made = breaking.build(wanted, DAMAGES[name])
-            assert certain(made.broken).name == name
-            done += 1
-            continue
-        with pytest.raises(UsageError) as raised:
-            breaking.build(wanted, DAMAGES[name])
-        said = f"--damage {name} needs {lacking[0].text}: give {lacking[0].lacks(wanted)}"
-        assert str(raised.value) == said
+        with subtests.test(name):
+            lacking = [need for need in DAMAGES[name].needs if need.lacks(wanted)]
+            if not lacking:
+                made = breaking.build(wanted, DAMAGES[name])
+                assert certain(made.broken).name == name
+                done += 1
+                continue
+            with pytest.raises(UsageError) as raised:
+                breaking.build(wanted, DAMAGES[name])
+            said = f"--damage {name} needs {lacking[0].text}: give {lacking[0].lacks(wanted)}"
+            assert str(raised.value) == said
     assert done > len(NAMES) // 4
 
 
@@ -182,18 +184,19 @@ def test_no_other_node_of_the_tracker_is_lost(name, pages):
     assert reached == nodes == set(draft.nodes)
 
 
-def test_it_names_enough():
+def test_it_names_enough(subtests):
     for pages in range(1, 6):
         needed = base.pages(pages)
         for size in page_sizes():
-            one = request(page_size=size, capacity=1)
-            give = needed.lacks(one)
-            if give is None:
-                assert pages == 1
-                continue
-            capacity = int(give.removeprefix("--capacity "))
-            assert needed.lacks(request(page_size=size, capacity=capacity)) is None
-            assert needed.lacks(request(page_size=size, capacity=capacity - 1)) is not None
+            with subtests.test(f"{pages} of {size}"):
+                one = request(page_size=size, capacity=1)
+                give = needed.lacks(one)
+                if give is None:
+                    assert pages == 1
+                    continue
+                capacity = int(give.removeprefix("--capacity "))
+                assert needed.lacks(request(page_size=size, capacity=capacity)) is None
+                assert needed.lacks(request(page_size=size, capacity=capacity - 1)) is not None
 
 
 def test_a_long_array_in_one_chunk_can_be_moved():

@@ -136,8 +136,8 @@ def test_tables_as_files(path: Path, cli):
     got = cli("list", "--json", "--from", "efi-table", *args, file)
     shown = cli("decode", "--json", "--from", "efi-table", *args, file)
     if truth.get("refuse"):
-        for refused in (got, shown):
-            assert (refused.code, refused.out, refused.err.count("\n")) == (3, "", 1)
+        said = [(refused.code, refused.out, refused.err.count("\n")) for refused in (got, shown)]
+        assert said == [(3, "", 1)] * 2
         return
     assert got.json["pfns"] == [[a, b] if a < b else a for a, b in truth["pfns"]]
     (found,) = shown.json["efi_poisoned_memory"]
@@ -145,11 +145,12 @@ def test_tables_as_files(path: Path, cli):
     assert found["slack"] == 0
 
 
-def test_where_both_layouts_fit_the_user_chooses(cli):
+def test_where_both_layouts_fit_the_user_chooses(cli, subtests):
     file = efi.EFI / "tables" / "22.bin"
     assert "give --layout bitmap-base or bitmap" in cli("list", "--from", "efi-table", file).err
     for layout in ("bitmap", "bitmap-base"):
-        assert cli("list", "--from", "efi-table", "--layout", layout, file).code == 0
+        with subtests.test(layout):
+            assert cli("list", "--from", "efi-table", "--layout", layout, file).code == 0
 
 
 def test_unaccepted_memory_must_not_be_taken_for_it(cli):
@@ -192,16 +193,13 @@ def test_the_guid_in_the_kernels_own_image_is_no_entry():
     assert (found.phys, found.table, found.beside) == (ENTRY + 24, TABLE, ("ACPI",))
 
 
-def test_an_entry_alone_counts_if_a_table_is_there():
+def test_an_entry_alone_counts_if_a_table_is_there(subtests):
     alone = entry(beside=False)
     assert [e.phys for e in find.entries(_source({TABLE: table()}, entries=(alone,)))] == [ENTRY]
-    for raw in (b"junk" * 8, table(version=7), bytes(0)):
-        assert (
-            find.entries(
-                _source({TABLE & -4096: bytes(16), TABLE: raw or b"x" * 24}, entries=(alone,))
-            )
-            == []
-        )
+    for name, raw in (("junk", b"junk" * 8), ("version 7", table(version=7)), ("x", b"x" * 24)):
+        with subtests.test(name):
+            source = _source({TABLE & -4096: bytes(16), TABLE: raw}, entries=(alone,))
+            assert find.entries(source) == []
     elsewhere = entry(0x7000, beside=False)
     assert find.entries(_source({TABLE: table()}, entries=(elsewhere,))) == []
     odd = entry(TABLE + 4, beside=False)
@@ -310,7 +308,9 @@ def test_the_pool_tells_the_length():
     assert [p.code for p in grown.problems] == ["HP805"]
 
 
-def test_what_keeps_a_table_from_being_read_is_the_problem_that_decides(tmp_path: Path, cli):
+def test_what_keeps_a_table_from_being_read_is_the_problem_that_decides(
+    tmp_path: Path, cli, subtests: pytest.Subtests
+):
     """Not the first error: HP805 alone would let the bits be read."""
     cut = table(says=1 << 20) + efi_pool.build_tail(56)
     found = _read({TABLE: cut})
@@ -318,9 +318,10 @@ def test_what_keeps_a_table_from_being_read_is_the_problem_that_decides(tmp_path
     assert found.unread_because is found.problems[1]
     path = saved(tmp_path, {TABLE: cut})
     for command in (["decode", "--pfns"], ["list"]):
-        got = cli(*command, path)
-        assert (got.code, got.err.count("\n")) == (3, 1)
-        assert "cannot be read: HP804 the 1048576 bytes of bitmap are only in part" in got.err
+        with subtests.test(command[0]):
+            got = cli(*command, path)
+            assert (got.code, got.err.count("\n")) == (3, 1)
+            assert "cannot be read: HP804 the 1048576 bytes of bitmap are only in part" in got.err
 
 
 def test_a_header_at_the_end_of_memory():

@@ -71,38 +71,43 @@ def _written(pages: BadPages, **how: Any) -> tuple[PoisonTable, Loss]:
 
 
 @pytest.mark.parametrize("path", sorted((efi.EFI / "tables").glob("*.out.json")))
-def test_what_is_expected_of_single_tables(path: Path, cli, tmp_path: Path):
+def test_what_is_expected_of_single_tables(
+    path: Path, cli, tmp_path: Path, subtests: pytest.Subtests
+):
     out = json.loads(path.read_text())
     (tmp_path / "list").write_text("".join(f"{a:#x}-{b:#x}\n" for a, b in out["pfns"]))
     unit = ["--unit", out["unit"]] if "unit" in out else []
     for command in ("list", "encode"):
-        got = cli(command, tmp_path / "list", "--to", "efi-table", "--layout", out["layout"], *unit,
-                  "--page-size", out["page_size"], "-f", "-o", tmp_path / "t")  # fmt: skip
-        assert got.code == 0, got.err
-        assert (tmp_path / "t").read_bytes().hex() == out["expect"]
-        if "good_pages_lost" in out:
-            assert f"{out['good_pages_lost']} good pages" in got.err
+        with subtests.test(command):
+            got = cli(command, tmp_path / "list", "--to", "efi-table", "--layout", out["layout"],
+                      *unit, "--page-size", out["page_size"], "-f",
+                      "-o", tmp_path / "t")  # fmt: skip
+            assert got.code == 0, got.err
+            assert (tmp_path / "t").read_bytes().hex() == out["expect"]
+            if "good_pages_lost" in out:
+                assert f"{out['good_pages_lost']} good pages" in got.err
 
 
 @pytest.mark.parametrize("name", some([n for n in efi.NAMES if not n.startswith("a")], 3))
-def test_a_real_table_is_written_again(name: str, cli, tmp_path: Path):
+def test_a_real_table_is_written_again(name: str, cli, tmp_path: Path, subtests: pytest.Subtests):
     """decode → list → write gives the bytes that a real kernel had, by the same geometry."""
     truth = efi.truth(name)
     path, layout = efi.unpack(name, tmp_path), LAYOUTS[truth["layout"][0]]
     # Else the list of a handover counts, if there is one.
     here = ["--page-size", truth["page_size"], "--efi-table", truth["table_phys"]]
     for command in ("list", "encode", "merge"):
-        got = cli(command, path, *here, "--to", "efi-table", "--layout", layout, "-f",
-                  "-o", tmp_path / "t")  # fmt: skip
-        assert got.code == 0, got.err
-        assert "good pages" not in got.err
-        raw = (tmp_path / "t").read_bytes()
-        # Generation b wrote 38 bytes; what is written today are whole words.
-        head, size = {"bitmap": 16, "bitmap-base": 24}[layout], truth["size"]
-        was = bytes.fromhex(truth["table_hex"])
-        assert raw[: head - 8] == was[: head - 8]
-        assert int.from_bytes(raw[head - 8 : head], "little") == -(-size // 8) * 8
-        assert raw[head:] == was[head : head + size].ljust(-(-size // 8) * 8, b"\0")
+        with subtests.test(command):
+            got = cli(command, path, *here, "--to", "efi-table", "--layout", layout, "-f",
+                      "-o", tmp_path / "t")  # fmt: skip
+            assert got.code == 0, got.err
+            assert "good pages" not in got.err
+            raw = (tmp_path / "t").read_bytes()
+            # Generation b wrote 38 bytes; what is written today are whole words.
+            head, size = {"bitmap": 16, "bitmap-base": 24}[layout], truth["size"]
+            was = bytes.fromhex(truth["table_hex"])
+            assert raw[: head - 8] == was[: head - 8]
+            assert int.from_bytes(raw[head - 8 : head], "little") == -(-size // 8) * 8
+            assert raw[head:] == was[head : head + size].ljust(-(-size // 8) * 8, b"\0")
 
 
 @pytest.mark.parametrize(

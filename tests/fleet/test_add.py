@@ -104,14 +104,15 @@ def test_rows_are_what_validate_says(name, tmp_path, cli, capture):
     ]
 
 
-def test_files_have_the_schema(tmp_path, cli):
+def test_files_have_the_schema(tmp_path, cli, subtests):
     add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n0x90000000000000\n")]))
     for table in TABLES:
-        (path,) = (tmp_path / "d" / table).glob("day=2026-11-28/*.parquet")
-        schema = pq.read_schema(path)
-        assert schema.equals(arrow.schema(table), check_metadata=False)
-        assert schema.metadata[b"hwpkho.schema"] == b"hwpkho.fleet/1"
-        assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
+        with subtests.test(table):
+            (path,) = (tmp_path / "d" / table).glob("day=2026-11-28/*.parquet")
+            schema = pq.read_schema(path)
+            assert schema.equals(arrow.schema(table), check_metadata=False)
+            assert schema.metadata[b"hwpkho.schema"] == b"hwpkho.fleet/1"
+            assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
 def test_a_pfn_beyond_every_signed_number_is_counted(tmp_path, cli):
@@ -141,14 +142,15 @@ def test_the_same_path_spelled_otherwise_is_one(tmp_path, cli, monkeypatch):
     assert add(cli, "d", "a.txt", "./a.txt").out.startswith("1 case added, 1 there")
 
 
-def test_another_map_judges_anew(tmp_path, cli):
+def test_another_map_judges_anew(tmp_path, cli, subtests):
     """The later judgement counts; a part of the data set holds a case once."""
     batch = manifest(tmp_path, [("a", NIGHT, "0x90000\n")])
     for end in ("ffffffff", "7fffffff"):
-        iomem = tmp_path / "iomem.txt"
-        iomem.write_text(f"00000000-{end} : System RAM\n")
-        out = add(cli, tmp_path / "d", "--batch", batch, "--memmap", iomem).out
-        assert out.startswith("1 case added, 0 there already")
+        with subtests.test(end):
+            iomem = tmp_path / "iomem.txt"
+            iomem.write_text(f"00000000-{end} : System RAM\n")
+            out = add(cli, tmp_path / "d", "--batch", batch, "--memmap", iomem).out
+            assert out.startswith("1 case added, 0 there already")
     first, second = sorted(rows(tmp_path / "d", "hosts"), key=lambda r: r["added_at"])
     assert first["case_id"] == second["case_id"]
     assert first["part"] != second["part"]
@@ -443,11 +445,12 @@ def test_other_commands_do_not_load_it(tmp_path):
     assert done.stdout.splitlines()[-1] == ""
 
 
-def test_names_of_columns_are_told_apart():
-    for columns in TABLES.values():
-        names = [c.name for c in columns]
-        assert len(names) == len(set(names))
-        assert "day" not in names
+def test_names_of_columns_are_told_apart(subtests):
+    for table, columns in TABLES.items():
+        with subtests.test(table):
+            names = [c.name for c in columns]
+            assert len(names) == len(set(names))
+            assert "day" not in names
 
 
 @pytest.mark.slow
@@ -457,8 +460,8 @@ def test_modes_follow_the_umask(tmp_path, cli):
         add(cli, tmp_path / "d", "--batch", manifest(tmp_path, [("a", NIGHT, "1\n")]))
     finally:
         os.umask(old)
-    for path in (tmp_path / "d").rglob("*.parquet"):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    modes = {p: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "d").rglob("*.parquet")}
+    assert modes == dict.fromkeys(modes, 0o640)
 
 
 @pytest.mark.slow
@@ -545,7 +548,7 @@ def test_several_writers_of_whom_one_is_killed(event, tmp_path):
     assert [p.name for p in (tmp_path / "d" / "_hwpkho").iterdir()] == ["lock"]
 
 
-def _killed_at_each_event(folder, number, every):
+def _killed_at_each_event(folder, number, every, subtests):
     nights = [NIGHT, "2026-11-27"]
     batch = manifest(folder, [(f"h{i}", nights[i % 2], f"{i + 1}\n") for i in range(4)])
     at, events = 1, 1
@@ -557,27 +560,28 @@ def _killed_at_each_event(folder, number, every):
             events = int(got.err.split()[-1])
             break
         events = at + every
-        for path in dataset.glob("*/day=*/*.parquet"):
-            pq.read_table(path, partitioning=None)
-        assert forked.run(*args).code == 0
-        assert len(rows(dataset, "hosts")) == 4
-        assert len({r["case_id"] for r in rows(dataset, "hosts")}) == 4
-        assert sorted(r["first_pfn"] for r in rows(dataset)) == [1, 2, 3, 4]
-        assert len(rows(dataset, "findings")) == 4
-        assert [p.name for p in (dataset / "_hwpkho").iterdir()] == ["lock"]
+        with subtests.test(f"event {at}"):
+            for path in dataset.glob("*/day=*/*.parquet"):
+                pq.read_table(path, partitioning=None)
+            assert forked.run(*args).code == 0
+            assert len(rows(dataset, "hosts")) == 4
+            assert len({r["case_id"] for r in rows(dataset, "hosts")}) == 4
+            assert sorted(r["first_pfn"] for r in rows(dataset)) == [1, 2, 3, 4]
+            assert len(rows(dataset, "findings")) == 4
+            assert [p.name for p in (dataset / "_hwpkho").iterdir()] == ["lock"]
         at += every
     return events
 
 
 @pytest.mark.slow
-def test_killed_at_a_file_event(tmp_path):
-    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 23) > 20
+def test_killed_at_a_file_event(tmp_path, subtests):
+    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 23, subtests) > 20
 
 
 @pytest.mark.slow
-def test_killed_at_each_file_event(tmp_path):
+def test_killed_at_each_file_event(tmp_path, subtests):
     """No row is lost, none is there twice, no file is broken."""
-    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 1) > 20
+    assert _killed_at_each_event(tmp_path, signal.SIGKILL, 1, subtests) > 20
 
 
 def test_a_pattern_that_fits_no_case_adds_nothing(tmp_path, cli):
@@ -668,25 +672,27 @@ def test_a_lock_that_is_a_link(tmp_path, cli):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_file_where_a_folder_belongs(tmp_path, cli):
+def test_a_file_where_a_folder_belongs(tmp_path, cli, subtests):
     batch = manifest(tmp_path, [("a", NIGHT, "1\n")])
     add(cli, tmp_path / "d", "--batch", batch)
     (tmp_path / "d" / "hosts" / "day=2026-01-01").write_text("")
     for args in (["ask", tmp_path / "d", "lost"], ["shell", tmp_path / "d"]):
-        got = cli("fleet", *args)
-        assert (got.code, got.err.count("\n")) == (3, 1)
-        assert "day=2026-01-01: is not a folder; move it out of the data set" in got.err
+        with subtests.test(args[0]):
+            got = cli("fleet", *args)
+            assert (got.code, got.err.count("\n")) == (3, 1)
+            assert "day=2026-01-01: is not a folder; move it out of the data set" in got.err
 
 
-def test_a_data_set_that_is_a_file_is_said_to_be_one(tmp_path, cli):
+def test_a_data_set_that_is_a_file_is_said_to_be_one(tmp_path, cli, subtests):
     (tmp_path / "a").write_text("0x10\n")
     os.mkfifo(tmp_path / "b")
     for name, command in (("a", "ask"), ("a", "shell"), ("b", "ask")):
-        asked = ["lost"] if command == "ask" else []
-        got = cli("fleet", command, tmp_path / name, *asked)
-        assert (got.code, got.err) == (
-            3, f"hwpkho: {tmp_path / name}: is a file; a data set is a folder\n",
-        )  # fmt: skip
+        with subtests.test(f"{command} {name}"):
+            asked = ["lost"] if command == "ask" else []
+            got = cli("fleet", command, tmp_path / name, *asked)
+            assert (got.code, got.err) == (
+                3, f"hwpkho: {tmp_path / name}: is a file; a data set is a folder\n",
+            )  # fmt: skip
 
 
 def test_a_case_that_is_named_once(tmp_path, cli):

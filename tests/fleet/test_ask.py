@@ -373,7 +373,7 @@ def test_no_character_of_a_path_stands_for_others(kind, name, tmp_path, cli):
 
 
 @pytest.mark.slow
-def test_text_of_a_data_set_that_others_wrote_is_escaped(tmp_path, cli):
+def test_text_of_a_data_set_that_others_wrote_is_escaped(tmp_path, cli, subtests):
     dataset = stored(tmp_path, cli, [(HOST, NIGHTS[0], "1\n")])
     (path,) = (dataset / "hosts").glob("*/*")
     table = pq.read_table(path, partitioning=None)
@@ -381,9 +381,10 @@ def test_text_of_a_data_set_that_others_wrote_is_escaped(tmp_path, cli):
     evil = table.set_column(at, table.schema.field(at), pa.array(["\x1b[2J\n\u202e"]))
     pq.write_table(evil.replace_schema_metadata({"hwpkho.schema": "hwpkho.fleet/1"}), path)
     for form in ([], ["--csv"], ["--json"]):
-        out = cli("fleet", "ask", dataset, "worst", *form).out
-        assert "\x1b" not in out
-        assert "\u202e" not in out
+        with subtests.test(str(form)):
+            out = cli("fleet", "ask", dataset, "worst", *form).out
+            assert "\x1b" not in out
+            assert "\u202e" not in out
 
 
 # Data sets that are none, and files that are not ours
@@ -412,12 +413,13 @@ def test_usage(made, cli, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_empty_data_set(tmp_path, cli):
+def test_an_empty_data_set(tmp_path, cli, subtests):
     (tmp_path / "hwpkho-fleet.json").write_text('{"schema": "hwpkho.fleet/1"}')
     for question in QUESTIONS:
-        limit = ["--max-pages", 1] if question == "policy" else []
-        rows = ask(cli, tmp_path, question, *limit)
-        assert len(rows) == (question == "summary")
+        with subtests.test(question):
+            limit = ["--max-pages", 1] if question == "policy" else []
+            rows = ask(cli, tmp_path, question, *limit)
+            assert len(rows) == (question == "summary")
     assert cli("fleet", "ask", tmp_path, "lost").out == "nothing\n"
     assert cli("fleet", "shell", tmp_path).code == 0
 

@@ -233,7 +233,7 @@ def test_a_database_of_rasdaemon(tmp_path):
 # What users see
 
 
-def test_list(tmp_path, cli):
+def test_list(tmp_path, cli, subtests):
     log = NEIGHBOURS / "edac-dmesg/01.txt"
     (tmp_path / "bad.txt").write_text("0xee30a0-0xee30a1\n")
     got = cli("list", "--dimms", tmp_path / "bad.txt", log, "--json")
@@ -246,7 +246,8 @@ def test_list(tmp_path, cli):
     assert text[-1].split() == ["0xee30a1", "unknown", "-", "-", "-"]
     assert "dimms" not in cli("list", tmp_path / "bad.txt", "--json").json
     for other in (["--pfns"], ["--to", "memmap"], ["-"]):
-        assert cli("list", tmp_path / "bad.txt", "--dimms", log, *other).code == 2
+        with subtests.test(str(other)):
+            assert cli("list", tmp_path / "bad.txt", "--dimms", log, *other).code == 2
     alone = cli("list", tmp_path / "bad.txt", "--dimms", "--json").json["dimms"]
     assert alone == [{"first": 0xEE30A0, "last": 0xEE30A1, "dimm": None, "dimm_serial": None,
                       "dimm_confidence": "unknown", "node": None}]  # fmt: skip

@@ -183,14 +183,15 @@ def test_logs_that_say_what_they_lost(line, records):
     assert LogEvents(4096).feed(line).missed == records
 
 
-def test_a_message_that_names_no_page():
+def test_a_message_that_names_no_page(subtests):
     events = LogEvents(4096)
     line = b"[    1.000000] Memory failure: 0x(____ptrval____): recovery action for x: Failed\n"
-    for _ in range(3):  # each is told once, however far it moves up
-        for _ in range(100):
-            assert events.feed(b"[    2.000000] usb\n").unclear == ()
-        for _ in range(2):
-            assert events.feed(line).unclear == ("Memory failure: the number is damaged",)
+    said = ("Memory failure: the number is damaged",)
+    for n in range(3):  # each is told once, however far it moves up
+        with subtests.test(str(n)):
+            usb = b"[    2.000000] usb\n"
+            assert {events.feed(usb).unclear for _ in range(100)} == {()}
+            assert [events.feed(line).unclear for _ in range(2)] == [said, said]
 
 
 def test_a_long_run_is_one_line():

@@ -529,14 +529,15 @@ def test_a_damaged_number_is_said(text, tmp_path, cli) -> None:
     assert "line 1: " in got.err
 
 
-def test_a_client_of_mcelog_without_a_table_of_pages(tmp_path, cli) -> None:
+def test_a_client_of_mcelog_without_a_table_of_pages(tmp_path, cli, subtests) -> None:
     text = "Memory errors\nSOCKET 0 CHANNEL 1 DIMM any\ncorrected memory errors:\n\t3 total\n"
     text += "uncorrected memory errors:\n\t0 total\n"
     for mark in ("", "> "):
-        quoted = "".join(f"{mark}{line}\n" for line in text.splitlines())
-        got = said(cli, tmp_path, quoted)
-        assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
-        assert said(cli, tmp_path, quoted.replace("\t0", "\t1")).code == 3
+        with subtests.test(repr(mark)):
+            quoted = "".join(f"{mark}{line}\n" for line in text.splitlines())
+            got = said(cli, tmp_path, quoted)
+            assert (got.code, got.json["form"], got.json["pfns"]) == (0, "mcelog", [])
+            assert said(cli, tmp_path, quoted.replace("\t0", "\t1")).code == 3
 
 
 _EXTLOG = TASK + "extlog_mem_event: {{1}} {} error: unknown physical addr: {:016x}{} FRU: 0-0"
@@ -629,6 +630,7 @@ def test_machine_checks_are_found_by_their_signs_and_needles() -> None:
     """Both stand for an expression that takes longer; they must leave out no line that it finds."""
     needles = re.compile(b"|".join(MachineChecks.needles))
     found: set[str] = set()
+    missed = []
     folders = (FIXTURES / "neighbours", FIXTURES / "captures")
     for path in (p for folder in folders for p in folder.rglob("*") if p.is_file()):
         data = path.read_bytes()
@@ -636,9 +638,11 @@ def test_machine_checks_are_found_by_their_signs_and_needles() -> None:
         for line in lines:
             if match := MachineChecks.start.search(line):
                 found.add(match[0][:4])
-                assert any(sign in line for sign in MachineChecks.signs), line
-                if "Hardware Error]: " in line:
-                    assert needles.search(f"{line}\n".encode("latin-1")), line
+                needed = "Hardware Error]: " in line
+                signed = any(sign in line for sign in MachineChecks.signs)
+                if not signed or (needed and not needles.search(f"{line}\n".encode("latin-1"))):
+                    missed.append(line)
+    assert missed == []
     assert {"ADDR", "Mach", "Hard", "PROC"} <= found, found
 
 
@@ -714,15 +718,16 @@ def test_a_media_error_by_an_address_of_the_device(text, tmp_path, cli) -> None:
 @pytest.mark.parametrize(
     ("event", "harmless"), [("cxl_general_media", {1, 3, 6}), ("cxl_dram", {2, 4, 6})]
 )
-def test_errors_of_the_access_name_no_page_of_a_cxl_device(event, harmless) -> None:
+def test_errors_of_the_access_name_no_page_of_a_cxl_device(event, harmless, subtests) -> None:
     """Fields that are not decoded, as trace-cmd report -R and perf trace have them."""
     for line in (
         TASK + event + ": memdev=mem0 dpa=64 descriptor=1 type={0} transaction_type=1 hpa=37952 x=",
         TASK + event + ": memdev=mem0 dpa=0x40 descriptor=0x1 type=0x{0} sub_type=0x1 hpa=0x9440",
         "0.0 a/1 cxl:" + event + '(memdev: "mem0", dpa: 64, descriptor: 1, type: {0}, hpa: 37952)',
     ):
-        found = [kinds("tracepoint", line.format(n) + "\n") for n in range(7)]
-        assert {n for n in range(7) if not found[n]} == harmless
+        with subtests.test(line):
+            found = [kinds("tracepoint", line.format(n) + "\n") for n in range(7)]
+            assert {n for n in range(7) if not found[n]} == harmless
 
 
 _PREFIX, _NEW_PREFIX = TASK.strip() + " ", NEWER.strip() + " "
@@ -785,16 +790,17 @@ _LONG = (
 
 
 @pytest.mark.parametrize(("row", "width"), crossed(_LONG, [60, 72, 76, 80, 90], 20))
-def test_a_row_that_is_wrapped(row, width, tmp_path, cli) -> None:
+def test_a_row_that_is_wrapped(row, width, tmp_path, cli, subtests) -> None:
     """Wherever it is broken, its page is named, and no line below is taken for its rest."""
     kind = "poisoned" if "pfn=" in row else "uncorrected"
     lines = textwrap.wrap(row, width, break_long_words=False, break_on_hyphens=False)
     heading = "Memory failure events:\n" if row.startswith(ROW) else ""
     for below in ("", "\n$ ls\na b\n", f"{TASK}sched_switch: addr=9 prev_comm=x\n"):
-        got = said(cli, tmp_path, heading + "\n".join(lines) + "\n" + below)
-        assert got.code == 0, got.err
-        named = [(e["first"], e["last"], e["kind"]) for e in got.json["entries"]]
-        assert named == [(9, 9, kind)]
+        with subtests.test(repr(below)):
+            got = said(cli, tmp_path, heading + "\n".join(lines) + "\n" + below)
+            assert got.code == 0, got.err
+            named = [(e["first"], e["last"], e["kind"]) for e in got.json["entries"]]
+            assert named == [(9, 9, kind)]
 
 
 _AT = 0x7F_0010_0000
@@ -848,12 +854,15 @@ def _pages_and_problems(form: str, text: str) -> tuple[set[int], set[str]]:
 @pytest.mark.slow
 def test_a_number_that_is_wrapped() -> None:
     """Wherever a terminal breaks a number, its page is named, or the break is reported."""
+    wrong = []
     for row in _NUMBERS:
         form = "ras-mc-ctl" if row.startswith(ROW) else "tracepoint"
         form = "rasdaemon-log" if row.startswith("rasdaemon") else form
         above = "Memory failure events:\n" if form == "ras-mc-ctl" else ""
         named, always = _pages_and_problems(form, f"{above}{row}\n")
-        assert named, row
+        if not named:
+            wrong.append(row)
+            continue
         for at in range(
             len(ROW) + 1 if above else row.index("_") + 1 if "_" in row else 9, len(row)
         ):
@@ -863,12 +872,13 @@ def test_a_number_that_is_wrapped() -> None:
             for below in ("", "# ls\n"):
                 text = f"{above}{row[:at]}\n{row[at:]}\n{below}"
                 got, problems = _pages_and_problems(form, text)
-                assert got <= named, text
-                assert not in_number or got == named or problems - always, text
+                if not got <= named or (in_number and got != named and not problems - always):
+                    wrong.append(text)
+    assert wrong == []
 
 
 @pytest.mark.slow
-def test_fillers_within_messages_take_no_time() -> None:
+def test_fillers_within_messages_take_no_time(subtests: pytest.Subtests) -> None:
     begun = {
         "tracepoint": (
             *("mce_record: ", "mce_record: CPU: 1, MC7: bd80000000100090, ", "mc_event: 1 "),
@@ -889,5 +899,6 @@ def test_fillers_within_messages_take_no_time() -> None:
         for begin in begins:
             for filler in (" " * 1400, ", " * 700, "x" * 1400):
                 for end in ("x\n", ")\n"):
-                    text = (in_front[form] + begin + filler + end) * much(8, 80)
-                    within(much(8, 80) * 0.004, lambda: _pages_and_problems(form, text))  # noqa: B023
+                    with subtests.test(f"{form}: {begin!r} {filler[:2]!r} {end!r}"):
+                        text = (in_front[form] + begin + filler + end) * much(8, 80)
+                        within(much(8, 80) * 0.004, lambda: _pages_and_problems(form, text))  # noqa: B023

@@ -122,20 +122,22 @@ def test_a_written_table_is_read_back(parts, spans) -> None:
     assert len(bad - set(found.pfns)) == (loss or Loss()).bad_pages_left
 
 
-def test_forms_say_the_same(cli: Cli, tmp_path: Path) -> None:
+def test_forms_say_the_same(cli: Cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "bad").write_text("0x8b3 0x979-0x980 0x9f\n")
     texts = {}
-    for form in ("e820", "e820-entries", "setup-data"):
-        args = ("--to", form, "--memmap", SMALL / "iomem.txt", "-o", tmp_path / form)
-        got = cli("list", tmp_path / "bad", *args)
-        assert got.code == 0, got.err
-        again = cli("list", "--json", tmp_path / form)
-        assert again.json["form"] == "e820"
-        assert again.json["pfns"] == [0x9F, 0x8B3, [0x979, 0x980]]
-        shown = cli("memmap", "--json", tmp_path / form).json["maps"][0]
-        texts[form] = [(e["start"], e["end"], e["type"]) for e in shown["entries"]]
-    assert texts["e820"] == texts["e820-entries"] == texts["setup-data"]
-    assert (0x9F000, 0x9FBFF, "unusable") in texts["e820"]
+    forms = ("e820", "e820-entries", "setup-data")
+    for form in forms:
+        with subtests.test(form):
+            args = ("--to", form, "--memmap", SMALL / "iomem.txt", "-o", tmp_path / form)
+            got = cli("list", tmp_path / "bad", *args)
+            assert got.code == 0, got.err
+            again = cli("list", "--json", tmp_path / form)
+            assert again.json["form"] == "e820"
+            assert again.json["pfns"] == [0x9F, 0x8B3, [0x979, 0x980]]
+            shown = cli("memmap", "--json", tmp_path / form).json["maps"][0]
+            texts[form] = [(e["start"], e["end"], e["type"]) for e in shown["entries"]]
+            assert (0x9F000, 0x9FBFF, "unusable") in texts[form]
+    assert texts == dict.fromkeys(forms, texts.get("e820"))
     node = (tmp_path / "setup-data").read_bytes()
     size = len(node) - 16
     assert struct.unpack_from("<QII", node) == (0, 1, size)
@@ -144,7 +146,7 @@ def test_forms_say_the_same(cli: Cli, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("type_", ["type 4294967296", "type 9999999999"])
 def test_a_type_of_more_than_32_bits_is_a_damaged_line(
-    type_: str, cli: Cli, tmp_path: Path
+    type_: str, cli: Cli, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     lines = cli("memmap", "--to", "e820", SMALL / "iomem.txt").out.splitlines(keepends=True)
     log = tmp_path / "log"
@@ -152,10 +154,11 @@ def test_a_type_of_more_than_32_bits_is_a_damaged_line(
     assert type_ in log.read_text()
     (tmp_path / "bad").write_text("0x8b3\n")
     for form in ("e820", "e820-entries", "setup-data"):
-        args = ("--to", form, "--memmap", log, "-o", tmp_path / form)
-        got = cli("list", tmp_path / "bad", *args)
-        assert (got.code, got.err.count("\n")) == (3, 1), got.err
-        assert "cannot show: line 4" in got.err
+        with subtests.test(form):
+            args = ("--to", form, "--memmap", log, "-o", tmp_path / form)
+            got = cli("list", tmp_path / "bad", *args)
+            assert (got.code, got.err.count("\n")) == (3, 1), got.err
+            assert "cannot show: line 4" in got.err
 
 
 @pytest.mark.parametrize("command", ["merge", "encode"])
@@ -168,14 +171,17 @@ def test_merge_and_encode_write_it_too(command: str, cli: Cli, tmp_path: Path) -
     assert "0x00000000008b3000-0x00000000008b3fff] unusable" in one.out
 
 
-def test_the_firmware_s_table_is_written_where_there_is_one(cli: Cli, tmp_path: Path) -> None:
+def test_the_firmware_s_table_is_written_where_there_is_one(
+    cli: Cli, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     (tmp_path / "bad").write_text("0x8b3\n")
     for source in ("dmesg.txt", "sys-firmware-memmap"):
-        got = cli("list", tmp_path / "bad", "--to", "e820", "--memmap", SMALL / source)
-        assert got.code == 0, got.err
-        plain = cli("memmap", "--to", "e820", SMALL / source).out.splitlines()
-        assert len(set(got.out.splitlines()) - set(plain)) == 3, "split in three"
-        assert len(set(plain) - set(got.out.splitlines())) == 1
+        with subtests.test(source):
+            got = cli("list", tmp_path / "bad", "--to", "e820", "--memmap", SMALL / source)
+            assert got.code == 0, got.err
+            plain = cli("memmap", "--to", "e820", SMALL / source).out.splitlines()
+            assert len(set(got.out.splitlines()) - set(plain)) == 3, "split in three"
+            assert len(set(plain) - set(got.out.splitlines())) == 1
 
 
 def test_what_is_no_ram_is_left_as_it_is(cli: Cli, tmp_path: Path) -> None:
@@ -203,7 +209,9 @@ def test_budgets(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["e820", "setup-data"])
-def test_what_has_no_such_table_is_refused(form: str, cli: Cli, tmp_path: Path) -> None:
+def test_what_has_no_such_table_is_refused(
+    form: str, cli: Cli, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     (tmp_path / "bad").write_text("0x40100\n")
     arm = FIXTURES / "captures" / "arm64-4k-B" / "iomem.txt"
     arguments = [
@@ -213,11 +221,12 @@ def test_what_has_no_such_table_is_refused(form: str, cli: Cli, tmp_path: Path) 
         (),
     ]
     for args in arguments:
-        got = cli("list", tmp_path / "bad", "--to", form, *args, "-o", tmp_path / "out")
-        assert got.code in (2, 3), args
-        assert got.out == ""
-        assert len([x for x in got.err.splitlines() if "assumed" not in x]) == 1, got.err
-        assert not (tmp_path / "out").exists()
+        with subtests.test(str(args)):
+            got = cli("list", tmp_path / "bad", "--to", form, *args, "-o", tmp_path / "out")
+            assert got.code in (2, 3)
+            assert got.out == ""
+            assert len([x for x in got.err.splitlines() if "assumed" not in x]) == 1, got.err
+            assert not (tmp_path / "out").exists()
 
 
 def test_a_map_with_lost_lines_is_not_written_as_if_it_were_whole(cli: Cli, tmp_path: Path) -> None:

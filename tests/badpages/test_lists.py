@@ -58,16 +58,17 @@ def test_what_documents_may_say_of_lists() -> None:
     assert kinds["enum"] == [*KINDS, None]
 
 
-def test_every_form_says_what_it_is() -> None:
+def test_every_form_says_what_it_is(subtests: pytest.Subtests) -> None:
     for name in registry.LIST_FORMATS.names():
-        form = registry.LIST_FORMATS[name]
-        assert form.name == name
-        assert form.about
-        assert form.carries <= set(get_args(registry.Carried))
-        assert registry.is_read(form) or registry.is_written(form)
+        with subtests.test(name):
+            form = registry.LIST_FORMATS[name]
+            assert form.name == name
+            assert form.about
+            assert form.carries <= set(get_args(registry.Carried))
+            assert registry.is_read(form) or registry.is_written(form)
     assert {f.name for f in registry.readers()} >= {"text", "json"}
     for find in (registry.reader, registry.writer):
-        with pytest.raises((KeyError, UsageError)):
+        with subtests.test(find.__name__), pytest.raises((KeyError, UsageError)):
             find("handover")
 
 
@@ -178,10 +179,11 @@ def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> 
         read(("in", [1]), ("in", None))
 
 
-def test_a_document_is_bounded_and_has_no_hole(tmp_path) -> None:
+def test_a_document_is_bounded_and_has_no_hole(tmp_path, subtests) -> None:
     path = tmp_path / "list.json"
     path.write_text('{"schema": "hwpkho.list/1", "pfns": []}')
     for size, says in ((1 << 20, "a NUL byte at offset 39"), ((1 << 29) + 1, "is longer than")):
-        os.truncate(path, size)
-        with FileBytes(str(path)) as file, pytest.raises(InputError, match=says):
-            registry.reader("json").read(file, registry.Asked())
+        with subtests.test(says):
+            os.truncate(path, size)
+            with FileBytes(str(path)) as file, pytest.raises(InputError, match=says):
+                registry.reader("json").read(file, registry.Asked())

@@ -241,12 +241,13 @@ def test_scripts_name_every_page_once(runs, page_size) -> None:
         assert lines == [f"echo 0x{p * unit:x} > {target}" for p in sorted(set(pfns))]
 
 
-def test_pages_without_an_address_are_left_out() -> None:
+def test_pages_without_an_address_are_left_out(subtests: pytest.Subtests) -> None:
     beyond = Listing([1, (1 << 52) - 1, 1 << 60])
     for form in ("memmap", "badram", "cutmem", "bcdedit", "offline-script", "inject-script"):
-        text, loss = written(form, beyond)
-        assert loss == (0, 2), form
-        assert "0x1" in text
+        with subtests.test(form):
+            text, loss = written(form, beyond)
+            assert loss == (0, 2)
+            assert "0x1" in text
 
 
 @pytest.mark.parametrize("form", ["text", "offline-script", "inject-script", "bcdedit"])
@@ -364,7 +365,9 @@ def test_one_document_has_the_text_and_the_loss(cli: Cli, tmp_path: Path) -> Non
     assert cli("list", tmp_path / "list", "--json").json["written"] is None
 
 
-def test_options_that_a_form_does_not_read_are_refused(cli: Cli, tmp_path: Path) -> None:
+def test_options_that_a_form_does_not_read_are_refused(
+    cli: Cli, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     path = tmp_path / "list"
     path.write_text("0x100\n")
     for args in (
@@ -379,46 +382,52 @@ def test_options_that_a_form_does_not_read_are_refused(cli: Cli, tmp_path: Path)
         ["--to", "memmap", "--pfns"],
         ["--to", "kernel-log"],
     ):
-        got = cli("list", path, *args)
-        assert (got.code, got.out) == (2, ""), args
+        with subtests.test(" ".join(args)):
+            got = cli("list", path, *args)
+            assert (got.code, got.out) == (2, "")
     placed = ["--at", "0x60000000", "--no-scratch", "-o", tmp_path / "x"]
     assert cli("encode", path, *placed, "--budget", 9).code == 2
 
 
-def test_lists_of_larger_pages_tell_how_to_read_them(cli: Cli, tmp_path: Path) -> None:
+def test_lists_of_larger_pages_tell_how_to_read_them(
+    cli: Cli, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     (tmp_path / "list").write_text("0x10\n")
     for form, told in (("text", True), ("inject-script", True), ("csv", True), ("cutmem", False)):
-        got = cli("list", tmp_path / "list", "--page-size", 65536, "--to", form)
-        assert got.code == 0
-        assert ("--page-size 65536" in got.err) == told
+        with subtests.test(form):
+            got = cli("list", tmp_path / "list", "--page-size", 65536, "--to", form)
+            assert got.code == 0
+            assert ("--page-size 65536" in got.err) == told
 
 
-def test_a_list_of_nothing(cli: Cli, tmp_path: Path) -> None:
+def test_a_list_of_nothing(cli: Cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "list").write_text("# nothing\n")
     for name in registry.written_names():
         if "table" in registry.writer(name).takes:
             continue
-        if registry.writer(name).binary:
-            assert cli("list", tmp_path / "list", "--to", name, "-o", tmp_path / name).code == 0
-            continue
-        got = cli("list", tmp_path / "list", "--to", name)
-        assert got.code == 0
-        assert got.out
-        if name in ("csv", "json"):
-            continue
-        lines = got.out.splitlines()
-        assert all(line.startswith(("#", "rem ")) for line in lines)
-        (tmp_path / name).write_text(got.out)
-        if name not in ("offline-script", "inject-script"):
-            assert cli("list", "--json", tmp_path / name).json["pfns"] == []
+        with subtests.test(name):
+            if registry.writer(name).binary:
+                assert cli("list", tmp_path / "list", "--to", name, "-o", tmp_path / name).code == 0
+                continue
+            got = cli("list", tmp_path / "list", "--to", name)
+            assert got.code == 0
+            assert got.out
+            if name in ("csv", "json"):
+                continue
+            lines = got.out.splitlines()
+            assert [line for line in lines if not line.startswith(("#", "rem "))] == []
+            (tmp_path / name).write_text(got.out)
+            if name not in ("offline-script", "inject-script"):
+                assert cli("list", "--json", tmp_path / name).json["pfns"] == []
 
 
-def test_text_is_called_list_as_well(cli: Cli, tmp_path: Path) -> None:
+def test_text_is_called_list_as_well(cli: Cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "list").write_text("0x10 16\n")
     for command in ("list", "merge", "encode"):
-        one, two = (cli(command, tmp_path / "list", "--to", name) for name in ("list", "text"))
-        assert one.out == two.out
-        assert one.code == two.code == 0
+        with subtests.test(command):
+            one, two = (cli(command, tmp_path / "list", "--to", name) for name in ("list", "text"))
+            assert one.out == two.out
+            assert one.code == two.code == 0
 
 
 def test_samples_of_neighbours_are_all_here() -> None:

@@ -124,7 +124,7 @@ def test_scratch_does_not_count_as_the_lowest_memory(m, tmp_path):
     assert judged.unsure == 3
 
 
-def test_of_a_list_alone(cli, tmp_path):
+def test_of_a_list_alone(cli, tmp_path, subtests):
     iomem = tmp_path / "iomem"
     iomem.write_text("40000000-7fffffff : System RAM\n")
     (tmp_path / "list").write_text("0x40001 0x50000")
@@ -133,8 +133,9 @@ def test_of_a_list_alone(cli, tmp_path):
     assert document["summary"]["may_stay_in_use"] == 1
     assert cli(*args, "--json").json["summary"]["may_stay_in_use"] is None
     for form in ("text", "ktap", "sarif", "junit"):
-        out = cli(*args, "--memmap", iomem, "--format", form, "--fail-on", "note").said
-        assert "in the lowest 32 MiB of RAM, where early boot allocates" in out, form
+        with subtests.test(form):
+            out = cli(*args, "--memmap", iomem, "--format", form, "--fail-on", "note").said
+            assert "in the lowest 32 MiB of RAM, where early boot allocates" in out
 
 
 def test_without_a_map_nothing_is_told():

@@ -43,21 +43,22 @@ def calls(image, map_, folder):
     [("x86-structv1-small", "x86_64", "arm64-4k-B", "arm64"),
      ("arm64-64k-B", "arm64", "x86-efi", "x86_64")],
 )  # fmt: skip
-def test_another_architecture(name, arch, other, others_arch, cli, capture, tmp_path):
+def test_another_architecture(name, arch, other, others_arch, cli, capture, tmp_path, subtests):
     image, map_ = capture(name), iomem(other, tmp_path)
     (tmp_path / "list").write_text("0x50001\n")
     for command, args in calls(image, map_, tmp_path).items():
-        got = cli(*args)
-        assert got.code == 3, command
-        said = got.json["results"][0]["error"] if command == "batch" else got.err
-        if command != "batch":
-            assert (got.out, len(got.err.splitlines())) == ("", 1), command
-        for word in (str(image), f"is of {arch}", str(map_), f"is of {others_arch}"):
-            assert word in said, command
-        assert not (tmp_path / "out").exists()
+        with subtests.test(command):
+            got = cli(*args)
+            assert got.code == 3
+            said = got.json["results"][0]["error"] if command == "batch" else got.err
+            if command != "batch":
+                assert (got.out, len(got.err.splitlines())) == ("", 1)
+            words = (str(image), f"is of {arch}", str(map_), f"is of {others_arch}")
+            assert [word for word in words if word not in said] == []
+            assert not (tmp_path / "out").exists()
 
 
-def test_a_page_size_tells_the_architecture(cli, tmp_path):
+def test_a_page_size_tells_the_architecture(cli, tmp_path, subtests):
     """x86-64 has pages of 4 KiB only, so no kernel there can take a list of others either."""
     (tmp_path / "list").write_text("0x5001\n")
     (tmp_path / "iomem").write_text(RAM)
@@ -65,11 +66,14 @@ def test_a_page_size_tells_the_architecture(cli, tmp_path):
     assert cli("encode", tmp_path / "list", *where, "-o", tmp_path / "made").code == 0
     x86 = iomem("x86-efi", tmp_path)
     for made in (tmp_path / "made", tmp_path / "list"):
-        got = cli("validate", made, "--page-size", "64K", "--memmap", tmp_path / "iomem", "--json")
-        assert got.json["arch"] == "arm64"
-        got = cli("validate", made, "--page-size", "64K", "--memmap", x86)
-        assert (got.code, got.err.count("\n")) == (3, 1)
-        assert "of 65536" in got.err or "is of arm64" in got.err
+        with subtests.test(made.name):
+            got = cli(
+                "validate", made, "--page-size", "64K", "--memmap", tmp_path / "iomem", "--json"
+            )
+            assert got.json["arch"] == "arm64"
+            got = cli("validate", made, "--page-size", "64K", "--memmap", x86)
+            assert (got.code, got.err.count("\n")) == (3, 1)
+            assert "of 65536" in got.err or "is of arm64" in got.err
     got = cli("validate", tmp_path / "made", "--memmap", x86)
     assert "is of arm64" in got.err
     assert "is of x86_64" in got.err
@@ -109,7 +113,7 @@ def test_encode_takes_the_architecture_from_the_map(cli, tmp_path):
           ("x86-fdtv1-small-post", "x86-empty"), ("x86-luo", "x86-empty"),
           ("arm64-64k-B", "arm64-4k-A")], 4),
 )  # fmt: skip
-def test_another_machine(name, other, cli, capture, tmp_path):
+def test_another_machine(name, other, cli, capture, tmp_path, subtests):
     image, map_ = capture(name), iomem(other, tmp_path)
     got = cli("validate", image, "--memmap", map_, "--json")
     document = got.json
@@ -124,21 +128,23 @@ def test_another_machine(name, other, cli, capture, tmp_path):
     assert own["outcome"] == "replay"
     assert "HP566" not in {f["code"] for f in own["findings"]}
     for command in ("merge", "diff", "encode"):
-        got = cli(*calls(image, map_, tmp_path)[command])
-        assert (got.code, got.out, len(got.err.splitlines())) == (3, "", 1), command
-        assert "is this the right memory map?" in got.err
-        assert not (tmp_path / "out").exists()
+        with subtests.test(command):
+            got = cli(*calls(image, map_, tmp_path)[command])
+            assert (got.code, got.out, len(got.err.splitlines())) == (3, "", 1)
+            assert "is this the right memory map?" in got.err
+            assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", some(captures.NAMES, 2))
-def test_its_own_map_is_never_doubted(name, cli, capture, tmp_path):
+def test_its_own_map_is_never_doubted(name, cli, capture, tmp_path, subtests):
     if not (captures.CAPTURES / name / "iomem.txt").exists():
         pytest.skip("taken before there was a user space to copy a map from")
     for role in ([], ["--role", "in"], ["--role", "out"]):
-        got = cli("validate", capture(name), "--memmap", iomem(name, tmp_path), "--json", *role)
-        if got.code != 3:
-            codes = {f["code"] for f in got.json["findings"]}
-            assert not codes & {"HP566", "HP567"}, role
+        with subtests.test(str(role)):
+            got = cli("validate", capture(name), "--memmap", iomem(name, tmp_path), "--json", *role)
+            if got.code != 3:
+                codes = {f["code"] for f in got.json["findings"]}
+                assert not codes & {"HP566", "HP567"}
 
 
 @pytest.mark.parametrize(
@@ -241,12 +247,15 @@ def test_segments_prove_less(map_, doubt, form, cli, tmp_path):
         assert "HP566" not in {f["code"] for f in got.json["findings"]}
 
 
-def test_copies_of_debugfs_alone(cli, tmp_path):
+def test_copies_of_debugfs_alone(cli, tmp_path, subtests):
     name = "x86-structv1-small-post"
     copy = captures.CAPTURES / name / "debugfs-kho"
     for other, code in ((name, 0), ("x86-empty", 1)):
-        got = cli("validate", copy, "--role", "out", "--memmap", iomem(other, tmp_path), "--json")
-        assert ("HP566" in {f["code"] for f in got.json["findings"]}) == bool(code), other
+        with subtests.test(other):
+            got = cli(
+                "validate", copy, "--role", "out", "--memmap", iomem(other, tmp_path), "--json"
+            )
+            assert ("HP566" in {f["code"] for f in got.json["findings"]}) == bool(code)
 
 
 # A map that alone makes a captured handover fatal: the question comes before the panic

@@ -59,14 +59,15 @@ def test_any_stride(name: str, stride: int) -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 31))
-def test_few_descriptors_of_either_stride(count: int) -> None:
+def test_few_descriptors_of_either_stride(count: int, subtests: pytest.Subtests) -> None:
     for name, stride in (
         ("efi-memory-map-e73-stride48.bin", 48),
         ("efi-memory-map-a61e-stride40.bin", 40),
     ):
-        data = (FIXTURES / name).read_bytes()[: count * stride]
-        (found,) = read(EfiDescriptors(), data)
-        assert rows(found.entries) == TRUTH["entries"][name][:count]
+        with subtests.test(name):
+            data = (FIXTURES / name).read_bytes()[: count * stride]
+            (found,) = read(EfiDescriptors(), data)
+            assert rows(found.entries) == TRUTH["entries"][name][:count]
 
 
 def test_stride_that_nothing_tells_is_refused() -> None:
@@ -185,16 +186,19 @@ def test_setup_data_is_a_part_where_the_zero_page_is_not_given(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("to", ["e820", "iomem"])
-def test_what_did_not_fit_into_the_zero_page_is_written(to: str, tmp_path: Path, cli) -> None:
+def test_what_did_not_fit_into_the_zero_page_is_written(
+    to: str, tmp_path: Path, cli, subtests: pytest.Subtests
+) -> None:
     page, node = overflowing(tmp_path)
     for paths in ((page, node), (node, page)):
-        got = cli("memmap", "--to", to, *paths)
-        assert (got.code, got.err) == (0, "")
-        (tmp_path / "out").write_text(got.out)
-        (map_,) = read_memmap([str(tmp_path / "out")]).maps
-        assert [(e.start, e.end) for e in map_.entries] == [
-            (n << 20, (n + 1 << 20) - 1) for n in range(131)
-        ]
+        with subtests.test(paths[0].name):
+            got = cli("memmap", "--to", to, *paths)
+            assert (got.code, got.err) == (0, "")
+            (tmp_path / "out").write_text(got.out)
+            (map_,) = read_memmap([str(tmp_path / "out")]).maps
+            assert [(e.start, e.end) for e in map_.entries] == [
+                (n << 20, (n + 1 << 20) - 1) for n in range(131)
+            ]
 
 
 def test_tables_of_nothing_and_too_much() -> None:

@@ -20,12 +20,15 @@ def _boot(ram: int, user: int | None = None) -> str:
     return text + (f"user: [mem 0x{MIB:016x}-0x{user - 1:016x}] usable\n" if user else "")
 
 
-def test_boot_numbers_do_not_depend_on_the_map_asked_for(log: Path) -> None:
+def test_boot_numbers_do_not_depend_on_the_map_asked_for(
+    log: Path, subtests: pytest.Subtests
+) -> None:
     text = _boot(2 * GIB) + _boot(3 * GIB, GIB) + _boot(4 * GIB, 2 * GIB)
     for boot, ends in (("1", GIB), ("2", 2 * GIB), ("last", 2 * GIB)):
-        memmap = read_text(log, text, boot=boot, map_name="e820_user")
-        assert plain(rows(primary(memmap))) == [(MIB, ends - 1, "usable")]
-        assert primary(memmap).boot == (1 if boot == "1" else 2)
+        with subtests.test(boot):
+            memmap = read_text(log, text, boot=boot, map_name="e820_user")
+            assert plain(rows(primary(memmap))) == [(MIB, ends - 1, "usable")]
+            assert primary(memmap).boot == (1 if boot == "1" else 2)
     with pytest.raises(UsageError, match="no such map"):
         read_text(log, text, boot="0", map_name="e820_user")
     with pytest.raises(InputError, match=r"boot 1 .*; boot 2 "):

@@ -423,14 +423,17 @@ def test_a_row_of_e820_whose_numbers_differ_in_length_is_none(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("row", [E820_ROW, OLD_E820_ROW, ARM_ROW])
-def test_a_log_that_ends_within_the_stamp_below_a_table_says_so(row: str, tmp_path: Path) -> None:
+def test_a_log_that_ends_within_the_stamp_below_a_table_says_so(
+    row: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     """What it was, is not known: another line of the table, perhaps."""
+    text = "".join(rows_of(row, 0, 0x1000))
     for stamp in ("[    0.0000", "[    0.000000] "):
-        text = "".join(rows_of(row, 0, 0x1000)) + stamp
-        memmap = read_text(tmp_path / "log", text)
-        assert [problem.code for problem in memmap.problems] == ["HP507"]
-        assert primary(memmap).gaps[0].start == 0x2000
-    assert not read_text(tmp_path / "log", f"{text}\n").problems  # a message without text
+        with subtests.test(stamp):
+            memmap = read_text(tmp_path / "log", text + stamp)
+            assert [problem.code for problem in memmap.problems] == ["HP507"]
+            assert primary(memmap).gaps[0].start == 0x2000
+    assert not read_text(tmp_path / "log", f"{text}{stamp}\n").problems  # a message without text
 
 
 @pytest.mark.parametrize("rest", ["", " (0", " (0M"])

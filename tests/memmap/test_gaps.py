@@ -370,21 +370,25 @@ def test_nothing_is_concluded_from_a_handover_in_a_gap(
     assert ("HP566" in codes) == (not lost)  # without the gap it is another machine's map
 
 
-def test_nothing_is_placed_in_a_gap(cli: Cli, tmp_path: Path) -> None:
+def test_nothing_is_placed_in_a_gap(cli: Cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "a").write_text("0x1000\n")
     for option in ("--ram", "--scratch"):
-        more = [option, "0x64806000:0x100000"]
-        more += ["--no-scratch"] if option == "--ram" else []
-        where = ["--memmap", BAD_DIGIT, "-o", tmp_path / "out.elf"]
-        result = cli("encode", tmp_path / "a", "--to", "elf", *where, *more)
-        assert result.code == 2
-        assert "lines of the map are lost" in result.err
+        with subtests.test(option):
+            more = [option, "0x64806000:0x100000"]
+            more += ["--no-scratch"] if option == "--ram" else []
+            where = ["--memmap", BAD_DIGIT, "-o", tmp_path / "out.elf"]
+            result = cli("encode", tmp_path / "a", "--to", "elf", *where, *more)
+            assert result.code == 2
+            assert "lines of the map are lost" in result.err
 
 
-def test_a_map_with_a_gap_is_not_written_as_if_it_were_whole(cli: Cli) -> None:
+def test_a_map_with_a_gap_is_not_written_as_if_it_were_whole(
+    cli: Cli, subtests: pytest.Subtests
+) -> None:
     for target in ("e820", "iomem"):
-        result = cli("memmap", "--to", target, BAD_DIGIT)
-        assert (result.code, result.out, len(result.err.splitlines())) == (3, "", 1)
+        with subtests.test(target):
+            result = cli("memmap", "--to", target, BAD_DIGIT)
+            assert (result.code, result.out, len(result.err.splitlines())) == (3, "", 1)
     result = cli("memmap", "--to", "json", BAD_DIGIT)
     assert result.code == 0
     assert result.err.startswith("hwpkho: warning: line 11: ")
@@ -602,8 +606,8 @@ def test_a_damaged_line_above_a_tree(line: str, tmp_path: Path) -> None:
 
 def test_lines_of_iomem_that_lost_their_ends(tmp_path: Path) -> None:
     whole = primary(read_text(tmp_path / "iomem", IOMEM))
-    for text in (IOMEM.replace("Reserved\n", "Reserved"), IOMEM.replace("RAM\n  ", "RAM  ")):
-        assert primary(read_text(tmp_path / "iomem", text)) == whole
+    texts = (IOMEM.replace("Reserved\n", "Reserved"), IOMEM.replace("RAM\n  ", "RAM  "))
+    assert [primary(read_text(tmp_path / "iomem", text)) for text in texts] == [whole] * 2
 
 
 def test_iomem_of_nothing_but_ram_is_told(tmp_path: Path) -> None:
@@ -804,15 +808,18 @@ def test_what_the_command_line_changed_fills_no_gap_of_the_firmware_s_map(tmp_pa
     assert region.kind == "unknown"
 
 
-def test_a_whole_copy_beside_a_damaged_one_is_taken(tmp_path: Path) -> None:
+def test_a_whole_copy_beside_a_damaged_one_is_taken(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     damaged = "".join(THREE).replace("0x0000000000100000", "0x00000000001OOOOO")
     whole, other = tmp_path / "whole", tmp_path / "other"
     whole.write_text("".join(THREE))
     other.write_text(damaged)
     for paths in ([whole, other], [other, whole]):
-        memmap = read_memmap([str(p) for p in paths])
-        assert not primary(memmap).gaps
-        assert {"HP501", "HP523"} <= {p.code for p in memmap.problems}
+        with subtests.test(paths[0].name):
+            memmap = read_memmap([str(p) for p in paths])
+            assert not primary(memmap).gaps
+            assert {"HP501", "HP523"} <= {p.code for p in memmap.problems}
     two = "Linux version 6.1.0\n" + damaged + "Linux version 6.1.0\n" + "".join(THREE)
     memmap = read_text(tmp_path / "log", two)
     assert (primary(memmap).boot, primary(memmap).gaps) == (1, ())

@@ -178,15 +178,21 @@ def test_a_table_printed_in_another_order_is_one(listing: Listing, tmp_path: Pat
     assert plain(rows(primary(memmap))) == known(listing, ROWS)
 
 
-def test_two_headed_tables_that_differ_are_refused(listing: Listing, tmp_path: Path) -> None:
+def test_two_headed_tables_that_differ_are_refused(
+    listing: Listing, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     changed = [ROWS[0], *ROWS[2:]]
-    for first, second in ((ROWS, changed), (changed, ROWS), (ROWS, sorted(changed))):
-        text = listed(listing, first) + listed(listing, second)
-        with pytest.raises(InputError, match=r"two moments.*boot 0 .*boot 1 .*--boot"):
-            read_text(tmp_path / "log", text)
-        for boot, table in (("0", first), ("1", second)):
-            shown = primary(read_text(tmp_path / "log", text, boot=boot))
-            assert plain(rows(shown)) == known(listing, table)
+    for name, first, second in (
+        ("a row less", ROWS, changed),
+        ("a row more", changed, ROWS),
+        ("another order, too", ROWS, sorted(changed)),
+    ):
+        with subtests.test(name):
+            text = listed(listing, first) + listed(listing, second)
+            with pytest.raises(InputError, match=r"two moments.*boot 0 .*boot 1 .*--boot"):
+                read_text(tmp_path / "log", text)
+            shown = [primary(read_text(tmp_path / "log", text, boot=boot)) for boot in ("0", "1")]
+            assert [plain(rows(x)) for x in shown] == [known(listing, x) for x in (first, second)]
 
 
 def test_a_heading_starts_another_table_of_other_ranges(listing: Listing, tmp_path: Path) -> None:

@@ -89,28 +89,36 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [("qemu-6.1-ovmf", "memmap"), ("efi-runtime-map-e73", "efi/runtime-map")],
 )
 def test_folder_and_archive_say_what_is_known(
-    name: str, place: str, firmware: Path, tmp_path: Path
+    name: str, place: str, firmware: Path, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     (found,) = folder(firmware / place)
     assert found.name == ("efi_runtime" if "runtime" in name else "sysfs_memmap")
     assert rows(found.entries) == TRUTH["entries"][name]
     packed = (FIXTURES / f"{name}.tar.gz").read_bytes()
     plain = gzip.decompress(packed)
-    ways = (packed, plain, bz2.compress(plain), lzma.compress(plain), packed + bytes(512))
-    for data in ways[: much(2, 5)]:
-        (tmp_path / "archive").write_bytes(data)
-        (again,) = read_memmap([str(tmp_path / "archive")]).maps
-        assert again.entries == tuple(found.entries)
+    ways = {
+        "gzip": packed,
+        "none": plain,
+        "bzip2": bz2.compress(plain),
+        "xz": lzma.compress(plain),
+        "gzip and zeros": packed + bytes(512),
+    }
+    for way, data in list(ways.items())[: much(2, 5)]:
+        with subtests.test(way):
+            (tmp_path / "archive").write_bytes(data)
+            (again,) = read_memmap([str(tmp_path / "archive")]).maps
+            assert again.entries == tuple(found.entries)
 
 
-def test_grep_output() -> None:
+def test_grep_output(subtests: pytest.Subtests) -> None:
     lines = (FIXTURES / "qemu-7.3-ovmf-grep.txt").read_text().splitlines()
     (found,) = grep(lines)
     assert rows(found.entries) == TRUTH["entries"]["qemu-7.3-ovmf-grep.txt"]
     assert found.line == 1
     for prefix in ("", "./", "host:/copy/", "/mnt/my.copy/memmap/"):
-        moved = [line.replace("/sys/firmware/memmap/", prefix) for line in reversed(lines)]
-        assert grep(["$ grep -r .", *moved])[0].entries == found.entries
+        with subtests.test(repr(prefix)):
+            moved = [line.replace("/sys/firmware/memmap/", prefix) for line in reversed(lines)]
+            assert grep(["$ grep -r .", *moved])[0].entries == found.entries
 
 
 def test_folder_above_and_both_maps(firmware: Path) -> None:
@@ -160,7 +168,9 @@ def test_values_padded_as_tar_pads_sysfs_files() -> None:
         ({"type": None}, "0: no type"),
     ],
 )
-def test_damaged_values(change: Mapping[str, bytes | None], what: str, tmp_path: Path) -> None:
+def test_damaged_values(
+    change: Mapping[str, bytes | None], what: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     """Where nothing else is left the input is refused."""
     values = {n: v for n, v in {**ENTRY, **change}.items() if v is not None}
     (tmp_path / "tar").write_bytes(archive(tree("0", values)))
@@ -170,7 +180,7 @@ def test_damaged_values(change: Mapping[str, bytes | None], what: str, tmp_path:
     lines = (f"/sys/firmware/memmap/0/{n}:{v.decode()}" for n, v in values.items())
     (tmp_path / "grep").write_text("\n".join(lines))
     for form in ("tar", "folder", "grep"):
-        with pytest.raises(InputError, match=what):
+        with subtests.test(form), pytest.raises(InputError, match=what):
             read_memmap([str(tmp_path / form)])
 
 

@@ -57,7 +57,7 @@ def same(map_: Map, entries: list[list[Any]], *, attributes: bool) -> None:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_every_real_map_is_read_as_it_is_known(name: str) -> None:
+def test_every_real_map_is_read_as_it_is_known(name: str, subtests: pytest.Subtests) -> None:
     truth = TRUTH[name]
     memmap = read_memmap([str(FIXTURES / name)])
     shown = primary(memmap)
@@ -65,13 +65,16 @@ def test_every_real_map_is_read_as_it_is_known(name: str) -> None:
     same(shown, truth["entries"], attributes=told)
     assert shown.name == SPOKEN.get(truth.get("primary"), truth.get("primary", shown.name))
     for spoken, entries in truth.get("others", {}).items():
-        other = named(memmap, SPOKEN.get(spoken, spoken.split(" ")[0]))
-        same(other, entries, attributes=any(len(e) > 3 for e in entries))
+        with subtests.test(spoken):
+            other = named(memmap, SPOKEN.get(spoken, spoken.split(" ")[0]))
+            same(other, entries, attributes=any(len(e) > 3 for e in entries))
     assert len({m.name for m in memmap.maps}) == len(memmap.maps)
 
 
 @pytest.mark.parametrize("name", SEVERAL)
-def test_boots_that_differ_are_named_and_can_be_chosen(name: str) -> None:
+def test_boots_that_differ_are_named_and_can_be_chosen(
+    name: str, subtests: pytest.Subtests
+) -> None:
     path = str(FIXTURES / name)
     with pytest.raises(InputError, match=r"boot 0 .*boot 1 .*--boot"):
         read_memmap([path])
@@ -79,10 +82,11 @@ def test_boots_that_differ_are_named_and_can_be_chosen(name: str) -> None:
     for number, maps in enumerate(boots):
         options = [str(number), *(["last"] if number == len(boots) - 1 else [])]
         for option in options:
-            memmap = read_memmap([path], boot=option)
-            assert {m.boot for m in memmap.maps} == {number}
-            for map_name, entries in maps.items():
-                same(named(memmap, map_name), entries, attributes=False)
+            with subtests.test(option):
+                memmap = read_memmap([path], boot=option)
+                assert {m.boot for m in memmap.maps} == {number}
+                known = {map_name: plain(entries) for map_name, entries in maps.items()}
+                assert {x: plain(rows(named(memmap, x))) for x in known} == known
 
 
 @pytest.mark.parametrize("name", REFUSED)

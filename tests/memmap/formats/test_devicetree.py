@@ -380,15 +380,17 @@ def test_source_that_cannot_be_used(text: str, what: str) -> None:
         source(text)
 
 
-def test_source_with_includes_may_lack_cells() -> None:
+def test_source_with_includes_may_lack_cells(subtests: pytest.Subtests) -> None:
     body = '/ { memory@0 { device_type = "memory"; reg = <0x0 0x1000>; }; };'
     with pytest.raises(InputError, match=r'#address-cells may be in an included.*"soc\.dtsi"'):
         source(f'#include "soc.dtsi"\n{body}')
     cells = "/ { #address-cells = <1>; #size-cells = <1>; };"
     for include in ('#include "soc.dtsi"', '/include/ "soc.dtsi"'):
-        found = source(f"{include}\n{cells}\n&unknown {{ status = <1>; }};\n{body}")["devicetree"]
-        assert ranges(found) == [(0, 0x1000)]
-        assert codes(found) == ["HP558", "HP558"]
+        with subtests.test(include):
+            maps = source(f"{include}\n{cells}\n&unknown {{ status = <1>; }};\n{body}")
+            found = maps["devicetree"]
+            assert ranges(found) == [(0, 0x1000)]
+            assert codes(found) == ["HP558", "HP558"]
 
 
 @given(st.integers(0, (1 << 64) - 1), st.integers(0, 63), st.integers(1, 1 << 63))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 
-def test_esxi_lines_may_stand_twice(log: Path) -> None:
+def test_esxi_lines_may_stand_twice(log: Path, subtests: pytest.Subtests) -> None:
     lines = [
         "MMap[0]: 0x0 - 0x9ffff, len=0xa0000, type=1, attr=0x1",
         "MMap[1]: 0x100000 - 0x3fffffff, len=0x3ff00000, type=1, attr=0x1",
@@ -30,16 +30,17 @@ def test_esxi_lines_may_stand_twice(log: Path) -> None:
         (0xFEC00000, 0xFEC00FFF, "reserved"),
     ]
     decimal = [line.replace("0xa0000", "655360").replace("attr=0x1", "attr=1") for line in lines]
-    for text in (
-        "".join(f"{line}\n" for line in decimal),
-        "".join(f"{line}\n" for line in lines).replace(", ", " "),
-        "".join(f"TSC: 0 cpu0:1)BootConfig: {line}\n" for line in lines),
-        "".join(f"{line}\n{line}\n" for line in lines),
-        "".join(f"{line}\n" for line in lines * 2),
+    for name, text in (
+        ("decimal", "".join(f"{line}\n" for line in decimal)),
+        ("no commas", "".join(f"{line}\n" for line in lines).replace(", ", " ")),
+        ("logged", "".join(f"TSC: 0 cpu0:1)BootConfig: {line}\n" for line in lines)),
+        ("each line twice", "".join(f"{line}\n{line}\n" for line in lines)),
+        ("all lines twice", "".join(f"{line}\n" for line in lines * 2)),
     ):
-        memmap = read_text(log, text)
-        assert plain(rows(primary(memmap))) == expected
-        assert not memmap.problems
+        with subtests.test(name):
+            memmap = read_text(log, text)
+            assert plain(rows(primary(memmap))) == expected
+            assert not memmap.problems
 
 
 MIB, GIB = 1 << 20, 1 << 30

@@ -83,7 +83,7 @@ ARM64_PORTS = """\
 """
 
 
-def test_iomem_is_not_ioports(log: Path) -> None:
+def test_iomem_is_not_ioports(log: Path, subtests: pytest.Subtests) -> None:
     text = "0000-001f : dma1\n0020-0021 : pic1\n00000000-00000fff : Reserved\n"
     assert len(primary(read_text(log, text)).entries) == 1
     behind = "00000000-00000fff : Reserved\n0000-0cf7 : PCI Bus 0000:00\n  0000-001f : dma1\n"
@@ -93,7 +93,8 @@ def test_iomem_is_not_ioports(log: Path) -> None:
         "> 0000-0cf7 : PCI Bus 0000:00\n",
         ARM64_PORTS,
     ):
-        with pytest.raises(InputError, match="/proc/ioports; give /proc/iomem"):
+        says = "/proc/ioports; give /proc/iomem"
+        with subtests.test(text.splitlines()[0]), pytest.raises(InputError, match=says):
             read_text(log, text)
     ram = "40000000-7fffffff : System RAM\n"
     assert [e.start for e in primary(read_text(log, ram + ARM64_PORTS)).entries] == [1 << 30]
@@ -102,8 +103,8 @@ def test_iomem_is_not_ioports(log: Path) -> None:
 def test_a_message_beside_iomem_that_ends_with_a_number(log: Path) -> None:
     tree = "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n"
     last, above = "usb 1-1: deadbeef", "[    5.000000] a: 12345\n"
-    for text in (tree + last, f"{tree}{last}\n", above + tree, tree + above):
-        assert not primary(read_text(log, text)).gaps
+    texts = (tree + last, f"{tree}{last}\n", above + tree, tree + above)
+    assert [text for text in texts if primary(read_text(log, text)).gaps] == []
     logged = tree.replace("0000", "h kernel: 0000", 1).replace("\n0000", "\nh kernel: 0000")
     assert codes(read_text(log, logged + "h kernel: 000a").problems) == {"HP507"}
 

@@ -32,6 +32,6 @@ def test_sysfs_memmap_as_head_and_tail_show_it(log: Path) -> None:
         (0xF0000, 0xFFFFF, "reserved"),
         (4 * GIB, 6 * GIB - 1, "usable"),
     ]
-    for end in ("==> /sys/firm", "==> /sys/firmware/memmap/20/en"):
-        cut = primary(read_text(log, f"{text}\n{end}"))
-        assert cut.gaps[-1].start == 6 * GIB
+    ends = ("==> /sys/firm", "==> /sys/firmware/memmap/20/en")
+    cut = [primary(read_text(log, f"{text}\n{end}")) for end in ends]
+    assert [table.gaps[-1].start for table in cut] == [6 * GIB] * 2

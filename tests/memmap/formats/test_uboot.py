@@ -125,15 +125,18 @@ def _bdinfo(size: int, reserved: int) -> str:
     )
 
 
-def test_bdinfo_twice_with_more_memory_is_two_boots(log: Path) -> None:
+def test_bdinfo_twice_with_more_memory_is_two_boots(log: Path, subtests: pytest.Subtests) -> None:
     """The list of banks begins anew with bank 0, even where it has one bank."""
     text = _bdinfo(128 * MIB, 123 * MIB) + _bdinfo(948 * MIB, 943 * MIB)
     with pytest.raises(InputError, match="2 tables that differ, of two moments or boots"):
         read_text(log, text)
     for boot, size, reserved in (("0", 128 * MIB, 123 * MIB), ("last", 948 * MIB, 943 * MIB)):
-        memmap = read_text(log, text, boot=boot)
-        assert plain(rows(primary(memmap))) == [(0, size - 1, "dram_bank")]
-        assert plain(rows(named(memmap, "lmb_reserved"))) == [(reserved, size - 1, "lmb_reserved")]
+        with subtests.test(boot):
+            memmap = read_text(log, text, boot=boot)
+            assert plain(rows(primary(memmap))) == [(0, size - 1, "dram_bank")]
+            assert plain(rows(named(memmap, "lmb_reserved"))) == [
+                (reserved, size - 1, "lmb_reserved")
+            ]
 
 
 def test_reservations_that_change_within_a_boot_are_no_second_boot(log: Path) -> None:
@@ -255,12 +258,11 @@ def test_uboot_memory_that_is_in_no_bank_is_a_gap(lost: int, log: Path) -> None:
     """However many there are, none is forgotten."""
     banks = bank(0, 1 << 30)
     regions = region(0, 1 << 30, 1 << 20)
-    regions += "".join(region(n, (4 << 30) + (n << 21), 1 << 20) for n in range(1, lost + 1))
+    starts = [(4 << 30) + (n << 21) for n in range(1, lost + 1)]
+    regions += "".join(region(n, start, 1 << 20) for n, start in enumerate(starts, 1))
     found = primary(read_text(log, f"{banks} memory.count = 0x{lost + 1:x}\n{regions}"))
     covered = gaps.known(found.gaps)
-    for n in range(1, lost + 1):
-        start = (4 << 30) + (n << 21)
-        assert any(a <= start and start + (1 << 20) <= b for a, b in covered)
+    assert [s for s in starts if not any(a <= s and s + (1 << 20) <= b for a, b in covered)] == []
     assert not any(a <= 1 << 30 < b for a, b in covered)
 
 

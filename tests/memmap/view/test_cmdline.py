@@ -134,7 +134,7 @@ def test_refused(line: str, what: str) -> None:
         after(line)
 
 
-def test_notes() -> None:
+def test_notes(subtests: pytest.Subtests) -> None:
     line = parse(
         "reserve_mem=16M:4K:trace kho_scratch=512M efi_fake_mem=1G@1G:0x40000 kho=0 add_efi_memmap "
         "mem=nopentium",
@@ -147,9 +147,10 @@ def test_notes() -> None:
     assert parse("kho=off kho=on", "x86_64").kho is True
     assert [p.code for p in parse("memmap=1G@1G", "arm64").problems] == ["HP559"]
     for arch in ("x86_64", "arm64", None):
-        line = parse("quiet -- single memmap=1G@1G kho=off", arch)
-        assert [p.message.split()[0] for p in line.problems] == ["memmap=", "kho="]
-        assert (line.kho, line.changes_map()) == (None, False)
+        with subtests.test(str(arch)):
+            line = parse("quiet -- single memmap=1G@1G kho=off", arch)
+            assert [p.message.split()[0] for p in line.problems] == ["memmap=", "kho="]
+            assert (line.kho, line.changes_map()) == (None, False)
 
 
 def test_efi() -> None:
@@ -169,14 +170,15 @@ def test_memparse(text: str, value: int, rest: str) -> None:
     assert memparse(text, "x=") == (value, rest)
 
 
-def test_parameters() -> None:
+def test_parameters(subtests: pytest.Subtests) -> None:
     text = 'root=/dev/x  "a b=c d" foo-bar=1 v="x y" w=" quiet\tro -- init=1'
     assert list(parameters(text)) == [
         ("root", "/dev/x"), ("a b", "c d"), ("foo_bar", "1"), ("v", "x y"),
         ("w", " quiet\tro -- init=1"),
     ]  # fmt: skip
     for text in ("a -- b", 'a "--" b', "a -- b -- c"):
-        assert list(parameters(text)) == [("a", None)]
+        with subtests.test(text):
+            assert list(parameters(text)) == [("a", None)]
     assert [name for name, _ in parameters("a __ -_ --b --=c")] == ["a", "__", "__", "__b", "__"]
     assert list(left_to_init("a -- b -c --")) == [("b", None), ("_c", None), ("--", None)]
     assert not list(left_to_init("a --b"))

@@ -354,7 +354,7 @@ def test_board_tree() -> None:
     assert regions.ram_bytes() == sum(e.end - e.start + 1 for e in maps[0].entries)
 
 
-def test_u_boot() -> None:
+def test_u_boot(subtests: pytest.Subtests) -> None:
     found = {
         "uboot_dram": entries((GIB, 2 * GIB, "dram_bank")),
         "lmb_reserved": entries(
@@ -363,30 +363,32 @@ def test_u_boot() -> None:
         ),
     }
     for arch in ("arm64", "x86_64"):
-        assert kinds(view_of(machine(arch, **found))) == [
-            (GIB, GIB + MIB, "ram"), (GIB + MIB, GIB + 2 * MIB, "firmware"),
-            (GIB + 2 * MIB, 2 * GIB, "ram"),
-        ]  # fmt: skip
+        with subtests.test(arch):
+            assert kinds(view_of(machine(arch, **found))) == [
+                (GIB, GIB + MIB, "ram"), (GIB + MIB, GIB + 2 * MIB, "firmware"),
+                (GIB + 2 * MIB, 2 * GIB, "ram"),
+            ]  # fmt: skip
 
 
 # Frames
 
 
-def test_frames_of_all_sizes() -> None:
+def test_frames_of_all_sizes(subtests: pytest.Subtests) -> None:
     (page,) = read(ZeroPage(), (FIXTURES / "boot_params-b73.bin").read_bytes())
     regions = view_of(machine(zero_page=page.entries))
     for size in (4096, 16384, 65536):
-        frames = regions.frames(size)
-        assert frames.first[0] == 0
-        # 0x9fc00 is where low memory ends: nobody owns the page around it.
-        assert frames.kind[frames.find(0x9FC00 // size) or 0] == "firmware"
-        assert frames.find(0xA0000 // size) is None
-        top = frames.find(0x7FFDB000 // size)
-        assert top is not None
-        # 0x7ffdc000 is aligned to 16 KiB but not to 64 KiB: the last large page is shared.
-        assert frames.kind[top] == ("firmware" if size == 65536 else "ram")
-        assert frames.find(1 << 52) is None
-        assert regions.frames(size) is frames
+        with subtests.test(str(size)):
+            frames = regions.frames(size)
+            assert frames.first[0] == 0
+            # 0x9fc00 is where low memory ends: nobody owns the page around it.
+            assert frames.kind[frames.find(0x9FC00 // size) or 0] == "firmware"
+            assert frames.find(0xA0000 // size) is None
+            top = frames.find(0x7FFDB000 // size)
+            assert top is not None
+            # 0x7ffdc000 is aligned to 16 KiB but not to 64 KiB: the last large page is shared.
+            assert frames.kind[top] == ("firmware" if size == 65536 else "ram")
+            assert frames.find(1 << 52) is None
+            assert regions.frames(size) is frames
     other = view_of(machine(zero_page=page.entries))
     assert regions == other  # whatever either was asked before
     assert regions != other._replace(arch="arm64")

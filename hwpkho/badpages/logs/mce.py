@@ -14,6 +14,8 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, Record, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hwpkho.badpages.kinds import Kind
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
@@ -23,6 +25,9 @@ _SMCA_FAMILY = 0x17
 #: The most lines of a record of mcelog, with other programs' lines between them; and the most below
 #: its status, which is near the end.
 _PATIENCE, _TAIL = 40, 8
+#: The rest of a number that a terminal or mail program broke: these numbers have no leading zeros,
+#: so they do not show it themselves.
+_REST = re.compile(r"[\s>|]*[0-9a-fA-F]{1,15}(?:,?\s*$| (?:ADDR|MISC|PPIN|SYND|IPID|TIME)\b)")
 
 
 class MachineChecks(MessageReader):
@@ -83,22 +88,30 @@ class MachineChecks(MessageReader):
         self._place: Place | None = None
         #: How many more lines may belong to the record.
         self._patience = 0
+        #: What reads the last line's number, with whether the next line has the rest of it.
+        self._ended: Callable[[bool], None] | None = None
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`; the following lines of a record match no needle."""
+        self._end_number(line)
         super().feed(number, line)
         self._patience -= self._patience > 0
-        return self._patience > 0
+        return self._patience > 0 or self._ended is not None
+
+    def _end_number(self, below: str) -> None:
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(_REST.match(below) is not None)
 
     def take(self, message: Message) -> bool:
-        """See :meth:`MessageReader.take`; these messages are never broken over lines."""
+        """See :meth:`MessageReader.take`; a broken number is reported, and no line joined."""
         place, begun, _, _ = message
         if begun["lost"]:
             if not self.log.names_any:  # the page may be named further up
                 self.log.unusable(place, "a memory error that was not recovered, without a page")
             return True
         if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
-            self._pages(place, begun)
+            self._pages(message)
             return True
         if begun["statusless"] or begun["cut"]:
             self.log.unusable(place, "a machine check whose status is cut off")
@@ -139,17 +152,39 @@ class MachineChecks(MessageReader):
             record.time = int(begun["time"])
         elif begun["words"]:
             record.uncorrected = begun["words"].startswith("Unc")
+
+        def read(broken: bool) -> None:
+            record.broken |= broken
+
+        self._once_whole(message, read)
         return True
 
-    def _pages(self, place: Place, begun: re.Match[str]) -> None:
+    def _once_whole(self, message: Message, read: Callable[[bool], None]) -> None:
+        """Call ``read`` with whether the number of a message goes on in the next line."""
+        if message.whole or message.text.strip():
+            read(False)
+        else:
+            self._ended = read
+
+    def _pages(self, message: Message) -> None:
+        place, begun, _, _ = message
+
+        def add(broken: bool) -> None:
+            if broken:
+                self.log.unusable(place, "an address that is broken at the end of its line")
+            elif begun["access"]:
+                address = next(filter(None, _numbers(begun)))
+                self.log.addresses(place, int(address, 16), "uncorrected")
+            else:
+                address = begun["offlining"]
+                self.log.addresses(place, int(address, 16), "soft-offlined", reporter="mcelog")
+
         if begun["total"]:
             above = self.above()
             if int(begun["total"]) and above and "uncorrected memory errors" in above[0][1]:
                 self.log.unusable(
                     place, "mcelog: a count of uncorrected memory errors names no page"
                 )
-        elif begun["access"]:
-            self.log.addresses(place, int(next(filter(None, _numbers(begun))), 16), "uncorrected")
         elif begun["page"]:
             kind: Kind = "soft-offlined" if begun["state"] == "offline" else "corrected"
             self.log.addresses(place, int(begun["page"], 16), kind)
@@ -157,8 +192,7 @@ class MachineChecks(MessageReader):
             pages = self.log.around(int(begun["offlining"], 16))
             self.log.withdraw(*pages, ("soft-offlined",), "mcelog")
         else:
-            address = int(begun["offlining"], 16)
-            self.log.addresses(place, address, "soft-offlined", reporter="mcelog")
+            self._once_whole(message, add)
 
     def _end(self) -> None:
         record, self._record = self._record, None
@@ -168,6 +202,7 @@ class MachineChecks(MessageReader):
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`."""
         super().flush()
+        self._end_number("")
         self._end()
 
 

@@ -45,6 +45,7 @@ class Record:
         smca: Whether the processor has MCA_IPID, without which the bank's type is unknown.
         channel: Whether the log's text says that the bank is a memory controller's, whose address
             is a channel address.
+        broken: Whether a number goes on in the next line, which a terminal broke.
         time: Seconds since 1970.
     """
 
@@ -56,6 +57,7 @@ class Record:
     uncorrected: bool | None = None
     smca: bool = False
     channel: bool = False
+    broken: bool = False
     time: int | None = None
 
     @property
@@ -105,6 +107,8 @@ def assess(record: Record) -> Found | None:
     extent = 1 if misc is None else _extent(record, misc)
     if not addr or extent is None:
         return Found(bad, None, why="without a physical address")
+    if record.broken:
+        return Found(bad, None, why="with a number that is broken at the end of a line")
     return Found(bad, addr, extent)
 
 

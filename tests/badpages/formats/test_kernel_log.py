@@ -336,6 +336,18 @@ def test_what_lines_say(text, found) -> None:
             "[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x0"
         ),
         "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 7: ba00000001010090",
+        # A terminal or mail program broke a number that has no zeros in front.
+        *(
+            f"CPU 1: Machine Check Exception: 5 Bank 7: be00000001010090\nTSC 1 {registers}"
+            for registers in (
+                "ADDR 94\n40 MISC 86",
+                "ADDR 94\n40",
+                "MISC 86 ADDR 94\n> 40",
+                "ADDR 9440 MISC 8\n6",
+            )
+        ),
+        "mce: Uncorrected hardware memory error in user-access at 94\n40",
+        "mcelog: Offlining page 90\n00",
     ],
 )
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:

@@ -218,7 +218,8 @@ def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
     parameters.files("files", files)
     with inputs.named(files) as (names,):
         found = lists.read_list(names, *inputs.choosing(options))
-        usage.refuse(inputs.given(options), usage.of_lists([found]))
+        facts = usage.of_lists([found])._replace(memmap=False)
+        usage.refuse(inputs.given(options), facts)
         return PageList(found)
 
 

@@ -74,11 +74,13 @@ class Choosing(Reading, total=False):
         role: ``in`` or ``out``: the handover to use; default the outgoing one if it has a list.
         base: Number base for entries of a text list without ``0x``: 10 or 16.
         form: Form of the list, if its content does not show it; see ``hwpkho formats``.
+        boot: The boot to use, if a log holds several: a number or ``"last"``.
     """
 
     role: Role | None
     base: Literal[10, 16]
     form: str | None
+    boot: int | Literal["last"] | None
 
 
 class Opening(Reading, total=False):

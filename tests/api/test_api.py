@@ -304,6 +304,25 @@ def test_where_a_list_names_pages(tmp_path: Path) -> None:
     assert isinstance(row, hwpkho.EntryRow)
 
 
+@pytest.mark.slow
+def test_the_boot_of_a_list(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "".join(
+            f"[    0.000000] Linux version 6.{pfn}.0 (a@b) #1 SMP\n[    9.500000] Memory failure:"
+            f" 0x{pfn:x}: recovery action for dirty LRU page: Recovered\n"
+            for pfn in (7, 9)
+        )
+    )
+    assert [hwpkho.read_list(log, boot=boot).pfns for boot in (0, "last", None)] == [
+        [7],
+        [9],
+        [7, 9],
+    ]
+    with pytest.raises(hwpkho.UsageError, match="boot has no effect: .* no input is a log"):
+        hwpkho.read_list(io.BytesIO(b"0x10\n"), boot=1)
+
+
 def test_lists(lists: list[Path], cli: Cli) -> None:
     read = hwpkho.read_list(lists[0])
     assert read.pfns == [0x10, 0x20, 0x21, 0x22]

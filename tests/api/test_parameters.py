@@ -41,6 +41,7 @@ CHOOSING: dict[str, list[object]] = {
     "role": ["z", 5],
     "base": [7, 10.0, "z"],
     "form": ["z", 5],
+    "boot": ["z", 1.5],
 }
 COMPARING: dict[str, list[object]] = {
     **CHOOSING,
@@ -67,7 +68,7 @@ JUDGING: dict[str, list[object]] = {
     "baseline": [5, [IOMEM], io.StringIO()],
     "against": ["list", 5, [5], [[]], [IMAGE, io.StringIO()]],
 }
-OPENING = {n: CHOOSING[n] for n in (*READING, "base", "form")} | {"boot": ["z", 1.5]}
+OPENING = {n: CHOOSING[n] for n in (*READING, "base", "form", "boot")}
 JUDGING_OPEN = {n: values for n, values in JUDGING.items() if n == "role" or n not in OPENING}
 JUDGING_OPEN["boot"] = JUDGING["boot"]
 FILES: list[object] = [5, b"x", io.StringIO(), [], [5]]

@@ -77,10 +77,8 @@ def test_qemu_dump_of_an_arm64_guest(opened: Opener) -> None:
     source = opened(gzip.decompress((KDUMPS / "arm64-qemu.kdump-zlib-flat.gz").read_bytes()))
     assert (source.arch, source.page_size_hint, list(source.problems)) == ("arm64", None, [])
     assert list(source.extents()) == [(0x4000_0000, 256 << 20)]
-    for at, digest in expected_pages("arm64-qemu.pages").items():
-        data = source.read(at, 4096)
-        assert data is not None
-        assert sha256(data).hexdigest() == digest
+    pages = expected_pages("arm64-qemu.pages")
+    assert {at: sha256(source.read(at, 4096) or b"").hexdigest() for at in pages} == pages
     # The first is the device tree that QEMU makes for the machine.
     assert list(source.find_pages(MAGIC)) == [0x4000_0000, 0x4097_B000, 0x40B9_E000]
     assert source.read(0x4000_0000 + (256 << 20) - 8, 9) is None
@@ -89,23 +87,23 @@ def test_qemu_dump_of_an_arm64_guest(opened: Opener) -> None:
 @pytest.mark.parametrize(
     "name", some(["memory.kdump-zlib", "memory.kdump-lzo", "memory.kdump-zlib-flat"], 2)
 )
-def test_cut_off_anywhere(name: str, opened: Opener) -> None:
+def test_cut_off_anywhere(name: str, opened: Opener, subtests: pytest.Subtests) -> None:
     """A dump that is not all there says so; what it still gives is right."""
     whole = (KDUMPS / name).read_bytes()
     pages = present(open_dump(FileBytes(str(KDUMPS / name))))
     given_up = partly = 0
     for size in range(0, len(whole) - 16, len(whole) // 40):
-        try:
-            source = opened(whole[:size])
-        except InputError:
-            given_up += 1
-            continue
-        assert [p.code for p in source.problems] == ["HP101"] * len(source.problems)
-        assert source.problems
-        list(source.find_pages(MAGIC))
-        here = present(source)
-        assert here.items() <= pages.items()
-        partly += 0 < len(here) < len(pages)
+        with subtests.test(f"{size} bytes"):
+            try:
+                source = opened(whole[:size])
+            except InputError:
+                given_up += 1
+                continue
+            assert {p.code for p in source.problems} == {"HP101"}
+            list(source.find_pages(MAGIC))
+            here = present(source)
+            assert here.items() <= pages.items()
+            partly += 0 < len(here) < len(pages)
     assert given_up
     # In the flattened form the descriptors come last, so a cut one has few pages if any.
     assert partly > (0 if name.endswith("flat") else 5)
@@ -201,8 +199,7 @@ def test_read_of_many_pages_crosses_the_cache(opened: Opener) -> None:
     pages = {i: text_page(i) for i in range(200)}
     source = opened(kdump(pages, method=LZO))
     whole = b"".join(pages.values())
-    for _ in range(2):
-        assert source.read(0, 200 * 4096) == whole
+    assert [source.read(0, 200 * 4096) == whole for _ in range(2)] == [True, True]
     assert source.read(100, 150 * 4096) == whole[100 : 100 + 150 * 4096]
     assert source.read(0, 200 * 4096 + 1) is None
     assert source.read(0, 0) == b""

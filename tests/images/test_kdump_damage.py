@@ -237,7 +237,7 @@ def test_header_cut_off(size: int, opened: Opener) -> None:
         opened(kdump({0: text_page(0)})[:size])
 
 
-def test_sniff(tmp_path: Path) -> None:
+def test_sniff(tmp_path: Path, subtests: pytest.Subtests) -> None:
     path = tmp_path / "x"
     for data, answer in (
         (b"KDUMP   ", True),
@@ -245,8 +245,9 @@ def test_sniff(tmp_path: Path) -> None:
         (b"KDUMP  ", False),
         (b"\x7fELF", False),
     ):
-        path.write_bytes(data)
-        assert sniff(FileBytes(str(path))) is answer
+        with subtests.test(str(data)):
+            path.write_bytes(data)
+            assert sniff(FileBytes(str(path))) is answer
 
 
 def test_diskdump_is_refused(opened: Opener) -> None:
@@ -275,12 +276,15 @@ def parts(tmp_path: Path) -> list[Path]:
     return found
 
 
-def test_a_part_of_a_split_dump_shows_no_kernel_without_kho(parts, cli) -> None:
+def test_a_part_of_a_split_dump_shows_no_kernel_without_kho(
+    parts, cli, subtests: pytest.Subtests
+) -> None:
     """What it lacks is in the other files."""
     for given in ([parts[0]], [parts[2]], [parts[0], parts[2]]):
-        got = cli("validate", *given)
-        assert (got.code, got.out) == (3, ""), given
-        assert "only a part of a split dump: give all of its files" in got.err
+        with subtests.test(str(given)):
+            got = cli("validate", *given)
+            assert (got.code, got.out) == (3, "")
+            assert "only a part of a split dump: give all of its files" in got.err
     whole = cli("validate", *parts)
     assert whole.code == 0
     assert "the list will be replayed" in whole.out

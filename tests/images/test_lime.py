@@ -52,10 +52,8 @@ def test_a_capture_in_this_form(form, tmp_path: Path) -> None:
     (tmp_path / "image").write_bytes(image(packed=FORMS[form]))
     want = run_cli("decode", "--json", tmp_path / "elf", "--arch", "x86_64").json["handovers"]
     got = run_cli("decode", "--json", tmp_path / "image", "--arch", "x86_64").json["handovers"]
-    for one, two in zip(want, got, strict=True):
-        assert {k: v for k, v in one.items() if k not in ("source", "problems")} == {
-            k: v for k, v in two.items() if k not in ("source", "problems")
-        }
+    here = {"source": None, "problems": None}
+    assert [h | here for h in got] == [h | here for h in want]
     assert run_cli("decode", "--pfns", tmp_path / "image").out == run_cli(
         "decode", "--pfns", tmp_path / "elf"
     ).out  # fmt: skip
@@ -93,17 +91,18 @@ def test_memory_is_what_went_in(places, form, pages, seed) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_cut_off_image_gives_what_is_there(form) -> None:
+def test_a_cut_off_image_gives_what_is_there(form, subtests: pytest.Subtests) -> None:
     data = record(0x1000, b"a" * 9000, packed=FORMS[form]) + record(
         0x10000, random.Random(1).randbytes(200_000), packed=FORMS[form]
     )
     for cut in (1, 8, 9, 60_000, 100_000):
-        source = _open(data[:-cut])
-        assert bytes(source.read(0x1000, 9000) or b"") == b"a" * 9000
-        assert source.read(0x10000 + 200_000 - 1, 1) is None or cut <= 8
-        (found,) = source.problems
-        assert found.code == "HP101"
-        assert "within the record at 0x" in found.message
+        with subtests.test(f"{cut} bytes cut off"):
+            source = _open(data[:-cut])
+            assert bytes(source.read(0x1000, 9000) or b"") == b"a" * 9000
+            assert source.read(0x10000 + 200_000 - 1, 1) is None or cut <= 8
+            (found,) = source.problems
+            assert found.code == "HP101"
+            assert "within the record at 0x" in found.message
     head = _open(data + HEADER.pack(AVML if FORMS[form] else LIME, 0, 9, 0)[:20])
     assert [p.code for p in head.problems] == ["HP101"]
     assert _open(data + bytes(100)).problems == []

@@ -45,8 +45,7 @@ def _picture(load):
 def test_what_is_not_there_costs_no_budget(tmp_path_factory):
     """A capture lacks the guests' pages: millions are asked for."""
     source = _of(tmp_path_factory, [(0x10000, b"x" * PAGE), (0x30000, b"y" * PAGE)])
-    for _ in range(MAX_JOINED + 2):
-        assert source.read(0x20000, 48) is None
+    assert {source.read(0x20000, 48) for _ in range(MAX_JOINED + 2)} == {None}
     assert source.read(0x11000 - 8, 16) is None
     assert source.read(0x30000, 1) == b"y"
 
@@ -55,10 +54,8 @@ def test_segments_of_a_page_are_one_piece(tmp_path_factory):
     """As some dumpers write them: no read over their ends is a join."""
     pages = [(0x10000 + n * PAGE, bytes([n]) * PAGE) for n in range(64)]
     source = _of(tmp_path_factory, pages)
-    for _ in range(MAX_JOINED // 63 + 2):
-        data = source.read(0x10000, 64 * PAGE)
-        assert data is not None
-    assert data == b"".join(page for _, page in pages)
+    whole = b"".join(page for _, page in pages)
+    assert {source.read(0x10000, 64 * PAGE) == whole for _ in range(MAX_JOINED // 63 + 2)} == {True}
     assert list(source.extents()) == [(0x10000, 64 * PAGE)]
 
 
@@ -137,7 +134,7 @@ def test_a_magic_across_two_segments_is_none(tmp_path_factory):
 
 @pytest.mark.parametrize(("at", "code"), [(None, 0), (0, 3), (16, 3), (24, 0), (4095, 0)])
 @pytest.mark.parametrize("first", [0, 1])
-def test_segments_that_disagree_about_the_list(at, code, first, tmp_path, cli):
+def test_segments_that_disagree_about_the_list(at, code, first, tmp_path, cli, subtests):
     """Which of the two counts nobody can say. What lies behind the three PFNs is not read."""
     m = Machine(arch="x86_64")
     made = m.handover()
@@ -150,11 +147,12 @@ def test_segments_that_disagree_about_the_list(at, code, first, tmp_path, cli):
     path = tmp_path / "core"
     path.write_bytes(elf([*rest, *(both[::-1] if first else both)], "x86_64"))
     for command in ("decode", "validate"):
-        got = cli(command, path)
-        assert got.code == code
-        said = f"two segments hold different bytes at 0x{page:x}: not one machine" in got.err
-        assert (said, got.err.count("\n"), not got.out) == ((True, 1, True) if code else
-                                                            (False, 0, False))  # fmt: skip
+        with subtests.test(command):
+            got = cli(command, path)
+            assert got.code == code
+            said = f"two segments hold different bytes at 0x{page:x}: not one machine" in got.err
+            assert (said, got.err.count("\n"), not got.out) == ((True, 1, True) if code else
+                                                                (False, 0, False))  # fmt: skip
 
 
 def test_segments_that_disagree_at_the_end_of_the_address_space(tmp_path_factory) -> None:
@@ -178,17 +176,20 @@ def test_a_running_kernel_may_show_memory_in_two_ways(tmp_path_factory, monkeypa
 
 
 @pytest.mark.parametrize(("size", "count"), [(8, 102), (PAGE, 52), (1 << 18, 4)])
-def test_many_segments_over_the_same_memory_are_refused(size, count, tmp_path_factory, monkeypatch):
+def test_many_segments_over_the_same_memory_are_refused(
+    size, count, tmp_path_factory, monkeypatch, subtests
+):
     monkeypatch.setattr("hwpkho.images.extents.MAX_LOOKUPS", 99)
     for held in (count, count - 1):
-        source = _of(tmp_path_factory, [(0x10000, bytes(size))] * held)
-        if held == count:
-            with pytest.raises(
-                InputError, match="too many segments hold 0x10000; this is not a mem"
-            ):
-                source.read(0x10000, size)
-        else:
-            assert source.read(0x10000, size) == bytes(size)
+        with subtests.test(f"{held} segments"):
+            source = _of(tmp_path_factory, [(0x10000, bytes(size))] * held)
+            if held == count:
+                with pytest.raises(
+                    InputError, match="too many segments hold 0x10000; this is not a mem"
+                ):
+                    source.read(0x10000, size)
+            else:
+                assert source.read(0x10000, size) == bytes(size)
 
 
 # --- several images
@@ -325,9 +326,9 @@ def test_a_file_system_without_holes(tmp_path, monkeypatch):
     assert h.tracker == "complete"
 
 
-def test_directories_and_missing_files(tmp_path):
+def test_directories_and_missing_files(tmp_path, subtests):
     for path, word in ((tmp_path, "Is a directory"), (tmp_path / "no", "No such file")):
-        with pytest.raises(InputError, match=word):
+        with subtests.test(word), pytest.raises(InputError, match=word):
             FileBytes(str(path))
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(InputError, match="is empty"):

@@ -25,15 +25,16 @@ def toys() -> Iterator[None]:
     image.unregister()
 
 
-def test_every_magic_can_be_seen() -> None:
+def test_every_magic_can_be_seen(subtests: pytest.Subtests) -> None:
     for name in FORMATS.names():
-        form = FORMATS[name]
-        assert (form.name, bool(form.about)) == (name, True)
-        assert all(0 < len(magic) <= HEAD for magic in form.magics)
+        with subtests.test(name):
+            form = FORMATS[name]
+            assert (form.name, bool(form.about)) == (name, True)
+            assert [magic for magic in form.magics if not 0 < len(magic) <= HEAD] == []
 
 
 @pytest.mark.usefixtures("toys")
-def test_a_toy_target_and_a_toy_image(cli, tmp_path: Path) -> None:
+def test_a_toy_target_and_a_toy_image(cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "list").write_text("0x1000 0x80000\n")
     out = tmp_path / "case" / "toy"
     out.parent.mkdir()
@@ -45,7 +46,8 @@ def test_a_toy_target_and_a_toy_image(cli, tmp_path: Path) -> None:
     assert found["hwpoison"]["pfns"] == [0x1000, 0x80000]
     assert found["tracker"] == "complete"
     for case in ([out], ["--batch", tmp_path, "--jobs", "1"]):
-        assert cli("validate", *case).code == 0
+        with subtests.test(str(case)):
+            assert cli("validate", *case).code == 0
     merged = cli("merge", out, "--to", "toy-dump", *PLACED, "-o", tmp_path / "merged")
     assert merged.code == 0
     assert cli("decode", "--pfns", tmp_path / "merged").out == "0x1000\n0x80000\n"
@@ -62,12 +64,13 @@ def test_a_damaged_toy_image_is_one_line(cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("toys")
-def test_raw_memory_that_begins_as_a_toy(cli, tmp_path: Path) -> None:
+def test_raw_memory_that_begins_as_a_toy(cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Its form says whether that proves anything."""
     for more, refused in ((bytes(4088), False), (b"\1" + bytes(4087), True)):
-        (tmp_path / "raw").write_bytes(image.MAGIC + more)
-        got = cli("decode", f"{tmp_path}/raw@0x0")
-        assert ("this is a memory image of its own (a toy)" in got.err) == refused
+        with subtests.test(f"refused {refused}"):
+            (tmp_path / "raw").write_bytes(image.MAGIC + more)
+            got = cli("decode", f"{tmp_path}/raw@0x0")
+            assert ("this is a memory image of its own (a toy)" in got.err) == refused
 
 
 def test_toys_are_gone_again(cli, tmp_path: Path) -> None:

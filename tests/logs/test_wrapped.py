@@ -40,16 +40,19 @@ def wrapped(lines: list[str], width: int) -> list[str]:
 
 
 @pytest.mark.parametrize(("log", "width"), [(LOG, 80), (LOG, 100), (LOG, 132), (ALIKE, 80)])
-def test_wrapped_lines_are_joined(log: list[str], width: int) -> None:
+def test_wrapped_lines_are_joined(log: list[str], width: int, subtests: pytest.Subtests) -> None:
     for piece in (1 << 16, 1000):
-        assert joined(wrapped(log, width), piece) == log
+        with subtests.test(f"pieces of {piece}"):
+            assert joined(wrapped(log, width), piece) == log
 
 
-def test_what_is_as_wide_and_not_wrapped() -> None:
+def test_what_is_as_wide_and_not_wrapped(subtests: pytest.Subtests) -> None:
     cut = [line[:100] for line in LOG]
     rows = [f"{STAMP}{'x' * 60} {n:016x}-{n:016x}" for n in range(9)]
     broken = [part for row in rows for part in (row, "usable")]
     traces = [part for line in LOG for part in (line.ljust(140, "."), "  at f()", "  at g()")]
     narrow = wrapped(LOG, 76)
-    for lines in (LOG, cut, broken, traces, narrow):
-        assert joined(lines) == lines
+    every = {"log": LOG, "cut": cut, "broken": broken, "traces": traces, "narrow": narrow}
+    for name, lines in every.items():
+        with subtests.test(name):
+            assert joined(lines) == lines

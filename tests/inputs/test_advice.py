@@ -164,7 +164,9 @@ def _every_option() -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("place", "thing"), crossed(PLACES, THINGS, 7))
-def test_what_is_said_can_be_done(place, thing, things, monkeypatch) -> None:
+def test_what_is_said_can_be_done(
+    place, thing, things, monkeypatch, subtests: pytest.Subtests
+) -> None:
     monkeypatch.chdir(things)
     words = [thing if word == "FILE" else word for word in place.split()]
     got = run_cli(*words)
@@ -176,8 +178,9 @@ def test_what_is_said_can_be_done(place, thing, things, monkeypatch) -> None:
     named = set(re.findall(r"(?<!\S)--[a-z-]+", _LINE.sub("", said)))
     assert named & _every_option() <= _options(words), said
     for line in (*_lines(said, thing), *_with_option(said, words, thing)):
-        done = run_cli(*line)
-        assert done.code in (0, 1), (said, line, done.err)
+        with subtests.test(" ".join(line)):
+            done = run_cli(*line)
+            assert done.code in (0, 1), (said, done.err)
     how = _how_to_read(said, words)
     if how is not None and how.count("list") < 1:
         done = run_cli(*how)  # what is wrong beside that is told then

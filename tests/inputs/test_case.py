@@ -148,21 +148,22 @@ def _whole(m):
 
 
 @pytest.mark.parametrize("page_size", [4096, 16384, 65536])
-def test_raw_image(page_size, tmp_path, cli):
+def test_raw_image(page_size, tmp_path, cli, subtests):
     m = Machine(page_size)
     h = m.handover()
     base, image = _whole(m)
     path = tmp_path / "ram@home.bin"
     path.write_bytes(image)
     for address in (f"0x{base:x}", str(base)):
-        got = cli("decode", "--json", f"{path}@{address}").json["handovers"][0]
-        assert got["hwpoison"]["pfns"] == [0x1000, 0x2222, 0x1001]
-        assert got["page_size"] == page_size
-        assert got["root"]["phys"] == h.root
-        assert got["arch"] is None
+        with subtests.test(address):
+            got = cli("decode", "--json", f"{path}@{address}").json["handovers"][0]
+            assert got["hwpoison"]["pfns"] == [0x1000, 0x2222, 0x1001]
+            assert got["page_size"] == page_size
+            assert got["root"]["phys"] == h.root
+            assert got["arch"] is None
 
 
-def test_raw_image_at_a_wrong_base(tmp_path, cli):
+def test_raw_image_at_a_wrong_base(tmp_path, cli, subtests):
     m = Machine()
     m.handover()
     base, image = _whole(m)
@@ -173,10 +174,11 @@ def test_raw_image_at_a_wrong_base(tmp_path, cli):
     assert cli("decode", f"{path}@0x{(1 << 64) - 4096:x}").code == 3
     assert cli("decode", f"{path}@0x{(1 << 64):x}").code == 3
     for start in (b"", bytes(PAGE)):  # raw memory needs its base, whatever stands first
-        path.write_bytes(start + image.ljust(1 << 17, b"\0"))
-        got = cli("decode", path)
-        assert got.code == 3
-        assert "FILE@0xBASE" in got.err
+        with subtests.test(f"{len(start)} zeros first"):
+            path.write_bytes(start + image.ljust(1 << 17, b"\0"))
+            got = cli("decode", path)
+            assert got.code == 3
+            assert "FILE@0xBASE" in got.err
 
 
 def _segments(folder, m, handover=None, chunk=1 << 20):
@@ -190,17 +192,18 @@ def _segments(folder, m, handover=None, chunk=1 << 20):
 
 
 @pytest.mark.parametrize("page_size", some([4096, 16384, 65536], 3))
-def test_segments(page_size, tmp_path):
+def test_segments(page_size, tmp_path, subtests):
     m = Machine(page_size)
     h = m.handover()
     scratch = m.put(struct.pack("<QQ", 1 << 32, 1 << 28))
     said = {"kho_fdt": [h.root, page_size], "kho_scratch": [scratch, 16], "page_size": page_size}
     for chunk in (1 << 20, 1000):
-        (got,) = _decode(_segments(tmp_path / str(chunk), m, said, chunk))
-        assert got.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
-        assert (got.page_size, got.tracker) == (page_size, "complete")
-        assert got.scratch.areas == ((1 << 32, 1 << 28),)
-        assert got.scratch.array == scratch
+        with subtests.test(f"pieces of {chunk}"):
+            (got,) = _decode(_segments(tmp_path / str(chunk), m, said, chunk))
+            assert got.hwpoison.pfns.tolist() == [0x1000, 0x2222, 0x1001]
+            assert (got.page_size, got.tracker) == (page_size, "complete")
+            assert got.scratch.areas == ((1 << 32, 1 << 28),)
+            assert got.scratch.array == scratch
 
 
 @pytest.mark.parametrize(
@@ -368,7 +371,7 @@ def _copy(folder, role="out", root=None, **blobs):
     return folder / "kho"
 
 
-def test_copy_that_conflicts_with_memory(tmp_path, cli):
+def test_copy_that_conflicts_with_memory(tmp_path, cli, subtests):
     m = Machine()
     h = m.handover()
     memory = m.save(tmp_path)
@@ -380,9 +383,10 @@ def test_copy_that_conflicts_with_memory(tmp_path, cli):
         _copy(tmp_path / "a", root=m.memory[h.root], hwpoison=bytes(blob)),
         _copy(tmp_path / "b", root=m.memory[h.root].replace(b"kho-v4", b"kho-v3")),
     ):
-        got = cli("decode", "--json", bad, memory)
-        assert (got.code, got.out) == (3, "")
-        assert "not one machine at one moment" in got.err
+        with subtests.test(str(bad)):
+            got = cli("decode", "--json", bad, memory)
+            assert (got.code, got.out) == (3, "")
+            assert "not one machine at one moment" in got.err
 
 
 def test_copy_of_another_machine_is_a_handover_of_its_own(tmp_path, cli):
@@ -409,7 +413,7 @@ def test_cut_root_at_any_length(keep, tmp_path, cli):
     assert "HP102" in {p["code"] for p in one["problems"]}
 
 
-def test_unusable_files_of_a_copy(tmp_path, cli):
+def test_unusable_files_of_a_copy(tmp_path, cli, subtests):
     m = Machine()
     h = m.handover()
     blob = m.memory[h.blob][:32]
@@ -418,11 +422,12 @@ def test_unusable_files_of_a_copy(tmp_path, cli):
     assert cli("decode", _copy(tmp_path / "b", root=b"", hwpoison=b"")).code == 3
     bad = _copy(tmp_path / "c", root=m.memory[h.root])
     for phys, length in (("0x1000\nzz\n", "1\n2\n"), ("0x1000\n", "1\n2\n"), ("-1\n", "1\n")):
-        (bad / "out" / "scratch_phys").write_text(phys)
-        (bad / "out" / "scratch_len").write_text(length)
-        got = cli("decode", bad)
-        assert got.code == 3
-        assert "scratch_phys" in got.err
+        with subtests.test(repr(phys)):
+            (bad / "out" / "scratch_phys").write_text(phys)
+            (bad / "out" / "scratch_len").write_text(length)
+            got = cli("decode", bad)
+            assert got.code == 3
+            assert "scratch_phys" in got.err
     (bad / "out" / "scratch_phys").write_text("0x1000\n\n")
     (bad / "out" / "scratch_len").write_text("0x2000")
     scratch = cli("decode", "--json", bad).json["handovers"][0]["scratch"]

@@ -69,8 +69,8 @@ def test_one_case_for_every_command(form, case) -> None:
     judged = run_cli("validate", "--json", given)
     plain = run_cli("validate", "--json", *pieces, *maps)
     assert judged.code == plain.code == 0
-    for part in ("runs", "summary", "outcome", "page_size", "arch"):
-        assert judged.json[part] == plain.json[part]
+    parts = ("runs", "summary", "outcome", "page_size", "arch")
+    assert {part: judged.json[part] for part in parts} == {part: plain.json[part] for part in parts}
     text = run_cli("validate", given).said
     assert "memory map of the case: " in text
     assert "not used: meminfo.txt, truth.json" in text
@@ -98,7 +98,7 @@ def test_a_map_on_the_command_line_counts_before_the_folder_s(case, tmp_path) ->
     ("side", "pack"),
     crossed([".", "sys/kernel/debug/kho", "a/debugfs-kho"], [bytes, gzip.compress], 2),
 )
-def test_a_tar_of_debugfs_alone(side, pack, tmp_path) -> None:
+def test_a_tar_of_debugfs_alone(side, pack, tmp_path, subtests: pytest.Subtests) -> None:
     copy = captures.folder(CAPTURE) / "debugfs-kho"
     path = tarred(copy, tmp_path / "x.tar", under=side)
     path.write_bytes(pack(path.read_bytes()))
@@ -106,27 +106,29 @@ def test_a_tar_of_debugfs_alone(side, pack, tmp_path) -> None:
     packed = run_cli("decode", "--json", path)
     assert packed.code == 0
     for one, two in zip(plain, packed.json["handovers"], strict=True):
-        assert one.pop("source")
-        assert two.pop("source").startswith(str(path))
-        assert json.dumps(one).replace(str(copy), "") == json.dumps(two).replace(str(path), "")
+        with subtests.test(one["role"]):
+            assert one.pop("source")
+            assert two.pop("source").startswith(str(path))
+            assert json.dumps(one).replace(str(copy), "") == json.dumps(two).replace(str(path), "")
     # Beside the memory that it points into.
     (tmp_path / "memory").write_bytes(captures.elf(CAPTURE))
     both = run_cli("decode", "--pfns", tmp_path / "memory", path)
     assert both.out == run_cli("decode", "--pfns", tmp_path / "memory").out
 
 
-def test_through_standard_input_and_a_pipe(case, tmp_path) -> None:
+def test_through_standard_input_and_a_pipe(case, tmp_path, subtests: pytest.Subtests) -> None:
     path = FORMS["tar.gz"](case)
     want = run_cli("decode", "--pfns", case / "memory.elf").out.encode()
     with path.open("rb") as file:
         assert forked.run("decode", "--pfns", "-", stdin=file).out == want
     for name in ("/dev/fd/0", "-")[: much(1, 2)]:
-        read, write = os.pipe()
-        running = forked.start("decode", "--pfns", name, stdin=read)
-        os.close(read)
-        with os.fdopen(write, "wb") as pipe:
-            pipe.write(path.read_bytes())
-        assert running.wait().out == want
+        with subtests.test(name):
+            read, write = os.pipe()
+            running = forked.start("decode", "--pfns", name, stdin=read)
+            os.close(read)
+            with os.fdopen(write, "wb") as pipe:
+                pipe.write(path.read_bytes())
+            assert running.wait().out == want
     with path.open("rb") as file:
         assert (
             b"memory map of the case: stdin:/dmesg.txt"
@@ -241,7 +243,7 @@ def test_a_sosreport_as_input(sosreport) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path) -> None:
+def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path, subtests: pytest.Subtests) -> None:
     """Its lines are none of a memory map of its own."""
     source = captures.folder(CAPTURE)
     host = tmp_path / "cases" / "host"
@@ -254,21 +256,19 @@ def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path) -> None:
     shutil.copy(source / "memory.elf", host)
     shutil.copy(source / "iomem.txt", host)
     plain = run_cli("validate", source / "memory.elf", "--memmap", source / "iomem.txt", "--json")
-    for got in (
-        run_cli("validate", host, "--json").json,
-        run_cli("validate", "--batch", host.parent, "--jobs", 1, "--json").json["results"][0][
-            "result"
-        ],
-    ):
-        assert got["runs"] == plain.json["runs"]
-        assert not [f for f in got["findings"] if f["code"] == "HP410"]  # scratch, by debugfs
+    batch = run_cli("validate", "--batch", host.parent, "--jobs", 1, "--json").json["results"]
+    alone = run_cli("validate", host, "--json").json
+    for name, got in (("alone", alone), ("in a batch", batch[0]["result"])):
+        with subtests.test(name):
+            assert got["runs"] == plain.json["runs"]
+            assert not [f for f in got["findings"] if f["code"] == "HP410"]  # scratch, by debugfs
     (host / "memory.elf").unlink()
     assert "37 live entries" in run_cli("decode", host).said
-    got = run_cli("validate", "--batch", host / f"kho.tar{suffix}")
-    assert got.err.endswith("this is an archive, not a manifest; give it without --batch\n")
+    refused = run_cli("validate", "--batch", host / f"kho.tar{suffix}")
+    assert refused.err.endswith("this is an archive, not a manifest; give it without --batch\n")
 
 
-def test_logs_of_one_machine_are_one_list(tmp_path) -> None:
+def test_logs_of_one_machine_are_one_list(tmp_path, subtests: pytest.Subtests) -> None:
     line = "[   99.000000] Memory failure: {}: recovery action for free page: Recovered\n"
     broken = "[  100.000000] {1}[Hardware Error]:   physical_address: 0x00000000zzzz\n"
     case = tmp_path / "case"
@@ -277,13 +277,14 @@ def test_logs_of_one_machine_are_one_list(tmp_path) -> None:
     (case / "kern.log").write_text(line.format("0x10") + line.format("0x30") + broken)
     (case / "boot.log").write_text("[    1.000000] Linux version 7.0.0 (a@b) (gcc) #1\n")
     for given in ([case], [case / "kern.log.1", case / "kern.log"]):
-        got = run_cli("validate", "--json", *given).json
-        assert [(run["first"], run["last"]) for run in got["runs"]] == [
-            (0x10, 0x10), (0x20, 0x20), (0x30, 0x30)
-        ]  # fmt: skip
-        codes = [finding["code"] for finding in got["findings"]]
-        assert codes.count("HP614") == 1
-    assert f"{case}/kern.log, line 3: " in got["findings"][codes.index("HP612")]["message"]
+        with subtests.test(str(given)):
+            got = run_cli("validate", "--json", *given).json
+            assert [(run["first"], run["last"]) for run in got["runs"]] == [
+                (0x10, 0x10), (0x20, 0x20), (0x30, 0x30)
+            ]  # fmt: skip
+            codes = [finding["code"] for finding in got["findings"]]
+            assert codes.count("HP614") == 1
+            assert f"{case}/kern.log, line 3: " in got["findings"][codes.index("HP612")]["message"]
     assert run_cli("validate", case).said.startswith(f"{case}: 3 pages")
     (tmp_path / "list").write_text("0x40\n")
     got = run_cli("validate", case / "kern.log", tmp_path / "list")
@@ -369,7 +370,9 @@ def test_a_cut_off_archive(command, cut, case, tmp_path) -> None:
     assert got.err.count("\n") == 1
 
 
-def test_every_command_says_what_was_left_out_of_an_archive(tmp_path) -> None:
+def test_every_command_says_what_was_left_out_of_an_archive(
+    tmp_path, subtests: pytest.Subtests
+) -> None:
     folder, out = tmp_path / "case", tmp_path / "out"
     folder.mkdir()
     (folder / "memory.elf").write_bytes(captures.elf(CAPTURE))
@@ -382,16 +385,18 @@ def test_every_command_says_what_was_left_out_of_an_archive(tmp_path) -> None:
         ("encode", "--to", "inject-script"), ("capture", "-o", out),
     )  # fmt: skip
     for name, *more in calls[: much(3, len(calls))]:
-        got = run_cli(name, path, *more)
-        assert got.code in (0, 1), got.err
-        assert got.err.count(note) == 1
+        with subtests.test(f"{name} {more}"):
+            got = run_cli(name, path, *more)
+            assert got.code in (0, 1), got.err
+            assert got.err.count(note) == 1
     assert "left out of this archive: 1 links\n" in run_cli("validate", path).out
     for name in ("memory.elf", "iomem"):
         (folder / name).unlink()
     path = FORMS["tar"](folder)  # nothing but the link
     for name in ("list", "validate", "memmap"):
-        got = run_cli(name, path)
-        assert (got.code, got.err.count(note)) == (3, 1)
+        with subtests.test(f"{name}, nothing but the link"):
+            got = run_cli(name, path)
+            assert (got.code, got.err.count(note)) == (3, 1)
 
 
 def test_names_of_an_archive_are_printable(tmp_path) -> None:
@@ -406,7 +411,9 @@ def test_names_of_an_archive_are_printable(tmp_path) -> None:
     assert got.err.count("\n") == 1
 
 
-def test_a_segment_without_content_in_an_archive_is_refused(tmp_path, cli) -> None:
+def test_a_segment_without_content_in_an_archive_is_refused(
+    tmp_path, cli, subtests: pytest.Subtests
+) -> None:
     """Left out, it would be memory that nobody misses."""
     (tmp_path / "list").write_text("0x10\n")
     placed = ["--ram", "0x60000000:64M", "--no-scratch", "--to", "segments"]
@@ -417,15 +424,16 @@ def test_a_segment_without_content_in_an_archive_is_refused(tmp_path, cli) -> No
         ("0x1000.bin", tarfile.CHRTYPE),
         ("handover.json", tarfile.SYMTYPE),
     ]:
-        with tarfile.open(tmp_path / "x", "w") as out:
-            for path in (tmp_path / "made").glob("*.bin"):
-                out.add(path, path.name)
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = kind, "elsewhere"
-            out.addfile(info)
-        got = cli("decode", tmp_path / "x")
-        assert (got.code, got.out) == (3, "")
-        assert f"/x/{name}: is a " in got.err
+        with subtests.test(f"{name} of type {kind!r}"):
+            with tarfile.open(tmp_path / "x", "w") as out:
+                for path in (tmp_path / "made").glob("*.bin"):
+                    out.add(path, path.name)
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = kind, "elsewhere"
+                out.addfile(info)
+            got = cli("decode", tmp_path / "x")
+            assert (got.code, got.out) == (3, "")
+            assert f"/x/{name}: is a " in got.err
 
 
 @pytest.mark.parametrize("command", ["decode", "validate", "list"])

@@ -223,9 +223,9 @@ def test_addresses_as_pfns(tmp_path: Path) -> None:
     iomem = captures.folder(CAPTURE) / "iomem.txt"
     assert _like_addresses(tmp_path, "0x12345000\n0x13000000\n")
     assert _like_addresses(tmp_path, "0x12345000\n0x13000000\n", "--memmap", iomem)
-    for text in ("0x1000\n0x2000\n", "0x12345000\n", "0x12345000\n0x13000001\n", "# none\n",
-                 "0x12345000-0x12345fff\n0x13000000\n"):  # fmt: skip
-        assert not _like_addresses(tmp_path, text)
+    others = ("0x1000\n0x2000\n", "0x12345000\n", "0x12345000\n0x13000001\n", "# none\n",
+              "0x12345000-0x12345fff\n0x13000000\n")  # fmt: skip
+    assert [text for text in others if _like_addresses(tmp_path, text)] == []
 
 
 @pytest.mark.parametrize(("uid", "says"), [(1000, "only root may read it: sudo"),
@@ -246,16 +246,17 @@ def test_no_permission(uid, says, tmp_path: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("at", range(len(foreign._MAGICS)))
-def test_every_other_format_is_named(at, tmp_path: Path) -> None:
+def test_every_other_format_is_named(at, tmp_path: Path, subtests: pytest.Subtests) -> None:
     offset, magic, name, advice = foreign._MAGICS[at]
     data = bytes(offset) + magic + b"\1\0" * 300
     (tmp_path / "file").write_bytes(data + bytes(1 << 16))
     for command in ("decode", "validate", "memmap"):
-        got = run_cli(command, tmp_path / "file")
-        assert (got.code, got.out) == (3, "")
-        assert "FILE@0x" not in got.err
-        if command == "decode" or not (command == "memmap" or magic.startswith(b"SQLite")):
-            assert got.err == f"hwpkho: {tmp_path}/file: this is {name}; {advice}\n"
+        with subtests.test(command):
+            got = run_cli(command, tmp_path / "file")
+            assert (got.code, got.out) == (3, "")
+            assert "FILE@0x" not in got.err
+            if command == "decode" or not (command == "memmap" or magic.startswith(b"SQLite")):
+                assert got.err == f"hwpkho: {tmp_path}/file: this is {name}; {advice}\n"
 
 
 @pytest.mark.parametrize("page", [4096, 16384, 65536])
@@ -271,12 +272,13 @@ def test_swap_and_hibernation(sign, page, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("inside", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress)]
 )
-def test_what_is_compressed_twice(inside, pack, tmp_path: Path) -> None:
+def test_what_is_compressed_twice(inside, pack, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "file").write_bytes(gzip.compress(pack(bytes(9999))))
     for command in ("decode", "validate", "memmap"):
-        got = run_cli(command, tmp_path / "file")
-        said = f"this is compressed twice, with {inside} inside; unpack it once\n"
-        assert (got.code, got.out, got.err) == (3, "", f"hwpkho: {tmp_path}/file: {said}")
+        with subtests.test(command):
+            got = run_cli(command, tmp_path / "file")
+            said = f"this is compressed twice, with {inside} inside; unpack it once\n"
+            assert (got.code, got.out, got.err) == (3, "", f"hwpkho: {tmp_path}/file: {said}")
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:

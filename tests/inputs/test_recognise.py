@@ -167,12 +167,15 @@ def test_a_hostile_text_costs_its_bytes(tmp_path: Path) -> None:
     assert cost.peak < 150 << 20
 
 
-def test_a_memory_map_in_place_of_a_list_is_named(tmp_path: Path, cli: Any) -> None:
+def test_a_memory_map_in_place_of_a_list_is_named(
+    tmp_path: Path, cli: Any, subtests: pytest.Subtests
+) -> None:
     (tmp_path / "map").write_text(IOMEM)
     for command in ("validate", "encode", "merge"):
-        got = cli(command, tmp_path / "map", *(["--to", "list"] if command == "encode" else []))
-        assert (got.code, got.out) == (3, "")
-        assert "this is a memory map (iomem), not a list; give it with --memmap" in got.err
+        with subtests.test(command):
+            got = cli(command, tmp_path / "map", *(["--to", "list"] if command == "encode" else []))
+            assert (got.code, got.out) == (3, "")
+            assert "this is a memory map (iomem), not a list; give it with --memmap" in got.err
     (tmp_path / "slip").write_text("0x10\n0x2g\n")
     assert "line 2: '0x2g' is not a PFN" in cli("validate", tmp_path / "slip").err
 
@@ -213,7 +216,7 @@ def test_handover_json_has_two_pairs(fdt: object, scratch: object) -> None:
         parse(json.dumps(document).encode(), "x")
 
 
-def test_fdts_of_a_handover_are_no_device_trees(cli, tmp_path):
+def test_fdts_of_a_handover_are_no_device_trees(cli, tmp_path, subtests):
     """In a folder the map beside them is read; a batch says what they are."""
     case = tmp_path / "case"
     case.mkdir()
@@ -223,7 +226,8 @@ def test_fdts_of_a_handover_are_no_device_trees(cli, tmp_path):
         ("fdt", "a structure of a handover, not a memory map"),
         ("sub_fdts/memblock", "the FDT of a KHO subtree"),
     ):
-        assert f"this is {what}" in cli("memmap", shutil.copy(out / name, case)).err
+        with subtests.test(name):
+            assert f"this is {what}" in cli("memmap", shutil.copy(out / name, case)).err
     assert cli("memmap", "--json", case).json["form"] == "iomem"
     judged = cli("validate", "--json", "--batch", tmp_path, "--jobs", 1).json["results"]
     assert "memblock: this is the FDT of a KHO subtree; give the whole" in str(judged)

@@ -40,10 +40,11 @@ def test_several_tables_are_refused_alike(command, cli, tmp_path: Path):
     assert chosen.out.startswith("0xe00")
 
 
-def test_the_likelier_of_several_is_taken_alike(cli, tmp_path: Path):
+def test_the_likelier_of_several_is_taken_alike(cli, tmp_path: Path, subtests: pytest.Subtests):
     path = _two(tmp_path, alike=False)
     for command in TAKING:
-        assert cli(*command, path).out.startswith("0xa00"), command
+        with subtests.test(command[0]):
+            assert cli(*command, path).out.startswith("0xa00")
     assert cli("validate", "--json", path).json["efi"]["phys"] == TABLE
 
 
@@ -93,27 +94,29 @@ def test_a_table_of_either_layout_in_validate(layout, pages, cli, tmp_path: Path
     assert [(x["pages"], x["uncovered"]) for x in doc["efi"]["against"]] == [(pages, [])]
 
 
-def test_layout_is_that_of_the_table_written(cli, tmp_path: Path):
+def test_layout_is_that_of_the_table_written(cli, tmp_path: Path, subtests: pytest.Subtests):
     """Both cannot be said by one option: the way out is told, and works."""
     path, out = saved(tmp_path, {TABLE: BOTH}), tmp_path / "t"
     for command in ("list", "merge", "encode"):
-        got = cli(command, path, "--to", "efi-table", "--layout", "bitmap", "-o", out)
-        assert (got.code, out.exists()) == (3, False)
-        assert "--layout is for the table that is written: save the input as a" in got.err
+        with subtests.test(command):
+            got = cli(command, path, "--to", "efi-table", "--layout", "bitmap", "-o", out)
+            assert (got.code, out.exists()) == (3, False)
+            assert "--layout is for the table that is written: save the input as a" in got.err
     (tmp_path / "l.json").write_text(cli("list", "--json", "--layout", "bitmap", path).out)
     got = cli("merge", tmp_path / "l.json", "--to", "efi-table", "--layout", "bitmap-base",
               "-o", out)  # fmt: skip
     assert got.code == 0, got.err
 
 
-def test_beside_a_handover_nobody_has_to_choose(cli, tmp_path: Path):
+def test_beside_a_handover_nobody_has_to_choose(cli, tmp_path: Path, subtests: pytest.Subtests):
     """The list is the handover's; only the tables stay unjudged, which is said."""
     machine = Machine(arch="x86_64")
     machine.handover([0x11, 0x22])
     pieces = {**machine.memory, TABLE: table([(5, 6)]), NODE: table([(7, 8)])}
     path = saved(tmp_path, pieces, entries=(entry(), bytes(24), entry(NODE)))
     for command in TAKING:
-        assert cli(*command, path).out == "0x11\n0x22\n", command
+        with subtests.test(command[0]):
+            assert cli(*command, path).out == "0x11\n0x22\n"
     doc = cli("validate", "--json", path).json
     assert doc["efi"] is None
     (said,) = [f for f in doc["findings"] if f["code"] == "HP811"]
@@ -125,18 +128,21 @@ def test_beside_a_handover_nobody_has_to_choose(cli, tmp_path: Path):
 
 @pytest.mark.parametrize("scrub", [(), ("--no-scrub",)])
 @pytest.mark.parametrize("layout", [(), ("--layout", "bitmap"), ("--layout", "bitmap-base")])
-def test_a_capture_keeps_what_either_layout_reads(scrub, layout, cli, tmp_path: Path):
+def test_a_capture_keeps_what_either_layout_reads(
+    scrub, layout, cli, tmp_path: Path, subtests: pytest.Subtests
+):
     path, out = saved(tmp_path, {TABLE: BOTH, 0x3FFFF000: bytes(8)}), tmp_path / "small.elf"
     got = cli("capture", path, "-o", out, *scrub, *layout)
     assert got.code == 0, got.err
     for choice in [layout] if layout else [(), ("--layout", "bitmap"), ("--layout", "bitmap-base")]:
-        again, first = (cli("decode", "--json", *choice, p) for p in (out, path))
-        assert again.code == first.code
-        if first.code != 3:
-            tables = [x.json["efi_poisoned_memory"] for x in (again, first)]
-            assert [{**t, "source": ""} for t in tables[0]] == [
-                {**t, "source": ""} for t in tables[1]
-            ]
+        with subtests.test(str(choice)):
+            again, first = (cli("decode", "--json", *choice, p) for p in (out, path))
+            assert again.code == first.code
+            if first.code != 3:
+                tables = [x.json["efi_poisoned_memory"] for x in (again, first)]
+                assert [{**t, "source": ""} for t in tables[0]] == [
+                    {**t, "source": ""} for t in tables[1]
+                ]
 
 
 def test_a_capture_of_the_table_that_is_chosen(cli, tmp_path: Path):

@@ -389,19 +389,20 @@ def test_a_number_at_the_end_of_a_log_may_be_cut_off(line) -> None:
     assert read(line).pfns.tolist() == [0x1C5E0B7]
 
 
-def test_a_page_that_is_good_again_and_that_another_log_names(tmp_path, cli) -> None:
+def test_a_page_that_is_good_again_and_that_another_log_names(tmp_path, cli, subtests) -> None:
     """As in the two files of a rotated log, in whatever order they are given."""
     older, newer = tmp_path / "kern.log.1", tmp_path / "kern.log"
     older.write_text(f"{MF.format(9)}\n")
     put_back = "Unpoison: Software-unpoisoned page 0x9\nUnpoison: Software-unpoisoned page 0x7\n"
     newer.write_text(put_back)
     for order in ((older, newer), (newer, older)):
-        got = cli("list", "--pfns", *order)
-        assert (got.out, got.code) == ("0x9\n", 0)
-        assert "kern.log: line 1: an Unpoison puts page 0x9 and 1 more back into use" in got.err
-    for text in (f"{MF.format(7)}\n{older.read_text()}{put_back}", f"{put_back}{BANNER}\n"):
-        notes = [note for note in read(text, "last").notes if "Unpoison" in note.text]
-        assert not notes
+        with subtests.test(order[0].name):
+            got = cli("list", "--pfns", *order)
+            assert (got.out, got.code) == ("0x9\n", 0)
+            assert "kern.log: line 1: an Unpoison puts page 0x9 and 1 more back into use" in got.err
+    texts = (f"{MF.format(7)}\n{older.read_text()}{put_back}", f"{put_back}{BANNER}\n")
+    notes = [note.text for text in texts for note in read(text, "last").notes]
+    assert [note for note in notes if "Unpoison" in note] == []
     edac = "EDAC MC0: 1 UE x on y ( page:0x9 offset:0x0 grain:32)\n"
     assert any("not name as poisoned" in note.text for note in read(edac + put_back).notes)
 
@@ -418,7 +419,7 @@ def test_a_page_that_is_good_again_and_that_another_log_names(tmp_path, cli) -> 
         " " * 1600 + "Unpoison: Software-unpoisoned page 0x77",
     ],
 )
-def test_a_page_that_is_good_again_at_the_end_of_a_log_may_be_another(line) -> None:
+def test_a_page_that_is_good_again_at_the_end_of_a_log_may_be_another(line, subtests) -> None:
     """Without a line end the number may be cut off: the page stays."""
     log = f"{MF.format(0x77)}\n{MF.format(0x77001)}\n{line}"
     found = read(log)
@@ -429,12 +430,15 @@ def test_a_page_that_is_good_again_at_the_end_of_a_log_may_be_another(line) -> N
         assert read(f"{log}\n").pfns.tolist() == [0x77001]
         assert read(f"{log}\n{MF.format(0x77)}\nfoo\n").pfns.tolist() == [0x77, 0x77001]
         for rest in ("0\n01\n", "> 001\n[    1.000000] foo\n", "001</pre>\n"):
-            broken = read(f"{log}\n{rest}")
-            assert ([p.code for p in broken.problems], broken.pfns.tolist()) == (["HP614"], [0x77])
+            with subtests.test(repr(rest)):
+                broken = read(f"{log}\n{rest}")
+                assert [p.code for p in broken.problems] == ["HP614"]
+                assert broken.pfns.tolist() == [0x77]
         for rest in ("00", "001", "0" * 15 + "\n"):
-            doubtful = read(f"{log}\n{rest}")
-            assert "stays listed" in doubtful.problems[0].message
-            assert doubtful.pfns.tolist() == [0x77, 0x77001]
+            with subtests.test(repr(rest)):
+                doubtful = read(f"{log}\n{rest}")
+                assert "stays listed" in doubtful.problems[0].message
+                assert doubtful.pfns.tolist() == [0x77, 0x77001]
 
 
 def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
@@ -496,24 +500,25 @@ _STEPS = (
 
 
 @pytest.mark.parametrize("how", _STAMPS)
-def test_the_newest_entry_may_stand_first(how) -> None:
+def test_the_newest_entry_may_stand_first(how, subtests) -> None:
     """journalctl -r: what is last in time counts."""
     entries = [_STAMPS[how].format(n, step) for n, step in enumerate(_STEPS, 1)]
-    for order in (entries, entries[::-1]):
-        found = read("\n".join(order) + "\n")
-        assert found.pfns.tolist() == [1]
-        place = order.index(entries[2]) if order is not entries else 0
-        lines = entries[0].count("\n") + 1
-        offset = (
-            entries[0].split("\n").index(next(x for x in entries[0].split("\n") if MF[:9] in x))
-        )
-        assert found.mentions[0].where in (
-            f"line {place * lines + offset + 1}",
-            f"line {2 * lines + offset + 1}",
-        )
-        assert not found.notes
-        ends = {found.mentions[0].when for found in (found, read("\n".join(entries) + "\n"))}
-        assert len(ends) == 1, "the time of a line does not depend on the order"
+    for newest, order in (("last", entries), ("first", entries[::-1])):
+        with subtests.test(newest):
+            found = read("\n".join(order) + "\n")
+            assert found.pfns.tolist() == [1]
+            place = order.index(entries[2]) if order is not entries else 0
+            lines = entries[0].count("\n") + 1
+            offset = (
+                entries[0].split("\n").index(next(x for x in entries[0].split("\n") if MF[:9] in x))
+            )
+            assert found.mentions[0].where in (
+                f"line {place * lines + offset + 1}",
+                f"line {2 * lines + offset + 1}",
+            )
+            assert not found.notes
+            ends = {found.mentions[0].when for found in (found, read("\n".join(entries) + "\n"))}
+            assert len(ends) == 1, "the time of a line does not depend on the order"
 
 
 def test_a_log_of_dmesg_may_be_upside_down() -> None:
@@ -580,16 +585,17 @@ def test_a_journal_in_its_export_format() -> None:
     assert read(text, "last").pfns.tolist() == [2]
 
 
-def test_a_message_of_several_lines_in_the_export_format(tmp_path, cli) -> None:
+def test_a_message_of_several_lines_in_the_export_format(tmp_path, cli, subtests) -> None:
     """It stands behind its length, in binary."""
     said = MF.format(9).encode()
     for message in (said.ljust(77), said.ljust(300) + b"\n"):
-        text = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764480000000000\nMESSAGE\n"
-        text += len(message).to_bytes(8, "little") + message + b"\n\n"
-        path = tmp_path / "journal"
-        path.write_bytes(text)
-        (entry,) = cli("list", "--json", path).json["entries"]
-        assert (entry["first"], entry["when"]) == (9, "2025-11-30T05:20:00Z")
+        with subtests.test(f"{len(message)} bytes"):
+            text = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764480000000000\nMESSAGE\n"
+            text += len(message).to_bytes(8, "little") + message + b"\n\n"
+            path = tmp_path / "journal"
+            path.write_bytes(text)
+            (entry,) = cli("list", "--json", path).json["entries"]
+            assert (entry["first"], entry["when"]) == (9, "2025-11-30T05:20:00Z")
 
 
 def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> None:
@@ -604,7 +610,7 @@ def test_a_journal_in_its_export_format_whose_newest_entry_stands_first() -> Non
     ]  # fmt: skip
 
 
-def test_a_journal_with_all_fields() -> None:
+def test_a_journal_with_all_fields(subtests: pytest.Subtests) -> None:
     """journalctl -o verbose: time and boot stand above the fields, in the cursor."""
     entry = (
         "Fri 2026-01-02 04:00:{0}.000000 CET [s=0f;i=2a;b={1};m=7;t={2:x};x=1]\n"
@@ -616,26 +622,28 @@ def test_a_journal_with_all_fields() -> None:
     ]
     entries = [entry.format(*step) for step in steps]
     mark = f"-- Boot {'b' * 32} --\n"
-    for text in (
-        "".join(entries),
-        "".join(entries[::-1]),
-        "".join((*entries[:2], mark, entries[2])),
+    for order, text in (
+        ("newest last", "".join(entries)),
+        ("newest first", "".join(entries[::-1])),
+        ("boots marked", "".join((*entries[:2], mark, entries[2]))),
     ):
-        assert [(m.first, m.when) for m in read(text, "last").mentions] == [
-            (3, "2026-01-02T03:00:30Z")
-        ]
-        assert [m.when for m in read(text, "0").mentions] == [
-            "2026-01-02T03:00:10Z", "2026-01-02T03:00:20Z",
-        ]  # fmt: skip
+        with subtests.test(order):
+            assert [(m.first, m.when) for m in read(text, "last").mentions] == [
+                (3, "2026-01-02T03:00:30Z")
+            ]
+            assert [m.when for m in read(text, "0").mentions] == [
+                "2026-01-02T03:00:10Z", "2026-01-02T03:00:20Z",
+            ]  # fmt: skip
 
 
 @pytest.mark.parametrize("how", ["export", "verbose"])
-def test_entries_at_the_edges_of_what_is_read_at_once(how) -> None:
+def test_entries_at_the_edges_of_what_is_read_at_once(how, subtests) -> None:
     entries = [_STAMPS[how].format(n, MF.format(n)) + "\n" for n in range(1, 100)]
-    for order in (entries, entries[::-1]):
-        found = read(f"    X={'x' * 900}\n".join(order))
-        assert len(found.mentions) == 99
-        assert None not in {m.when for m in found.mentions}
+    for newest, order in (("last", entries), ("first", entries[::-1])):
+        with subtests.test(newest):
+            found = read(f"    X={'x' * 900}\n".join(order))
+            assert len(found.mentions) == 99
+            assert None not in {m.when for m in found.mentions}
 
 
 @pytest.mark.parametrize("field", ["_TRANSPORT=kernel\nMESSAGE=ok\n", "    _TRANSPORT=kernel\n"])
@@ -644,7 +652,7 @@ def test_a_journal_that_says_nothing_of_memory(field, tmp_path, cli) -> None:
     assert (got.code, got.json["form"], got.json["pfns"]) == (0, "kernel-log", [])
 
 
-def test_a_journal_in_json_of_many_lines() -> None:
+def test_a_journal_in_json_of_many_lines(subtests: pytest.Subtests) -> None:
     entries = [
         json.dumps(
             {
@@ -656,29 +664,33 @@ def test_a_journal_in_json_of_many_lines() -> None:
         for n, boot in ((1, "a"), (2, "a"), (3, "b"))
     ]  # fmt: skip
     for order in (entries, entries[:2]):
-        found = read("\n".join(order) + "\n", "0")
-        assert [(m.first, m.when) for m in found.mentions] == [
-            (1, "2026-01-02T03:00:00Z"), (2, "2026-01-02T03:00:00Z"),
-        ]  # fmt: skip
+        with subtests.test(f"{len(order)} entries"):
+            found = read("\n".join(order) + "\n", "0")
+            assert [(m.first, m.when) for m in found.mentions] == [
+                (1, "2026-01-02T03:00:00Z"), (2, "2026-01-02T03:00:00Z"),
+            ]  # fmt: skip
     assert kinds("\n".join(entries) + "\n", "last") == {(3, "poisoned")}
 
 
-def test_a_message_of_a_journal_may_be_bytes() -> None:
+def test_a_message_of_a_journal_may_be_bytes(subtests: pytest.Subtests) -> None:
     """journalctl -o json writes it so where it has an escape sequence."""
     message = list(b"\x1b[1m" + MF.format(9).encode() + b"\x1b[0m")
-    for text in (json.dumps({"MESSAGE": message}), json.dumps({"MESSAGE": message}, indent=1)):
-        assert kinds(f"{text}\n") == {(9, "poisoned")}
+    for indent in (None, 1):
+        with subtests.test(f"indent {indent}"):
+            text = json.dumps({"MESSAGE": message}, indent=indent)
+            assert kinds(f"{text}\n") == {(9, "poisoned")}
 
 
-def test_pieces_of_pstore_in_any_order() -> None:
+def test_pieces_of_pstore_in_any_order(subtests: pytest.Subtests) -> None:
     parts = [f"Panic#1 Part{n}\n<3>[  {400 - n}.000000] {line}\n" for n, line in (
         (1, "Unpoison: Software-unpoisoned page 0x7"), (2, MF.format(7)), (3, MF.format(8)),
     )]  # fmt: skip
     for order, mark in (((0, 1, 2), ""), ((2, 1, 0), ""), ((0, 1, 2), "> > "), ((0, 1, 2), "<3>")):
-        text = "".join(parts[i] for i in order)
-        found = read("".join(f"{mark}{line}\n" for line in text.splitlines()))
-        assert found.pfns.tolist() == [8]
-        assert not found.notes
+        with subtests.test(f"{mark}{order}"):
+            text = "".join(parts[i] for i in order)
+            found = read("".join(f"{mark}{line}\n" for line in text.splitlines()))
+            assert found.pfns.tolist() == [8]
+            assert not found.notes
 
 
 @pytest.mark.parametrize(
@@ -767,12 +779,13 @@ def test_clocks_that_go_back_are_those_of_another_machine() -> None:
     assert "2 boots, and all count" in read(one + one).notes[0].text
 
 
-def test_machines_by_their_addresses() -> None:
+def test_machines_by_their_addresses(subtests: pytest.Subtests) -> None:
     for hosts, codes in (
         (("10.0.0.1", "10.0.0.2"), {"HP614", "HP622"}),
         (("10.0.0.1",), {"HP614"}),
     ):
-        assert {p.code for p in read(_of_hosts("syslog", *hosts)).problems} == codes
+        with subtests.test(str(hosts)):
+            assert {p.code for p in read(_of_hosts("syslog", *hosts)).problems} == codes
 
 
 def test_what_stands_in_front_of_messages_and_is_no_host(tmp_path, cli) -> None:
@@ -786,12 +799,13 @@ def test_what_stands_in_front_of_messages_and_is_no_host(tmp_path, cli) -> None:
     assert "HP622" not in {p["code"] for p in got.json["problems"]}
 
 
-def test_machines_of_boots_that_do_not_count_do_not_count(tmp_path, cli) -> None:
+def test_machines_of_boots_that_do_not_count_do_not_count(tmp_path, cli, subtests) -> None:
     one, other = (_of_hosts("syslog", host) for host in ("alpha", "beta"))
     banner = f"Nov 28 11:00:00 beta kernel: {BANNER}\n"
     for boot, codes in ((None, {"HP622", "HP614"}), ("0", {"HP614"}), ("last", {"HP614"})):
-        found = read(one + banner + other, boot)
-        assert {p.code for p in found.problems} == codes
+        with subtests.test(f"boot {boot}"):
+            found = read(one + banner + other, boot)
+            assert {p.code for p in found.problems} == codes
 
 
 def test_names_of_machines_are_escaped_and_few_are_shown(tmp_path, cli) -> None:
@@ -979,8 +993,8 @@ def _of_tasks(*names: str) -> str:
 )
 def test_other_messages_of_kernels(text, found) -> None:
     stamped = "".join(f"[   12.345678] {line}\n" for line in text.splitlines())
-    for log in (text, stamped, f"{BANNER}\n{stamped}"):
-        assert kinds(log) == found
+    logs = (text, stamped, f"{BANNER}\n{stamped}")
+    assert [kinds(log) for log in logs] == [found] * 3
     assert FORM.sign.search(text.encode())
     assert [p.code for p in read(stamped).problems] == ["HP614"]
 

@@ -123,15 +123,15 @@ def of_case(
 def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) -> Validation:
     """Judge a case by a view of memory, None where there is no map."""
     if case.pages is not None:
+        from hwpkho.badpages.said import notes  # a handover has no such notes
+
         size = case.pages.agreed_page_size(options.case.page_size)
         assumed = size is None
         kernel = machine.next_kernel(options, size or DEFAULT_PAGE_SIZE, regions, case.pages.arch)
         findings = [of_problem(Problem(p.code, p.severity, p.placed)) for p in case.pages.problems]
-        rests = (
-            [f"page size {DEFAULT_PAGE_SIZE}, assumed: the list does not record it"]
-            if assumed
-            else []
-        )
+        rests = notes([case.pages])
+        if assumed:
+            rests.append(f"page size {DEFAULT_PAGE_SIZE}, assumed: the list does not record it")
         alone = Decision(None)
         return _finish(
             case, options, kernel, None, alone, case.pages.pfns, findings, rests, Basis()

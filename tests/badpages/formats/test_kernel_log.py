@@ -454,6 +454,9 @@ def test_boots_and_which_of_them_counts(tmp_path, cli) -> None:
     got = said(cli, tmp_path, log, "--boot", "2")
     assert got.json["pfns"] == [2]
     assert said(cli, tmp_path, log, "--boot", "7").code == 2
+    (tmp_path / "log").write_text(log)
+    judged = cli("validate", "--json", "--boot", "2", tmp_path / "log")
+    assert judged.json["rests_on"][0].endswith("log: 4 boots; only boot 2 counts")
     # A later kernel's first line is a boot, also where it says nothing of memory.
     assert kinds(log + BANNER + "\n", "last") == set()
 

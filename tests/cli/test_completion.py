@@ -85,13 +85,14 @@ def test_words_follow_the_registries(what, root):
     assert sorted(dict(_values(root))[what].words) == sorted(WORDS[what])
 
 
-def test_the_tree_has_all_that_click_knows(root):
+def test_the_tree_has_all_that_click_knows(root, subtests):
     assert [command.path[0] for command in root.commands] == list(COMMANDS)
     for command in root.commands:
-        known = certain_command(command.path[0])
-        names = [name for option in command.options for name in option.names]
-        wanted = [n for p in known.params for n in p.opts if isinstance(p, click.Option)]
-        assert set(wanted) | {"-h", "--help"} == set(names)
+        with subtests.test(command.path[0]):
+            known = certain_command(command.path[0])
+            names = [name for option in command.options for name in option.names]
+            wanted = [n for p in known.params for n in p.opts if isinstance(p, click.Option)]
+            assert set(wanted) | {"-h", "--help"} == set(names)
 
 
 def certain_command(name):
@@ -115,13 +116,14 @@ def test_the_program_prints_the_script(shell, root, cli):
     assert all(option in printed.out for option in ("page-size", "write-baseline"))
 
 
-def test_a_program_of_another_name(shell, cli, monkeypatch):
+def test_a_program_of_another_name(shell, cli, monkeypatch, subtests):
     printed = cli("completion", shell.name, "--name", "hwpkho-0.1.pyz").out
     assert f"{'#compdef' if shell.name == 'zsh' else 'complete'} " in printed
     assert "hwpkho-0.1.pyz" in printed
     for name in ("", "a b", "$(id)", "-x", "a/b", "x\n"):
-        wrong = cli("completion", shell.name, "--name", name)
-        assert (wrong.code, wrong.out) == (2, "")
+        with subtests.test(repr(name)):
+            wrong = cli("completion", shell.name, "--name", name)
+            assert (wrong.code, wrong.out) == (2, "")
 
 
 def test_a_hostile_tree_runs_nothing(shell, tmp_path):

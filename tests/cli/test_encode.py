@@ -40,8 +40,8 @@ def test_report(cli, lst, tmp_path):
     result = cli("encode", lst, *PLACED, "-o", out)
     assert (result.code, result.out) == (0, "")
     assert f"{out}: ELF core of 6 PFNs, 4 KiB pages" in result.told
-    for part in ("x86_64, kho-v4", "0x60000000  293 bytes", "kexec-metadata", "6 of 512 entries"):
-        assert part in result.err
+    parts = ("x86_64, kho-v4", "0x60000000  293 bytes", "kexec-metadata", "6 of 512 entries")
+    assert [part for part in parts if part not in result.err] == []
     assert max(len(x) for x in result.err.splitlines() if str(tmp_path) not in x) <= 80
     decoded = cli("decode", "--json", out)
     assert decoded.code == 0
@@ -75,10 +75,9 @@ def test_document(cli, lst, tmp_path, to):
         assert out.stat().st_size == size == 32
         return
     (found,) = cli("decode", "--json", out).json["handovers"]
-    for name in ("phys", "compatible", "totalsize", "memory_map"):
-        assert found["root"][name] == made["root"][name]
-    for key, value in made["hwpoison"].items():
-        assert found["hwpoison"][key] == value, key
+    names = ("phys", "compatible", "totalsize", "memory_map")
+    assert [found["root"][name] for name in names] == [made["root"][name] for name in names]
+    assert {key: found["hwpoison"][key] for key in made["hwpoison"]} == made["hwpoison"]
     assert found["scratch"]["array"] == made["scratch"]["array"]
 
 
@@ -219,7 +218,7 @@ def test_keep_subtrees_of_a_list(cli, lst, tmp_path):
     assert "is not a handover" in result.err
 
 
-def test_subtrees_from_files(cli, lst, tmp_path):
+def test_subtrees_from_files(cli, lst, tmp_path, subtests):
     blob = tmp_path / "blob"
     blob.write_bytes(b"luo-v9\0".ljust(9000, b"x"))
     args = ("encode", lst, *PLACED, "-o", tmp_path / "out", "--subtree", f"LUO={blob}")
@@ -236,10 +235,11 @@ def test_subtrees_from_files(cli, lst, tmp_path):
         (f"hwpoison={blob}", 2, "of that name exists already"),
         ("LUO", 2, "not NAME=FILE"),
     ):
-        result = cli("encode", lst, *PLACED, "-o", tmp_path / "x", "--subtree", bad)
-        assert (result.code, result.out) == (code, "")
-        assert words in result.err
-        assert not (tmp_path / "x").exists()
+        with subtests.test(bad):
+            result = cli("encode", lst, *PLACED, "-o", tmp_path / "x", "--subtree", bad)
+            assert (result.code, result.out) == (code, "")
+            assert words in result.err
+            assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_segments(cli, lst, tmp_path):
 
 @pytest.mark.parametrize(("arch", "size"), [("arm64", 4096), ("arm64", 16384), ("x86_64", 4096)])
 @pytest.mark.parametrize("to", ["segments", "elf"])
-def test_the_architecture_goes_along(arch, size, to, cli, tmp_path):
+def test_the_architecture_goes_along(arch, size, to, cli, tmp_path, subtests):
     """To decode, to validate, alone and in a batch, and to whatever is made of it again."""
     lst, iomem = tmp_path / "list.txt", tmp_path / "cases" / "one" / "iomem"
     lst.write_text("0x10001\n")
@@ -302,7 +302,7 @@ def test_the_architecture_goes_along(arch, size, to, cli, tmp_path):
     where = ["--at", "0x60000000", *SCRATCH]
     made = cli("encode", lst, *where, "--arch", arch, "--page-size", size, "--to", to, "-o", out)
     assert made.code == 0, made.err
-    for document in (
+    documents = [
         cli("decode", "--json", out).json["handovers"][0],
         cli("validate", "--json", out).json,
         cli("validate", "--json", out, "--memmap", iomem).json,
@@ -310,13 +310,14 @@ def test_the_architecture_goes_along(arch, size, to, cli, tmp_path):
         cli("merge", out, *where, "--to", "elf", "--json", "-f", "-o", again).json["handover"],
         cli("merge", out, "--json").json,
         cli("validate", "--json", "--batch", tmp_path / "cases").json["results"][0]["result"],
-    ):
-        assert document["arch"] == arch
+    ]
+    assert [document["arch"] for document in documents] == [arch] * 7
     decoded.write_text(cli("decode", "--json", out).out)
     for source in (decoded, again):
-        made = cli("encode", source, *where, "--to", "segments", "-f", "-o", tmp_path / "third")
-        assert made.code == 0, made.err
-        assert json.loads((tmp_path / "third/handover.json").read_text())["arch"] == arch
+        with subtests.test(source.name):
+            made = cli("encode", source, *where, "--to", "segments", "-f", "-o", tmp_path / "third")
+            assert made.code == 0, made.err
+            assert json.loads((tmp_path / "third/handover.json").read_text())["arch"] == arch
 
 
 def test_a_folder_in_a_case_tells_the_architecture_too(cli, tmp_path):
@@ -335,9 +336,8 @@ def test_cases_of_two_architectures_make_no_handover(cli, tmp_path):
     lst = tmp_path / "list.txt"
     lst.write_text("0x60010\n")
     cores = [tmp_path / "arm64", tmp_path / "x86_64"]
-    for core in cores:
-        made = cli("encode", lst, *PLACED, "--arch", core.name, "-o", core)
-        assert made.code == 0, made.err
+    encoded = [cli("encode", lst, *PLACED, "--arch", core.name, "-o", core) for core in cores]
+    assert [got.err for got in encoded if got.code] == []
     out = tmp_path / "out"
     result = cli("merge", *cores, *PLACED, "--to", "elf", "-o", out)
     assert (result.code, out.exists()) == (2, False)
@@ -399,7 +399,7 @@ def test_wrong_usage(cli, lst, tmp_path, args, words):
     assert not out.exists()
 
 
-def test_bad_lists(cli, tmp_path):
+def test_bad_lists(cli, tmp_path, subtests):
     out = tmp_path / "out"
     for content in (
         b"",
@@ -407,12 +407,13 @@ def test_bad_lists(cli, tmp_path):
         b'{"schema": "hwpkho.memmap/1"}',
         b"\x7fELF",
     ):
-        path = tmp_path / "bad"
-        path.write_bytes(content)
-        result = cli("encode", path, *PLACED, "-o", out, "--json")
-        assert (result.code, result.out) == (3, "")
-        assert len(result.err.splitlines()) == 1
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["bad"]
+        with subtests.test(repr(content)):
+            path = tmp_path / "bad"
+            path.write_bytes(content)
+            result = cli("encode", path, *PLACED, "-o", out, "--json")
+            assert (result.code, result.out) == (3, "")
+            assert len(result.err.splitlines()) == 1
+            assert sorted(p.name for p in tmp_path.iterdir()) == ["bad"]
 
 
 def test_an_output_is_not_overwritten(cli, lst, tmp_path):
@@ -523,15 +524,16 @@ def test_a_device_tree_has_a_place_of_its_own(place, to, cli, tmp_path):
     assert cli("encode", lst, *how, tmp_path / "out.dtb").code == 0
 
 
-def test_damaged_device_trees(cli, lst, tmp_path):
+def test_damaged_device_trees(cli, lst, tmp_path, subtests):
     bad = tmp_path / "bad.dtb"
     out = tmp_path / "out"
     for content in (b"", b"no tree", bytes((2 << 20) + 1)):
-        bad.write_bytes(content)
-        result = cli("encode", lst, *PLACED, "-o", out, "--dtb", bad)
-        assert (result.code, result.out) == (3, "")
-        assert str(bad) in result.err
-        assert not out.exists()
+        with subtests.test(repr(content[:2])):
+            bad.write_bytes(content)
+            result = cli("encode", lst, *PLACED, "-o", out, "--dtb", bad)
+            assert (result.code, result.out) == (3, "")
+            assert str(bad) in result.err
+            assert not out.exists()
 
 
 def test_a_root_fdt_is_no_device_tree(cli, lst, tmp_path):

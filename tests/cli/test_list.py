@@ -194,7 +194,9 @@ def test_pfns_are_printed_one_by_one_up_to_a_list_of_usual_length(tmp_path: Path
     assert cli("list", "--json", tmp_path / "cmdline").json["pfns"] == [[0, (1 << 44) - 1]]
 
 
-def test_an_entry_that_the_list_lacks_is_refused(tmp_path: Path, cli: Cli) -> None:
+def test_an_entry_that_the_list_lacks_is_refused(
+    tmp_path: Path, cli: Cli, subtests: pytest.Subtests
+) -> None:
     document = {
         "schema": "hwpkho.list/1",
         "pfns": [1, [4, 6]],
@@ -207,9 +209,10 @@ def test_an_entry_that_the_list_lacks_is_refused(tmp_path: Path, cli: Cli) -> No
     path = tmp_path / "list.json"
     path.write_text(json.dumps(document))
     for command in (["list", path], ["diff", path, path], ["validate", path]):
-        got = cli(*command)
-        assert (got.code, len(got.err.splitlines())) == (3, 1)
-        assert "0x5 to 0x7 is poisoned, but pfns lacks some of it" in got.err
+        with subtests.test(str(command[0])):
+            got = cli(*command)
+            assert (got.code, len(got.err.splitlines())) == (3, 1)
+            assert "0x5 to 0x7 is poisoned, but pfns lacks some of it" in got.err
     path.write_text(json.dumps({**document, "pfns": [1, [4, 7]]}))
     assert cli("list", path, "--pfns").out == "0x1\n0x4\n0x5\n0x6\n0x7\n"
 

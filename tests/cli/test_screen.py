@@ -40,11 +40,12 @@ def test_they_may_stand_before_the_command_or_after_it(cli, judged):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_them(name):
+def test_every_command_has_them(name, subtests):
     todo = [certain(main.get_command(click.Context(main), name))]
     while todo:
         each = todo.pop()
-        assert set(OPTIONS) <= set(each.params)
+        with subtests.test(each.name):
+            assert set(OPTIONS) <= set(each.params)
         todo += getattr(each, "commands", {}).values()
 
 
@@ -183,14 +184,15 @@ def test_notes_of_nearly_every_report_are_for_verbose(judged):
     assert "HP562" in judged("--json").out
 
 
-def test_nothing_is_broken_within_a_word(judged, monkeypatch):
+def test_nothing_is_broken_within_a_word(judged, monkeypatch, subtests):
     """A narrow screen has the words of a wide one; heads of columns that go below come again."""
     monkeypatch.setenv("COLUMNS", "400")
     words = _words(judged().out)
     for columns in (20, 33, 50, 61, 80):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        assert set(_words(judged().out)) <= set(words)
-        assert (words - _words(judged().out)).total() <= 7
+        with subtests.test(str(columns)):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            assert set(_words(judged().out)) <= set(words)
+            assert (words - _words(judged().out)).total() <= 7
 
 
 def _words(text):
@@ -205,15 +207,16 @@ def test_columns_that_are_none_are_not_heeded(said, judged, monkeypatch):
     assert judged().out == usual
 
 
-def test_width_of_the_terminal(tmp_path):
+def test_width_of_the_terminal(tmp_path, subtests):
     (tmp_path / "list").write_text(LIST)
     args = ("validate", tmp_path / "list", "--memmap", IOMEM)
     for columns in (60, 100):
-        _, seen = on_terminal(*args, stdout=True, env={"COLUMNS": ""}, size=(500, columns))
-        lines = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
-        drawn = [line for line in lines if line.startswith("  0x0000000000")]
-        assert columns - 25 < len(drawn[0]) <= columns
-        assert max(len(x) for x in lines if str(tmp_path) not in x) <= columns
+        with subtests.test(str(columns)):
+            _, seen = on_terminal(*args, stdout=True, env={"COLUMNS": ""}, size=(500, columns))
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode()).splitlines()
+            drawn = [line for line in lines if line.startswith("  0x0000000000")]
+            assert columns - 25 < len(drawn[0]) <= columns
+            assert max(len(x) for x in lines if str(tmp_path) not in x) <= columns
 
 
 @pytest.mark.parametrize(
@@ -283,9 +286,10 @@ def test_who_quits_the_pager_has_seen_enough(tmp_path):
     assert b"rror" not in seen
 
 
-def test_help(cli):
+def test_help(cli, subtests):
     for name in COMMANDS:
-        assert cli("help", name).out == cli(name, "--help").out
+        with subtests.test(name):
+            assert cli("help", name).out == cli(name, "--help").out
     assert cli("help").out == cli("--help").out
     assert cli("help", "fleet", "add").out == cli("fleet", "add", "--help").out
 

@@ -167,20 +167,20 @@ def more(inputs):
 
 
 @pytest.mark.parametrize("report", some(REPORTS, 5))
-def test_no_report_is_wider_than_the_screen(report, more, monkeypatch):
+def test_no_report_is_wider_than_the_screen(report, more, monkeypatch, subtests):
     """Nor is a word or a number cut: a narrow screen has the words of a wide one."""
     words = {}
     for columns in (400, 40, 60, 80, 120):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        with chdir(more):
-            got = run_cli(*report.split())
-        assert got.code < 2 or "1 of 6 cases could not be judged" in got.err, got.err
-        lines = got.out.splitlines()
-        assert [line for line in lines if too_wide(line, columns)] == []
-        text = " ".join(line for line in lines if not _DRAWN.search(line))
-        words[columns] = set(re.split(r"[\s|]+", text))  # choices are broken between them
-    for columns in (40, 60, 80, 120):
-        assert words[columns] - words[400] <= {"case", "cases", "0", "1", "4"}  # added before
+        with subtests.test(str(columns)):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            with chdir(more):
+                got = run_cli(*report.split())
+            lines = got.out.splitlines()
+            text = " ".join(line for line in lines if not _DRAWN.search(line))
+            words[columns] = set(re.split(r"[\s|]+", text))  # choices are broken between them
+            assert got.code < 2 or "1 of 6 cases could not be judged" in got.err, got.err
+            assert [line for line in lines if too_wide(line, columns)] == []
+            assert words[columns] - words[400] <= {"case", "cases", "0", "1", "4"}  # added before
 
 
 class Terminal:

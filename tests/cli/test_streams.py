@@ -74,7 +74,7 @@ def test_help_in_any_encoding(command, encoding):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_messages_and_reports_in_any_encoding(encoding, strange):
+def test_messages_and_reports_in_any_encoding(encoding, strange, subtests):
     map_ = next(strange.rglob("map"))
     assert shown(encoding, "decode", "\u2026")[0] == 3
     assert shown(encoding, "\u2026")[0] == 2
@@ -82,24 +82,25 @@ def test_messages_and_reports_in_any_encoding(encoding, strange):
     assert shown(encoding, "memmap", "--to", "iomem", map_)[0] == 0
     assert shown(encoding, "memmap", map_)[0] == 0
     for name in ("text", "json", "ktap", "junit", "sarif"):
-        code, out, _ = shown(
-            encoding, "validate", "--batch", strange, "--jobs", 1, "--format", name
-        )
-        assert code == 0
-        if name == "junit":
-            assert certain(certain(ET.fromstring(out).find("testsuite")).get("name")).startswith(
-                "d\u00e9j\u00e0-"
+        with subtests.test(name):
+            code, out, _ = shown(
+                encoding, "validate", "--batch", strange, "--jobs", 1, "--format", name
             )
-        if name in ("json", "sarif"):
-            json.loads(out)
+            assert code == 0
+            if name == "junit":
+                suite = certain(ET.fromstring(out).find("testsuite"))
+                assert certain(suite.get("name")).startswith("d\u00e9j\u00e0-")
+            if name in ("json", "sarif"):
+                json.loads(out)
 
 
-def test_a_c_locale(strange):
+def test_a_c_locale(strange, subtests):
     calls = [["validate", "--batch", strange, "--jobs", 1], ["decode", "\u2026"]]
     for args in (*calls, ["decode", "--help"])[: much(1, 3)]:
-        got = run(*args, env=C_LOCALE)
-        assert got.returncode == 3 * (args[1] == "\u2026"), got.stderr
-        assert (got.stdout + got.stderr).isascii()
+        with subtests.test(ascii(args)):
+            got = run(*args, env=C_LOCALE)
+            assert got.returncode == 3 * (args[1] == "\u2026"), got.stderr
+            assert (got.stdout + got.stderr).isascii()
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_a_full_standard_output_is_an_error(args, unbuffered, tmp_path):
 
 
 @pytest.mark.parametrize("descriptors", [5, pytest.param(8, marks=pytest.mark.slow)])
-def test_too_few_file_descriptors(descriptors, tmp_path):
+def test_too_few_file_descriptors(descriptors, tmp_path, subtests):
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
@@ -232,9 +233,10 @@ def test_too_few_file_descriptors(descriptors, tmp_path):
         (tmp_path / "seg" / f"0x{i:x}000.bin").write_bytes(bytes(4096))
     batch = ["validate", "--batch", "m.jsonl", "--jobs", "2"]
     for args in (batch, ["decode", "seg"], ["validate", "l"])[: much(1, 3)]:
-        got = run(*args, cwd=tmp_path, preexec_fn=few)
-        assert got.returncode in (0, 3)
-        assert len(got.stderr.splitlines()) == (got.returncode == 3), got.stderr
+        with subtests.test(args[0]):
+            got = run(*args, cwd=tmp_path, preexec_fn=few)
+            assert got.returncode in (0, 3)
+            assert len(got.stderr.splitlines()) == (got.returncode == 3), got.stderr
 
 
 @pytest.mark.parametrize("delay", [None, pytest.param(1.0, marks=pytest.mark.slow)])

@@ -272,7 +272,7 @@ def test_what_may_have_kho_is_no_dump_without(what, cli, tmp_path):
 # What counts
 
 
-def test_select_and_ignore(replay):
+def test_select_and_ignore(replay, subtests):
     every = {f["code"] for f in replay(LOST, "--json").json["findings"]}
     assert every == {"HP208", "HP601"}
     for options, codes, code in (
@@ -285,16 +285,17 @@ def test_select_and_ignore(replay):
         (["--select", "HP6", "--ignore", "HP601"], set(), 0),
         (["--ignore", ""], {"HP208", "HP601"}, 1),
     ):
-        got = replay(LOST, "--json", *options)
-        assert got.code == code, options
-        assert {f["code"] for f in got.json["findings"]} == codes
-        assert got.json["ok"] == (code == 0)
-        left = {s["code"]: s["by"] for s in got.json["suppressed"]}
-        assert set(left) == every - codes
-        assert got.json["summary"]["suppressed"] == len(left)
-        assert got.json["summary"]["errors"] == ("HP601" in codes)
-        # Verdicts are facts; only findings can be left out.
-        assert got.json["summary"]["by_verdict"] == {"replays": 4, "not-ram": 1}
+        with subtests.test(str(options)):
+            got = replay(LOST, "--json", *options)
+            assert got.code == code
+            assert {f["code"] for f in got.json["findings"]} == codes
+            assert got.json["ok"] == (code == 0)
+            left = {s["code"]: s["by"] for s in got.json["suppressed"]}
+            assert set(left) == every - codes
+            assert got.json["summary"]["suppressed"] == len(left)
+            assert got.json["summary"]["errors"] == ("HP601" in codes)
+            # Verdicts are facts; only findings can be left out.
+            assert got.json["summary"]["by_verdict"] == {"replays": 4, "not-ram": 1}
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
@@ -314,8 +315,7 @@ def test_unknown_codes(option, code, replay):
     ],
 )
 def test_fail_on(name, codes, replay):
-    for level, code in codes.items():
-        assert replay(name, "--fail-on", level).code == code
+    assert {level: replay(name, "--fail-on", level).code for level in codes} == codes
 
 
 # Baselines
@@ -456,12 +456,13 @@ def test_unknown_boot_or_map(what, replay):
     assert (got.code, got.out) == (2, "")
 
 
-def test_unreadable_input(cli, tmp_path):
+def test_unreadable_input(cli, tmp_path, subtests):
     for name, data in (("empty", b""), ("noise", bytes(range(1, 256)) * 9)):
-        (tmp_path / name).write_bytes(data)
-        got = cli("validate", "--json", tmp_path / name)
-        assert (got.code, got.out) == (3, "")
-        assert len(got.err.splitlines()) == 1
+        with subtests.test(name):
+            (tmp_path / name).write_bytes(data)
+            got = cli("validate", "--json", tmp_path / name)
+            assert (got.code, got.out) == (3, "")
+            assert len(got.err.splitlines()) == 1
     got = cli("validate", tmp_path / "nowhere")
     assert got.code == 3
 
@@ -483,16 +484,17 @@ def test_list_tells_that_its_page_size_was_taken(cli, tmp_path):
     assert not any("assumed" in line for line in got.json["rests_on"])
 
 
-def test_limits(cli, tmp_path):
+def test_limits(cli, tmp_path, subtests):
     args = provoking.listed(tmp_path, provoking.E820, "--json", pfns="0x5000-0x50ff 0x60000")
     for option, limit, code in (
         ("--max-pages", 257, 0), ("--max-pages", 256, 1), ("--max-pages", 0, 1),
         ("--max-fraction", 0.001, 0), ("--max-fraction", 0.0004, 1),
         ("--max-per-gib", 256, 0), ("--max-per-gib", 255, 1),
     ):  # fmt: skip
-        got = cli("validate", *args, option, limit)
-        assert got.code == code, (option, limit)
-        assert got.json["summary"]["errors"] == code
+        with subtests.test(f"{option} {limit}"):
+            got = cli("validate", *args, option, limit)
+            assert got.code == code
+            assert got.json["summary"]["errors"] == code
     (found,) = [f for f in got.json["findings"] if f["code"] == "HP703"]
     assert (found["first"], found["last"]) == (0x5000, 0x50FF)
 
@@ -505,7 +507,7 @@ def test_the_map_s_own_problems_are_findings(cli, tmp_path):
     assert cli("validate", *args, "--fail-on", "warning").code == 1
 
 
-def test_consumers(cli, tmp_path):
+def test_consumers(cli, tmp_path, subtests):
     m = Machine()
     m.handover(kho=3)
     path = m.save(tmp_path)
@@ -515,9 +517,10 @@ def test_consumers(cli, tmp_path):
         ("v3", "replay"),
         ("v4", "refused"),
     ):
-        got = cli("validate", "--json", path, "--consumer-kho", version)
-        assert got.json["outcome"] == outcome
-        assert got.code == (outcome == "refused")
+        with subtests.test(version):
+            got = cli("validate", "--json", path, "--consumer-kho", version)
+            assert got.json["outcome"] == outcome
+            assert got.code == (outcome == "refused")
 
 
 def test_role(cli, capture):
@@ -538,8 +541,8 @@ def test_explain_one(cli):
     by_id, by_name = cli("explain", "hp301"), cli("explain", "count-beyond-array")
     assert by_id.out == by_name.out
     assert by_id.out.startswith("HP301 count-beyond-array: error\n")
-    for label in ("found", "kernel", "advice", "case"):
-        assert f"\n  {label} " in by_id.out
+    labels = ("found", "kernel", "advice", "case")
+    assert [label for label in labels if f"\n  {label} " not in by_id.out] == []
 
 
 def test_explain_all(cli):
@@ -556,8 +559,9 @@ def test_explain_unknown(code, cli):
     assert cli("explain", "--json", "--markdown").code == 2
 
 
-def test_explain_json(cli):
+def test_explain_json(cli, subtests):
     for args, count in ((["HP601"], 1), ([], len(registry()))):
-        document = cli("explain", "--json", *args).json
-        schemas.check(document, "explain")
-        assert len(document["codes"]) == count
+        with subtests.test(str(args)):
+            document = cli("explain", "--json", *args).json
+            schemas.check(document, "explain")
+            assert len(document["codes"]) == count

@@ -43,19 +43,20 @@ _SUMS = re.compile(r"<p>[^<]*the SHA-256 of its inputs[^<]*</p>")
 
 
 @pytest.mark.parametrize("name", REPORTS.names())
-def test_a_file_holds_what_standard_output_would(name, folder, tmp_path, cli):
+def test_a_file_holds_what_standard_output_would(name, folder, tmp_path, cli, subtests):
     cases: list[list[object]] = [[folder / "b" / "list"]]
     cases += [["--batch", folder, "--jobs", 1]] * (name in OF_MANY)
     for case in cases:
-        shown = cli("validate", *case, "--format", name)
-        out = tmp_path / "report"
-        saved = cli("validate", *case, "--format", name, "-o", out)
-        assert (saved.code, saved.out, saved.err) == (shown.code, "", shown.err)
-        said = out.read_text("utf-8").replace(f" -o {out}", "")
-        said = re.sub('<a href="report.d/[^"]+">(.*?)</a>', r"\1", said)
-        # An index says where the sums of its cases' inputs are, which only a file has beside it.
-        assert _SUMS.sub("", said) == _SUMS.sub("", shown.out)
-        out.unlink()
+        with subtests.test(str(case[0])):
+            shown = cli("validate", *case, "--format", name)
+            out = tmp_path / "report"
+            out.unlink(missing_ok=True)
+            saved = cli("validate", *case, "--format", name, "-o", out)
+            assert (saved.code, saved.out, saved.err) == (shown.code, "", shown.err)
+            said = out.read_text("utf-8").replace(f" -o {out}", "")
+            said = re.sub('<a href="report.d/[^"]+">(.*?)</a>', r"\1", said)
+            # An index says where the sums of its cases' inputs are: only a file has them beside it.
+            assert _SUMS.sub("", said) == _SUMS.sub("", shown.out)
 
 
 def test_what_is_there_is_replaced_only_with_force(folder, tmp_path, cli):
@@ -86,7 +87,7 @@ def test_a_case_is_not_overwritten_by_its_report(victim, folder, cli):
     assert path.read_bytes() == before
 
 
-def test_no_input_of_any_kind_is_overwritten(folder, tmp_path, cli):
+def test_no_input_of_any_kind_is_overwritten(folder, tmp_path, cli, subtests):
     (tmp_path / "seg").mkdir()
     (tmp_path / "seg" / "0x1000.bin").write_bytes(bytes(4096))
     (tmp_path / "accepted.toml").write_text('[[accept]]\ncode = "HP601"\nreason = "x"\n')
@@ -105,11 +106,12 @@ def test_no_input_of_any_kind_is_overwritten(folder, tmp_path, cli):
         (["--batch", tmp_path / "m.jsonl"], tmp_path / "m.jsonl"),
         (["--batch", tmp_path / "m.jsonl"], folder / "a" / "list"),
     ):
-        before = victim.read_bytes()
-        got = cli("validate", *args, "-f", "-o", victim)
-        assert (got.code, got.out) == (2, ""), args
-        assert got.err == f"hwpkho: {victim}: is an input; give another output\n"
-        assert victim.read_bytes() == before
+        with subtests.test(f"{args[-1]}: {victim}"):
+            before = victim.read_bytes()
+            got = cli("validate", *args, "-f", "-o", victim)
+            assert (got.code, got.out) == (2, "")
+            assert got.err == f"hwpkho: {victim}: is an input; give another output\n"
+            assert victim.read_bytes() == before
 
 
 def test_report_and_baseline_take_their_places_together(folder, tmp_path, cli):

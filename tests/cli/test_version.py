@@ -45,13 +45,14 @@ def test_the_document(cli):
     assert all(part["usable"] for part in document["parts"] if part["extra"] not in ELSEWHERE)
 
 
-def test_every_dependency_and_extra_is_told():
+def test_every_dependency_and_extra_is_told(subtests):
     told = {p.project for p in PARTS if p.project and not p.extra}
     assert told == _projects(PROJECT["dependencies"])
     extras = PROJECT["optional-dependencies"]
     assert {p.extra for p in PARTS if p.extra} == set(extras) - OURS
     for name in set(extras) - OURS:
-        assert {p.project for p in PARTS if p.extra == name} == _projects(extras[name]), name
+        with subtests.test(name):
+            assert {p.project for p in PARTS if p.extra == name} == _projects(extras[name])
 
 
 @pytest.fixture

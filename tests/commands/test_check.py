@@ -329,10 +329,11 @@ def test_pages_that_it_does_not_cover(tmp_path, look):
     assert document["status"] == "critical"
 
 
-def test_a_next_kernel_that_does_not_read_it(tmp_path, look):
+def test_a_next_kernel_that_does_not_read_it(tmp_path, look, subtests):
     tree, bad = _efi(tmp_path, "d-gen1")
     for generation in ("none", "c2"):
-        assert look(tree, "--consumer-efi", generation)["forgotten"] == len(bad)
+        with subtests.test(generation):
+            assert look(tree, "--consumer-efi", generation)["forgotten"] == len(bad)
 
 
 def test_the_page_size_that_makes_the_counter_right(tmp_path, look):
@@ -573,13 +574,14 @@ def test_files_that_vanish_while_they_are_read(name, tree, look, monkeypatch):
     assert any(name in line for line in document["not_seen"])
 
 
-def test_control_characters_do_not_reach_a_terminal(tmp_path, cli):
+def test_control_characters_do_not_reach_a_terminal(tmp_path, cli, subtests):
     tree = live_trees.made(tmp_path / "a\x1b[31mb")
     tree.write("proc/sys/kernel/osrelease", "7.3\x1b[2J4\n")
     (tree.root / "proc/iomem").unlink()
     for options in ([], ["--nagios"], ["--json"]):
-        got = cli("check", "--root", tree.root, *options)
-        assert "\x1b" not in got.out + got.err
+        with subtests.test(str(options)):
+            got = cli("check", "--root", tree.root, *options)
+            assert "\x1b" not in got.out + got.err
 
 
 # --- --nagios -------------------------------------------------------------------------------------
@@ -699,14 +701,15 @@ def test_without_page_flags_afterwards(tree, saved, look):
     assert document["status"] == "unknown"
 
 
-def test_a_saved_file_is_overwritten_and_no_other(tree, saved, tmp_path, cli):
+def test_a_saved_file_is_overwritten_and_no_other(tree, saved, tmp_path, cli, subtests):
     assert cli("check", "--root", tree.root, "--save", saved).code == 0
     other = tmp_path / "notes.txt"
     text = saved.read_text().replace('"form":"check"', '"form":"json"')
     for mine in ("mine\n", text, f'"{text}'):
-        other.write_text(mine)
-        got = cli("check", "--root", tree.root, "--save", other)
-        assert (got.code, other.read_text()) == (2, mine)
+        with subtests.test(repr(mine[:3])):
+            other.write_text(mine)
+            got = cli("check", "--root", tree.root, "--save", other)
+            assert (got.code, other.read_text()) == (2, mine)
     assert cli("check", "--root", tree.root, "--save", other, "--force").code == 0
 
 

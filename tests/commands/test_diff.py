@@ -92,8 +92,7 @@ def test_a_long_report_says_how_much_it_leaves_out(lists, cli):
 )
 def test_what_fails_a_job(old, new, codes, lists, cli):
     before, after = lists(old, new)
-    for fail_on, code in codes.items():
-        assert cli("diff", "--fail-on", fail_on, before, after).code == code
+    assert {at: cli("diff", "--fail-on", at, before, after).code for at in codes} == codes
 
 
 def test_a_map_tells_lost_from_never_was_ram(lists, tmp_path, cli):
@@ -163,7 +162,7 @@ def test_injected_losses_in_a_chain_are_all_found(lists, cli):
     assert [s["removed"] for s in result.json["steps"]] == [[], [2], [4, 6]]
 
 
-def test_a_chain_of_handovers_is_found_out_completely(tmp_path, cli):
+def test_a_chain_of_handovers_is_found_out_completely(tmp_path, cli, subtests):
     """Generations that encode made, in each of which something else was lost or found."""
     rng = random.Random(7)
     first = set(rng.sample(range(1 << 20), 700))
@@ -177,17 +176,19 @@ def test_a_chain_of_handovers_is_found_out_completely(tmp_path, cli):
     for number, pfns in enumerate(generations, 1):
         listed, image = tmp_path / f"{number}.txt", tmp_path / f"{number}.elf"
         listed.write_text(build_text(rng.sample(sorted(pfns), len(pfns))))
-        made = cli(
-            "encode", listed, "--at", "0x200000000", "--no-scratch", "--kexec-count", number,
-            "--revision", ("struct-v1", "fdt-v1")[number % 2], "-o", image,
-        )  # fmt: skip
-        assert made.code == 0, made.err
         paths.append(image)
+        with subtests.test(image.name):
+            made = cli(
+                "encode", listed, "--at", "0x200000000", "--no-scratch", "--kexec-count", number,
+                "--revision", ("struct-v1", "fdt-v1")[number % 2], "-o", image,
+            )  # fmt: skip
+            assert made.code == 0, made.err
     result = cli("diff", "--json", *paths)
     assert result.code == 1, result.err
     assert [c["kexec_count"] for c in result.json["cases"]] == [1, 2, 3, 4, 5]
-    for step, (old, new) in zip(result.json["steps"], pairwise(generations), strict=True):
-        assert (step["removed"], step["added"]) == (sorted(old - new), sorted(new - old))
+    assert [(step["removed"], step["added"]) for step in result.json["steps"]] == [
+        (sorted(old - new), sorted(new - old)) for old, new in pairwise(generations)
+    ]
     told = {p: x["seen"] for x in result.json["lives"] for p in range(x["first"], x["last"] + 1)}
     assert told == {p: [p in g for g in generations] for g in generations for p in g}
 

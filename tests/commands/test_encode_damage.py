@@ -94,12 +94,13 @@ def test_a_sound_one_says_nothing(cli, lst, tmp_path):
     assert result.json["damage"] is None
 
 
-def test_the_device_tree_hands_it_over(cli, lst, tmp_path):
+def test_the_device_tree_hands_it_over(cli, lst, tmp_path, subtests):
     tree = FIXTURES / "memmaps-binary" / "hisilicon-hi6220-hikey.dtb"
     sound, broken = tmp_path / "sound", tmp_path / "broken"
     for out, more in ((sound, ()), (broken, ("--damage", "scratch-length-8"))):
-        made = cli("encode", lst, *PLACED, "--to", "segments", "--dtb", tree, *more, "-o", out)
-        assert made.code == 0, made.err
+        with subtests.test(out.name):
+            made = cli("encode", lst, *PLACED, "--to", "segments", "--dtb", tree, *more, "-o", out)
+            assert made.code == 0, made.err
     name = "handover.dtb"
     assert (sound / name).read_bytes() != (broken / name).read_bytes()
     scratch = json.loads((broken / "handover.json").read_text())["kho_scratch"]

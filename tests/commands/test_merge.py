@@ -185,7 +185,7 @@ def test_entries_are_those_of_the_source_list(lists, tmp_path, e820, cli):
     assert document["pfns"] == [0x201, 0x202, 0x203]
 
 
-def test_a_made_handover_is_told_as_encode_tells_it(lists, tmp_path, cli):
+def test_a_made_handover_is_told_as_encode_tells_it(lists, tmp_path, cli, subtests):
     (a,) = lists([0x200, 0x300])
     out, same = tmp_path / "merged.elf", tmp_path / "encoded.elf"
     where = ["--at", "0x60000000", "--scratch", "0x50000000:0x4000000", "--to", "elf", "--json"]
@@ -193,9 +193,11 @@ def test_a_made_handover_is_told_as_encode_tells_it(lists, tmp_path, cli):
     assert merged.code == 0, merged.err
     assert merged.json["handover"] == cli("encode", a, *where, "-o", same).json["handover"]
     assert out.read_bytes() == same.read_bytes()
-    for document in (merged.json, cli("merge", a, "--json").json):
-        schemas.check(document, "merge")
-    assert cli("merge", a, "--json").json["handover"] is None
+    listed = cli("merge", a, "--json").json
+    assert listed["handover"] is None
+    for name, document in (("handover", merged.json), ("list", listed)):
+        with subtests.test(name):
+            schemas.check(document, "merge")
 
 
 def test_a_handover_is_never_asked_for_in_vain(lists, cli):
@@ -442,26 +444,27 @@ def test_a_table_is_no_longer_than_a_list_may_be(cli, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["list", "encode", "merge"])
-def test_a_table_that_kernels_of_some_generations_die_of(command, cli, tmp_path):
+def test_a_table_that_kernels_of_some_generations_die_of(command, cli, tmp_path, subtests):
     """Measured: b dies of 120 separate places and takes 110. Neighbours are one place."""
     for count, dies in ((110, False), (120, True)):
-        (tmp_path / "list").write_text("".join(f"{n << 10:#x}\n" for n in range(1, count + 1)))
-        args = [command, tmp_path / "list", "--to", "efi-table", "-f", "-o", tmp_path / "t"]
-        assert (
-            f"{count} separate places; kernels of generations a and b" in cli(*args).err
-        ) == dies
-        assert ("of generations a and b" in cli(*args, "--layout", "list").err) == dies
+        with subtests.test(str(count)):
+            (tmp_path / "list").write_text("".join(f"{n << 10:#x}\n" for n in range(1, count + 1)))
+            args = [command, tmp_path / "list", "--to", "efi-table", "-f", "-o", tmp_path / "t"]
+            told = f"{count} separate places; kernels of generations a and b"
+            assert (told in cli(*args).err) == dies
+            assert ("of generations a and b" in cli(*args, "--layout", "list").err) == dies
     (tmp_path / "list").write_text("".join(f"{n << 9:#x}\n" for n in range(1, 200)))
     assert "of generations a and b" not in cli(*args).err
 
 
-def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path):
+def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path, subtests):
     image = efi.unpack("b-kho-gen1", tmp_path)
     at = hex(efi.truth("b-kho-gen1")["table_phys"])
+    told = f"the EFI table at {at} is not in the list; --efi-table {at} reads it"
     for command in (["merge"], ["list"], ["encode", "--to", "list"]):
-        got = cli(*command, image)
-        assert f"the EFI table at {at} is not in the list; --efi-table {at} reads it" in got.told
-        assert "is not in the list" not in cli(*command, image, "--efi-table", at).err
+        with subtests.test(command[0]):
+            assert told in cli(*command, image).told
+            assert "is not in the list" not in cli(*command, image, "--efi-table", at).err
 
 
 def test_ranges_of_several_cases_are_split_where_they_are_listed(cli, tmp_path):

@@ -257,12 +257,13 @@ def test_an_option_is_read_where_one_of_several_cases_reads_it(cli, files):
     assert cli("diff", files["two"], "--role", "out").code == 2
 
 
-def test_a_scratch_array_that_the_input_contradicts(cli, files, tmp_path):
+def test_a_scratch_array_that_the_input_contradicts(cli, files, tmp_path, subtests):
     args = ("--at", "0x60000000", "--scratch", "0x48000000:64M", "-o", tmp_path / "made")
     made = cli("encode", files["list"], *args, "--json").json["handover"]["scratch"]["array"]
     for length, array, code in ((16, made, 0), (32, made, 3), (16, made + 4096, 3)):
-        got = cli("decode", tmp_path / "made", "--kho-scratch", f"{array}:{length}")
-        assert got.code == code, got.err
+        with subtests.test(f"{array:#x}:{length}"):
+            got = cli("decode", tmp_path / "made", "--kho-scratch", f"{array}:{length}")
+            assert got.code == code, got.err
     assert cli("decode", tmp_path / "made", "--kho-scratch", "none").code == 1
 
 

@@ -273,8 +273,8 @@ def test_logs_that_are_none(name, code, tree, tmp_path, cli):
     got = cli("watch", tmp_path / name, "--root", tree.root)
     assert (got.code, got.out, got.err.count("\n")) == (code, "", 1)
     assert cli("watch", "-", "--root", tmp_path / "absent").code == 3
-    for interval in "0", "nan", "inf":
-        assert cli("watch", "-", "--interval", interval).code == 2
+    wrong = ("0", "nan", "inf")
+    assert [cli("watch", "-", "--interval", interval).code for interval in wrong] == [2, 2, 2]
 
 
 # --- As a program ---------------------------------------------------------------------------------

@@ -36,10 +36,11 @@ def toy() -> Iterator[None]:
     drawn.unregister()
 
 
-def test_each_report_is_called_as_the_registry_calls_it() -> None:
-    for reports in REPORTS.values():
-        assert [report.name for report in reports] == reports.names()
-        assert all(report.about for report in reports)
+def test_each_report_is_called_as_the_registry_calls_it(subtests: pytest.Subtests) -> None:
+    for command, reports in REPORTS.items():
+        with subtests.test(command):
+            assert [report.name for report in reports] == reports.names()
+            assert [report.name for report in reports if not report.about] == []
 
 
 @pytest.mark.usefixtures("toy")

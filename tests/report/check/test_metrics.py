@@ -33,15 +33,13 @@ def measured(cli):
 
 
 def _parsed(text):
-    found = {}
-    for family in text_string_to_metric_families(text):
-        assert family.documentation
-        assert family.type in ("gauge", "counter")
-        for sample in family.samples:
-            key = (sample.name, *sorted(sample.labels.items()))
-            assert key not in found
-            found[key] = sample.value
-    return found
+    families = list(text_string_to_metric_families(text))
+    assert [f.name for f in families if not f.documentation] == []
+    assert [f.name for f in families if f.type not in ("gauge", "counter")] == []
+    samples = [sample for family in families for sample in family.samples]
+    keys = [(sample.name, *sorted(sample.labels.items())) for sample in samples]
+    assert sorted(keys) == sorted({*keys})
+    return {key: sample.value for key, sample in zip(keys, samples, strict=True)}
 
 
 def _labelled(samples, name, *labels):
@@ -123,12 +121,12 @@ def test_what_is_not_known_has_no_sample(tree, measured):
     (tree.root / "proc/kcore").unlink()
     samples = measured(tree)
     names = {name for name, *_ in samples}
-    for name in (
+    unknown = {
         "hwpkho_memory_bad_pages", "hwpkho_memory_corrupted_bytes", "hwpkho_kexec_pages",
         "hwpkho_kexec_verdict_pages", "hwpkho_kexec_outcome", "hwpkho_list_pages",
         "hwpkho_list_missing_pages", "hwpkho_kexec_loaded", "hw_status",
-    ):  # fmt: skip
-        assert name not in names
+    }  # fmt: skip
+    assert names & unknown == set()
     assert samples["hwpkho_check_not_seen",] == 4  # nothing there shows the page size, either
     assert _labelled(samples, "hwpkho_check_status", "state")["unknown",] == 1
 

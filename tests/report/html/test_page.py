@@ -79,13 +79,14 @@ def _hold(source: str) -> None:
     assert got.requests() == got.dangling() == []
 
 
-def test_the_policy_lets_nothing_in_but_our_own_style_and_script():
+def test_the_policy_lets_nothing_in_but_our_own_style_and_script(subtests):
     got = markup.page("".join(render(_page("x"))))
     (policy,) = (e.attrib["content"] for e in got.all("meta") if "http-equiv" in e.attrib)
     for name in ("style", "script"):
-        (element,) = got.all(name)
-        digest = b64encode(sha256((element.text or "").encode()).digest()).decode()
-        assert f"{name}-src 'sha256-{digest}'" in policy
+        with subtests.test(name):
+            (element,) = got.all(name)
+            digest = b64encode(sha256((element.text or "").encode()).digest()).decode()
+            assert f"{name}-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none'; ")
     assert not re.search("unsafe|https?:|\\*", policy)
     assert "style=" not in re.sub(
@@ -138,13 +139,14 @@ def test_a_file_holds_what_standard_output_would(command, name, inputs, tmp_path
 
 
 @pytest.mark.parametrize(("command", "name"), EVERY)
-def test_a_report_beside_changes_nothing_else(command, name, inputs, tmp_path, cli):
+def test_a_report_beside_changes_nothing_else(command, name, inputs, tmp_path, cli, subtests):
     for also in ([], ["--json"]):
-        out = tmp_path / f"out{len(also)}"
-        got = cli(*command.split(), *inputs[command], *also, "--format", f"{name}={out}")
-        assert got == cli(*command.split(), *inputs[command], *also)
-        assert got.out
-        assert out.stat().st_size > 1000
+        with subtests.test(str(also)):
+            out = tmp_path / f"out{len(also)}"
+            got = cli(*command.split(), *inputs[command], *also, "--format", f"{name}={out}")
+            assert got == cli(*command.split(), *inputs[command], *also)
+            assert got.out
+            assert out.stat().st_size > 1000
 
 
 @pytest.mark.parametrize("command", REPORTS)

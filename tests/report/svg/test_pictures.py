@@ -55,13 +55,13 @@ def test_a_small_picture_is_what_it_was():
 def test_every_kind_has_a_look_and_a_name():
     got = _picture(_drawn())
     style = markup.style()
-    for kind, name in (BAD | MEMORY).items():
-        assert re.search(rf"\.k-{kind}[ ,]", style)
-        assert name in got.text
+    kinds = BAD | MEMORY
+    assert [kind for kind in kinds if not re.search(rf"\.k-{kind}[ ,]", style)] == []
+    assert [name for name in kinds.values() if name not in got.text] == []
     hatches = {p.attrib["id"] for p in got.all("pattern")}
     same = [("forgotten", "stays"), ("in-scratch", "replays"), ("ram", "in-use")]
-    for pair in same:  # colours that some cannot tell apart
-        assert any(f"m-{kind}" in hatches for kind in pair)
+    # Colours that some cannot tell apart.
+    assert [pair for pair in same if not hatches & {f"m-{kind}" for kind in pair}] == []
 
 
 def test_what_is_seen_is_said_in_words():

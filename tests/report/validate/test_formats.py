@@ -87,12 +87,13 @@ def test_exit_codes(name, batch, single):
 # JSON
 
 
-def test_json_is_as_its_schema_says(batch, single):
+def test_json_is_as_its_schema_says(batch, single, subtests):
     for name, document in (
         ("validate", single("json").json),
         ("validate-batch", batch("json").json),
     ):
-        schemas.check(document, name)
+        with subtests.test(name):
+            schemas.check(document, name)
 
 
 def test_json_batch(batch):
@@ -121,15 +122,17 @@ def test_json_flag_is_the_format(folder, cli):
 # KTAP
 
 
-def test_ktap_of_a_batch(batch):
+def test_ktap_of_a_batch(batch, subtests):
     tests = ktap.parse(batch("ktap").out)
     assert [t.name for t in tests][:4] == sorted(NAMES)
     assert [t.ok for t in tests] == [False, False, True, True, False]
     assert tests[-1].directive == "ERROR"
     assert tests[-1].name == "unreadable__1_\\x1b[31m"
     assert not tests[-1].subtests
+    names = [f"{c.id}-{c.name}" for c in registry().values()]
     for test in tests[:-1]:
-        assert [s.name for s in test.subtests] == [f"{c.id}-{c.name}" for c in registry().values()]
+        with subtests.test(test.name):
+            assert [s.name for s in test.subtests] == names
 
 
 def test_ktap_says_what_failed(single):
@@ -169,21 +172,17 @@ def _suites(text):
     return ET.fromstring(text)
 
 
-def test_junit_counts_what_it_holds(batch):
+def test_junit_counts_what_it_holds(batch, subtests):
     root = _suites(batch("junit").out)
     assert root.tag == "testsuites"
     assert len(root) == 5
+    held = {"tests": "", "failures": "/failure", "errors": "/error", "skipped": "/skipped"}
     for suite in root:
-        cases = suite.findall("testcase")
-        assert int(suite.get("tests")) == len(cases)
-        for attribute, tag in (
-            ("failures", "failure"),
-            ("errors", "error"),
-            ("skipped", "skipped"),
-        ):
-            assert int(suite.get(attribute)) == len(suite.findall(f"testcase/{tag}"))
-    for attribute in ("tests", "failures", "errors", "skipped"):
-        assert int(root.get(attribute)) == sum(int(s.get(attribute)) for s in root)
+        with subtests.test(suite.get("name")):
+            counts = {x: int(suite.get(x)) for x in held}
+            assert counts == {x: len(suite.findall(f"testcase{path}")) for x, path in held.items()}
+    counts = {x: int(root.get(x)) for x in held}
+    assert counts == {x: sum(int(suite.get(x)) for suite in root) for x in held}
     assert [s.get("name") for s in root][:4] == sorted(NAMES)
     (error,) = root.findall("testsuite/testcase/error")
     assert error.get("type") == "exit 3"
@@ -203,24 +202,26 @@ def test_junit_says_what_failed(single):
 # SARIF
 
 
-def test_sarif_is_as_its_published_schema_says(batch, single):
+def test_sarif_is_as_its_published_schema_says(batch, single, subtests):
     Draft4Validator.check_schema(SARIF)
-    for got in (batch("sarif"), single("sarif")):
-        Draft4Validator(SARIF).validate(got.json)
+    for run in (batch, single):
+        with subtests.test(run.__name__):
+            Draft4Validator(SARIF).validate(run("sarif").json)
 
 
-def test_sarif_results_point_at_rules_and_files(batch, folder):
+def test_sarif_results_point_at_rules_and_files(batch, folder, subtests):
     (run,) = batch("sarif").json["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [r["id"] for r in rules] == list(registry())
     assert run["results"]
     for result in run["results"]:
-        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
-        (location,) = result["locations"]
-        where = location["physicalLocation"]["artifactLocation"]
-        listed = run["artifacts"][where["index"]]["location"]
-        assert listed["uri"] == where["uri"]
-        assert where["uri"].startswith(f"file://{folder.as_posix()}/")
+        with subtests.test(result["ruleId"]):
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+            (location,) = result["locations"]
+            where = location["physicalLocation"]["artifactLocation"]
+            listed = run["artifacts"][where["index"]]["location"]
+            assert listed["uri"] == where["uri"]
+            assert where["uri"].startswith(f"file://{folder.as_posix()}/")
     keys = [r["partialFingerprints"]["primaryLocationLineHash"] for r in run["results"]]
     assert len(set(keys)) == len(keys)
     (invocation,) = run["invocations"]
@@ -408,8 +409,8 @@ def test_csv_is_no_formula(name, tmp_path, cli):
     (tmp_path / "l").write_text("0x10\n")
     (tmp_path / "m.jsonl").write_text(json.dumps({"case": name, "inputs": ["l"]}) + "\n")
     got = cli("validate", "--batch", tmp_path / "m.jsonl", "--jobs", 1, "--format", "csv")
-    for row in csv.reader(io.StringIO(got.out)):
-        assert not row[0].startswith(("=", "+", "-", "@"))
+    cells = [row[0] for row in csv.reader(io.StringIO(got.out))]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
     assert name in got.out.replace('""', '"')
 
 
@@ -535,15 +536,17 @@ def test_junit_has_the_checks_that_apply(tmp_path, cli, single):
 # Several reports in one run
 
 
-def test_several_reports_are_those_of_several_runs(batch, single, tmp_path):
+def test_several_reports_are_those_of_several_runs(batch, single, tmp_path, subtests):
     names = [name for name in OF_MANY if name not in ("text", "html")]  # that tells the command
     for run in (batch, single)[: much(1, 2)]:
         files = {name: tmp_path / f"{run.__name__}-{name}-{id(run)}" for name in names}
         options = [x for name, file in files.items() for x in ("--format", f"{name}={file}")]
-        got = run("text", *([] if run is batch else ["arm64-4k-B-a-outside-ram-above"]), *options)
-        assert got.out == run("text").out
+        with subtests.test(run.__name__):
+            inputs = [] if run is batch else ["arm64-4k-B-a-outside-ram-above"]
+            assert run("text", *inputs, *options).out == run("text").out
         for name, file in files.items():
-            assert file.read_text() == run(name).out, name
+            with subtests.test(f"{run.__name__} {name}"):
+                assert file.read_text() == run(name).out
 
 
 @pytest.mark.parametrize(

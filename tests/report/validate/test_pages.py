@@ -38,15 +38,13 @@ def test_a_page_has_all_that_the_document_has(kind, cli, crash):
     assert (got.code == 0) == document["ok"]
     sentence = document["headline"]
     assert sentence[0].upper() + sentence[1:] in read.text
-    for f in document["findings"]:
-        assert f["code"] in read.text
-        assert " ".join(f["message"].split()).lower() in read.text.lower()
-    for verdict, pages in document["summary"]["by_verdict"].items():
-        assert re.search(rf"{verdict} {pages} ", read.text)
-    for run in document["runs"]:
-        assert f"0x{run['first']:x}" in read.text
-    for line in document["rests_on"]:
-        assert line in read.text
+    parts = [f["code"] for f in document["findings"]]
+    parts += [f"{x} {pages} " for x, pages in document["summary"]["by_verdict"].items()]
+    parts += [f"0x{run['first']:x}" for run in document["runs"]]
+    parts += document["rests_on"]
+    assert [part for part in parts if part not in read.text] == []
+    messages = [" ".join(f["message"].split()).lower() for f in document["findings"]]
+    assert [message for message in messages if message not in read.text.lower()] == []
     assert read.requests() == read.dangling() == []
     titles = [e.text for e in read.all("h2")]
     assert {"Findings", "Memory to scale", "The handover", "What this rests on"} <= {*titles}
@@ -166,7 +164,7 @@ def _pages(out):
     return sorted(p.name for p in out.with_name(f"{out.name}.d").iterdir())
 
 
-def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_path):
+def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_path, subtests):
     out = tmp_path / "a & b.html"
     got = _batch(cli, cases, out)
     assert got.code == 3
@@ -181,11 +179,12 @@ def test_a_batch_is_an_index_and_a_page_for_what_is_not_fine(cli, cases, tmp_pat
         "bad <b>": "list, map", "x_x_": "list, map", "text": "",
     }  # fmt: skip
     for name in _pages(out):
-        read = markup.page((tmp_path / "a & b.html.d" / name).read_text())
-        assert [a.attrib["href"] for a in read.all("a") if a.text == "All cases"] == [
-            "../a%20%26%20b.html"
-        ]
-        assert read.dangling() == []
+        with subtests.test(name):
+            read = markup.page((tmp_path / "a & b.html.d" / name).read_text())
+            assert [a.attrib["href"] for a in read.all("a") if a.text == "All cases"] == [
+                "../a%20%26%20b.html"
+            ]
+            assert read.dangling() == []
     _batch(cli, cases, tmp_path / "all.html", "--all")
     assert len(_pages(tmp_path / "all.html")) == 4
 
@@ -221,11 +220,11 @@ def test_a_closer_look_counts_what_is_in_it(cli):
     ]
     counts = [int(certain(re.search(r": (\d+) bad page", look))[1]) for look in looks]
     assert counts == [2, 4, 1, 1, 1, 2, 1]
-    for look, count in zip(looks, counts, strict=True):
-        told = certain(re.search(r"Bad pages: ([^.]*)\.", look))[1]
-        assert sum(map(int, re.findall(r"\d+", told))) == count
-        assert " 0 " not in f" {told}"
-        assert f"{count} run{'s' * (count != 1)} of bad pages" in look
+    told = [certain(re.search(r"Bad pages: ([^.]*)\.", look))[1] for look in looks]
+    assert [sum(map(int, re.findall(r"\d+", each))) for each in told] == counts
+    assert [each for each in told if " 0 " in f" {each}"] == []
+    runs = [f"{count} run{'s' * (count != 1)} of bad pages" for count in counts]
+    assert [look for run, look in zip(runs, looks, strict=True) if run not in look] == []
 
 
 def test_a_picture_of_nothing_says_so(tmp_path, cli):
@@ -266,14 +265,15 @@ def test_index_and_pages_are_replaced_together_and_nothing_else_is(cli, cases, t
 
 
 @pytest.mark.slow  # two processes; of their bytes: tests/batch/test_batch.py
-def test_pages_of_several_processes_are_those_of_one(cli, cases, tmp_path):
+def test_pages_of_several_processes_are_those_of_one(cli, cases, tmp_path, subtests):
     one, two = tmp_path / "1" / "r.html", tmp_path / "2" / "r.html"
     for out, jobs in ((one, 1), (two, 2)):
         out.parent.mkdir()
         cli("validate", "--batch", cases, "--jobs", jobs, "--format", f"html={out}", "--json")
     for name in _pages(one):
-        first, second = ((p.parent / "r.html.d" / name).read_text() for p in (one, two))
-        assert re.sub("--jobs 1|/1/", "", first) == re.sub("--jobs 2|/2/", "", second)
+        with subtests.test(name):
+            first, second = ((p.parent / "r.html.d" / name).read_text() for p in (one, two))
+            assert re.sub("--jobs 1|/1/", "", first) == re.sub("--jobs 2|/2/", "", second)
 
 
 def test_a_page_of_a_case_is_that_of_the_case_alone(cli, cases, tmp_path):

@@ -204,8 +204,8 @@ def test_junit_says_what_failed(single):
 
 def test_sarif_is_as_its_published_schema_says(batch, single, subtests):
     Draft4Validator.check_schema(SARIF)
-    for run in (batch, single):
-        with subtests.test(run.__name__):
+    for what, run in (("batch", batch), ("single", single)):
+        with subtests.test(what):
             Draft4Validator(SARIF).validate(run("sarif").json)
 
 
@@ -538,14 +538,14 @@ def test_junit_has_the_checks_that_apply(tmp_path, cli, single):
 
 def test_several_reports_are_those_of_several_runs(batch, single, tmp_path, subtests):
     names = [name for name in OF_MANY if name not in ("text", "html")]  # that tells the command
-    for run in (batch, single)[: much(1, 2)]:
-        files = {name: tmp_path / f"{run.__name__}-{name}-{id(run)}" for name in names}
+    for what, run in (("batch", batch), ("single", single))[: much(1, 2)]:
+        files = {name: tmp_path / f"{what}-{name}" for name in names}
         options = [x for name, file in files.items() for x in ("--format", f"{name}={file}")]
-        with subtests.test(run.__name__):
+        with subtests.test(what):
             inputs = [] if run is batch else ["arm64-4k-B-a-outside-ram-above"]
             assert run("text", *inputs, *options).out == run("text").out
         for name, file in files.items():
-            with subtests.test(f"{run.__name__} {name}"):
+            with subtests.test(f"{what} {name}"):
                 assert file.read_text() == run(name).out
 
 

@@ -93,7 +93,7 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_path_that_may_not_be_looked_at(at: Path) -> None:
+def test_a_path_that_may_not_be_looked_at(at: Path, subtests: pytest.Subtests) -> None:
     locked = at / "locked"
     locked.mkdir()
     (locked / "list").write_text("0x10\n")
@@ -108,8 +108,9 @@ def test_a_path_that_may_not_be_looked_at(at: Path) -> None:
     try:
         for name, call in READERS.items():
             for path in (locked, locked / "list"):
-                got = as_user(lambda: said(call, path))  # noqa: B023  # called at once
-                assert got.startswith(f"{path}: Permission denied"), f"{name} {path}: {got}"
+                with subtests.test(f"{name} {path.name}"):
+                    got = as_user(lambda: said(call, path))  # noqa: B023  # called at once
+                    assert got.startswith(f"{path}: Permission denied")
     finally:
         locked.chmod(0o700)
 
@@ -127,26 +128,30 @@ NO_PATHS = {
 }
 
 
-def test_what_is_no_path_to_read() -> None:
+def test_what_is_no_path_to_read(subtests: pytest.Subtests) -> None:
     for path, says in NO_PATHS.items():
         for name, call in READERS.items():
-            text = said(call, path)
-            assert says in text, f"{name}: {text}"
-            assert len(text) < 500
+            with subtests.test(f"{name} {path[:9]!r}"):
+                text = said(call, path)
+                assert says in text
+                assert len(text) < 500
     for arguments in (["memmap", ""], ["validate", IMAGE, "--memmap", ""], ["decode", ""]):
-        got = run_cli(*arguments)
-        assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
+        with subtests.test(" ".join(map(str, arguments))):
+            got = run_cli(*arguments)
+            assert (got.code, got.err) == (3, "hwpkho: the name of an input is empty\n")
 
 
 @pytest.mark.slow
-def test_what_is_no_path_to_write(at: Path) -> None:
+def test_what_is_no_path_to_write(at: Path, subtests: pytest.Subtests) -> None:
     (at / "file").touch()
-    for call in (*WRITERS.values(), lambda out: layout().write_segments(out)):
-        assert said(call, "x" * 300) == f"{'x' * 80}…: File name too long; expected a path"
-        assert said(call, "a\0b") == "a\\x00b: not a path"
-        assert "Not a directory" in said(call, "file/below")
-        with pytest.raises(hwpkho.UsageError, match=r"the name of an output is empty$"):
-            call("")
+    writers = {**WRITERS, "write_segments": lambda out: layout().write_segments(out)}
+    for name, call in writers.items():
+        with subtests.test(name):
+            assert said(call, "x" * 300) == f"{'x' * 80}…: File name too long; expected a path"
+            assert said(call, "a\0b") == "a\\x00b: not a path"
+            assert "Not a directory" in said(call, "file/below")
+            with pytest.raises(hwpkho.UsageError, match=r"the name of an output is empty$"):
+                call("")
 
 
 class Named(io.BytesIO):
@@ -199,19 +204,20 @@ def test_anything_with_read_is_read() -> None:
     assert hwpkho.judge([1], Reads(IOMEM.read_bytes())).counts
 
 
-def test_an_open_file_that_cannot_be_read() -> None:
+def test_an_open_file_that_cannot_be_read(subtests: pytest.Subtests) -> None:
     packed = gzip.compress(IMAGE.read_bytes())
     for file, says in (
         (Reads(b"0x10", OSError(errno.EIO, "Input/output error")), "<Reads>: Input/output error"),
         (Reads(b"0x10", None), "<Reads>: does not block, and gives nothing now"),
     ):
-        assert said(hwpkho.read_list, file) == says
+        with subtests.test(says):
+            assert said(hwpkho.read_list, file) == says
     for data, says in (
         (packed[:-20], "<GzipFile>: cannot be read: Compressed file ended"),
         (packed[:50] + bytes(9), "<GzipFile>: cannot be read: "),
         (b"0x10", "<GzipFile>: Not a gzipped file"),
     ):
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
+        with subtests.test(says), gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
             assert said(hwpkho.read_list, unpacked).startswith(says)
     with pytest.raises(RuntimeError, match="the program's own"):
         hwpkho.read_list(Reads(RuntimeError("the program's own")))
@@ -219,7 +225,7 @@ def test_an_open_file_that_cannot_be_read() -> None:
         hwpkho.read_list(Reads("0x10"))
 
 
-def test_a_file_of_no_use_is_no_file(at: Path) -> None:
+def test_a_file_of_no_use_is_no_file(at: Path, subtests: pytest.Subtests) -> None:
     path = at / "list"
     path.write_text("0x10\n")
     closed = path.open("r+b")
@@ -241,9 +247,12 @@ def test_a_file_of_no_use_is_no_file(at: Path) -> None:
         unread = [*texts, (written, "a file open for writing only")]
         read = [(file, "a file open for reading only") for file in (buffered, raw)]
         for calls, files in ((READERS, unread), (WRITERS, [*texts, *read])):
-            for call in calls.values():
+            for name, call in calls.items():
                 for file, called in files:
-                    with pytest.raises(TypeError, match=rf"^\w+: expected .*, not {called}$"):
+                    with (
+                        subtests.test(f"{name}: {type(file).__name__}, {called}"),
+                        pytest.raises(TypeError, match=rf"^\w+: expected .*, not {called}$"),
+                    ):
                         call(file)
 
 
@@ -258,27 +267,28 @@ class Writes:
         self.written += data
 
 
-def test_anything_with_write_is_written_to(at: Path) -> None:
+def test_anything_with_write_is_written_to(at: Path, subtests: pytest.Subtests) -> None:
     for name, call in WRITERS.items():
-        core = io.BytesIO()
-        call(core)
-        expected, writes = core.getvalue(), Writes()
-        call(writes)
-        assert writes.written == expected, name
-        with gzip.open(at / "packed", "wb") as packed:
-            call(packed)
-        assert gzip.decompress((at / "packed").read_bytes()) == expected, name
-        with (at / "file").open("wb", buffering=0) as file:
-            call(file)
-        with (at / "file").open("ab") as more:
-            call(more)
-        assert (at / "file").read_bytes() == expected * 2, f"{name}: appended"
-        with Path(os.devnull).open("wb") as nothing:
-            call(nothing)
-        # Holes must not show what was there before.
-        before = io.BytesIO(b"\xff" * len(expected))
-        call(before)
-        assert before.getvalue() == expected, name
+        with subtests.test(name):
+            core = io.BytesIO()
+            call(core)
+            expected, writes = core.getvalue(), Writes()
+            call(writes)
+            assert writes.written == expected
+            with gzip.open(at / "packed", "wb") as packed:
+                call(packed)
+            assert gzip.decompress((at / "packed").read_bytes()) == expected
+            with (at / "file").open("wb", buffering=0) as file:
+                call(file)
+            with (at / "file").open("ab") as more:
+                call(more)
+            assert (at / "file").read_bytes() == expected * 2  # appended
+            with Path(os.devnull).open("wb") as nothing:
+                call(nothing)
+            # Holes must not show what was there before.
+            before = io.BytesIO(b"\xff" * len(expected))
+            call(before)
+            assert before.getvalue() == expected
 
 
 class Full(io.RawIOBase):
@@ -297,20 +307,21 @@ class Full(io.RawIOBase):
         return len(taken) or None
 
 
-def test_a_file_that_cannot_be_written(at: Path) -> None:
+def test_a_file_that_cannot_be_written(at: Path, subtests: pytest.Subtests) -> None:
     there, here = os.pipe()
     os.close(there)
-    for call in WRITERS.values():
-        assert said(call, "/dev/full") == "/dev/full: No space left on device"
-        with Path("/dev/full").open("wb", buffering=0) as full:
-            assert said(call, full) == "</dev/full>: No space left on device"
-        whole, raw = io.BytesIO(), Full(1 << 30)
-        call(whole)
-        call(raw)
-        assert raw.taken == whole.getvalue()
-        assert said(call, Full(20)) == "<Full>: does not block, and is full"
-        with os.fdopen(os.dup(here), "wb", buffering=0) as pipe:
-            assert said(call, pipe).endswith("Broken pipe")
+    for name, call in WRITERS.items():
+        with subtests.test(name):
+            assert said(call, "/dev/full") == "/dev/full: No space left on device"
+            with Path("/dev/full").open("wb", buffering=0) as full:
+                assert said(call, full) == "</dev/full>: No space left on device"
+            whole, raw = io.BytesIO(), Full(1 << 30)
+            call(whole)
+            call(raw)
+            assert raw.taken == whole.getvalue()
+            assert said(call, Full(20)) == "<Full>: does not block, and is full"
+            with os.fdopen(os.dup(here), "wb", buffering=0) as pipe:
+                assert said(call, pipe).endswith("Broken pipe")
     os.close(here)
     os.mkfifo(at / "fifo")
     left = threading.Thread(target=lambda: (at / "fifo").open("rb").close())
@@ -323,14 +334,16 @@ def test_a_file_that_cannot_be_written(at: Path) -> None:
     assert str(caught.value).startswith("<mmap>: write() takes no bytes: ")
 
 
-def test_a_hyphen_is_a_file(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hyphen_is_a_file(
+    at: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
     monkeypatch.setattr("sys.stdin", None)
     monkeypatch.setattr("sys.stdout", None)
     layout().write_elf("-")
-    for name in ("-", Path("-"), "-@0x0"):
-        if name != "-@0x0":
-            assert hwpkho.decode(name).pfns == [0x50001]
-        assert (at / "-").exists()
+    for path in ("-", Path("-")):
+        with subtests.test(repr(path)):
+            assert hwpkho.decode(path).pfns == [0x50001]
+    assert (at / "-").exists()
     hwpkho.write_list(IMAGE, "-", force=True)
     assert hwpkho.read_list("-").pfns
     assert "no root FDT" in said(hwpkho.decode, "-@0x1000")
@@ -339,22 +352,26 @@ def test_a_hyphen_is_a_file(at: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hwpkho.decode("-").pfns == [0x50001]
     assert said(hwpkho.decode, "absent/-").startswith("absent/-: ")
     (at / "-").rename(at / "other")
-    for call in READERS.values():
-        assert said(call, "-").startswith("./-: No such file or directory")
+    for name, call in READERS.items():
+        with subtests.test(name):
+            assert said(call, "-").startswith("./-: No such file or directory")
 
 
 @pytest.mark.slow
-def test_bytes_are_whatever_holds_them() -> None:
+def test_bytes_are_whatever_holds_them(subtests: pytest.Subtests) -> None:
     placed: dict[str, Any] = {"ram": [(1 << 30, 1 << 26)]}
     blob, expected = b"11" * 3000, io.BytesIO()
     hwpkho.build([1], subtrees={"x": blob}, **placed).write_elf(expected)
     kinds: tuple[Callable[[bytes], Any], ...] = (bytearray, memoryview)
     for kind in kinds:
-        made = io.BytesIO()
-        hwpkho.build([1], subtrees={"x": kind(blob)}, **placed).write_elf(made)
-        assert made.getvalue() == expected.getvalue()
-        with (
-            hwpkho.open_case(IMAGE) as image,
-            hwpkho.open_memory(image, image.extents(), vmcoreinfo=kind(b"PAGESIZE=4096\n")) as case,
-        ):
-            assert case.decode().pfns
+        with subtests.test(kind.__name__):
+            made = io.BytesIO()
+            hwpkho.build([1], subtrees={"x": kind(blob)}, **placed).write_elf(made)
+            assert made.getvalue() == expected.getvalue()
+            with (
+                hwpkho.open_case(IMAGE) as image,
+                hwpkho.open_memory(
+                    image, image.extents(), vmcoreinfo=kind(b"PAGESIZE=4096\n")
+                ) as case,
+            ):
+                assert case.decode().pfns

@@ -174,22 +174,26 @@ def _of_open_case(file: io.BytesIO, **options: Any) -> hwpkho.Judged:
 
 
 @pytest.mark.slow
-def test_a_closed_case_reads_nothing() -> None:
+def test_a_closed_case_reads_nothing(subtests: pytest.Subtests) -> None:
     """The error was that of a descriptor, and a judgement rested on what could not be read."""
-    for how in OPENED.values():
-        with how() as case:
-            lines = case.annotate()
-            assert next(lines)
-        calls: list[Callable[[], object]] = [
-            partial(case.read, 0, 4),
-            partial(case.validate, memmap=IOMEM),
-            partial(next, case.annotate()),
-            partial(next, lines),
-        ]
-        for call in calls:
-            with pytest.raises(ValueError, match="the case is closed"):
-                call()
-        assert case.decode().handovers
+    for name, how in OPENED.items():
+        with subtests.test(name):
+            with how() as case:
+                lines = case.annotate()
+                assert next(lines)
+            calls: dict[str, Callable[[], object]] = {
+                "read": partial(case.read, 0, 4),
+                "validate": partial(case.validate, memmap=IOMEM),
+                "annotate": partial(next, case.annotate()),
+                "lines": partial(next, lines),
+            }
+            for what, call in calls.items():
+                with (
+                    subtests.test(f"{name} {what}"),
+                    pytest.raises(ValueError, match="the case is closed"),
+                ):
+                    call()
+            assert case.decode().handovers
 
 
 def _answer(call: Callable[[], hwpkho.Judged]) -> object:
@@ -201,7 +205,7 @@ def _answer(call: Callable[[], hwpkho.Judged]) -> object:
 
 
 @pytest.mark.slow
-def test_a_case_is_read_as_the_options_of_opening_say() -> None:
+def test_a_case_is_read_as_the_options_of_opening_say(subtests: pytest.Subtests) -> None:
     """As validate() reads it."""
     image, logs, table = IMAGE.read_bytes(), (_log(1, 0x10) + _log(2, 0x20)).encode(), _table()
     rows: list[tuple[bytes, dict[str, Any], object]] = [
@@ -219,4 +223,5 @@ def test_a_case_is_read_as_the_options_of_opening_say() -> None:
     ]
     for data, options, says in rows:
         for call in (hwpkho.validate, _of_open_case):
-            assert _answer(partial(call, io.BytesIO(data), **options)) == says, (call, options)
+            with subtests.test(f"{call.__name__} {options}"):
+                assert _answer(partial(call, io.BytesIO(data), **options)) == says

@@ -221,19 +221,20 @@ _PAIRS = [(function, name) for function, (_, wrong) in FUNCTIONS.items() for nam
 
 
 @pytest.mark.parametrize(("function", "name"), some(_PAIRS, 50))
-def test_an_error_names_the_parameter(function: str, name: str) -> None:
+def test_an_error_names_the_parameter(function: str, name: str, subtests: pytest.Subtests) -> None:
     call, wrong = FUNCTIONS[function]
-    for value in wrong[name]:
-        try:
-            call(**{name: value})
-        except (hwpkho.HwpkhoError, TypeError, ValueError) as error:
-            text = str(error)
-        else:
-            pytest.fail(f"{name}={value!r}: taken")
-        assert re.search(rf"\b{name}\b", text), f"{name}={value!r}: {text}"
-        own = re.sub(r"hwpkho [a-z]+ --[a-z-]+", "", text)  # a command line that helps
-        assert not re.search(r"(?<!\w)--[a-z]", own), f"{name}={value!r}: {text}"
-        assert "\n" not in text
+    for number, value in enumerate(wrong[name]):  # HUGE cannot be shown
+        with subtests.test(f"{name} {number}"):
+            try:
+                call(**{name: value})
+            except (hwpkho.HwpkhoError, TypeError, ValueError) as error:
+                text = str(error)
+            else:
+                pytest.fail(f"{name}={value!r}: taken")
+            assert re.search(rf"\b{name}\b", text)
+            own = re.sub(r"hwpkho [a-z]+ --[a-z-]+", "", text)  # a command line that helps
+            assert not re.search(r"(?<!\w)--[a-z]", own)
+            assert "\n" not in text
 
 
 def _methods() -> Iterator[tuple[str, Callable[..., object]]]:
@@ -258,9 +259,9 @@ def _parameters(function: Callable[..., object]) -> set[str]:
 
 def test_no_parameter_is_left_out() -> None:
     functions = [(n, getattr(hwpkho, n)) for n in hwpkho.__all__]
-    for name, function in chain(functions, _methods()):
-        if inspect.isfunction(function) and (wanted := _parameters(function)):
-            assert set(FUNCTIONS[name][1]) == wanted, name
+    taken = {n: _parameters(f) for n, f in chain(functions, _methods()) if inspect.isfunction(f)}
+    wanted = {name: parameters for name, parameters in taken.items() if parameters}
+    assert {name: set(values) for name, (_, values) in FUNCTIONS.items()} == wanted
     assert set(JUDGING) == set(parameters.OPTIONS)
 
 
@@ -270,16 +271,21 @@ def test_what_a_program_may_have_instead() -> None:
     assert built(ram=iter([(1 << 30, 1 << 26)]), scratch=iter([]))._layout.scratch == ()
 
 
-def test_an_option_without_effect_is_refused_wherever_files_are_read() -> None:
+def test_an_option_without_effect_is_refused_wherever_files_are_read(
+    subtests: pytest.Subtests,
+) -> None:
     calls: list[Callable[..., object]] = [hwpkho.decode, hwpkho.read_list, opened, hwpkho.validate]
     for call in calls:
-        with pytest.raises(hwpkho.UsageError, match="layout has no effect"):
+        with (
+            subtests.test(call.__name__),
+            pytest.raises(hwpkho.UsageError, match="layout has no effect"),
+        ):
             call(IMAGE, layout="bitmap")
     with pytest.raises(hwpkho.UsageError, match="root_fdt has no effect"):
         hwpkho.read_list(plain(), root_fdt=4096)
 
 
-def test_a_list_that_was_read_is_not_read_otherwise() -> None:
+def test_a_list_that_was_read_is_not_read_otherwise(subtests: pytest.Subtests) -> None:
     """These had no effect: a list kept its page size, whatever the call said."""
     lists = [
         hwpkho.read_list(plain()),
@@ -290,17 +296,20 @@ def test_a_list_that_was_read_is_not_read_otherwise() -> None:
         "page_size": 65536, "root_fdt": 4096, "kho_scratch": "none", "arch": "arm64", "role": "out",
         "efi_table": 4096, "layout": "bitmap", "base": 16, "form": "json", "boot": 1,
     }  # fmt: skip
-    calls: list[Callable[..., object]] = [
-        lambda one, **o: hwpkho.diff(one, one, **o),
-        lambda one, **o: hwpkho.diff(one, one, one, **o),
-        hwpkho.merge,
-        lambda one, **o: hwpkho.merge(one, exclude=[one], **o),
-        lambda one, **o: hwpkho.write_list(one, io.BytesIO(), **o),
-        lambda one, **o: hwpkho.write_list(one, io.BytesIO(), to="csv", **o),
-    ]
-    for one, call, name in product(lists, calls, options):
-        if isinstance(one, hwpkho.PageList) or call in calls[-2:]:
-            with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "):
+    calls: dict[str, Callable[..., object]] = {
+        "two": lambda one, **o: hwpkho.diff(one, one, **o),
+        "a chain": lambda one, **o: hwpkho.diff(one, one, one, **o),
+        "merged": hwpkho.merge,
+        "excluded": lambda one, **o: hwpkho.merge(one, exclude=[one], **o),
+        "written": lambda one, **o: hwpkho.write_list(one, io.BytesIO(), **o),
+        "written as csv": lambda one, **o: hwpkho.write_list(one, io.BytesIO(), to="csv", **o),
+    }
+    for (number, one), (how, call), name in product(enumerate(lists), calls.items(), options):
+        if isinstance(one, hwpkho.PageList) or how.startswith("written"):
+            with (
+                subtests.test(f"{number} {how} {name}"),
+                pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "),
+            ):
                 call(one, **{name: options[name]})
     text, image, _ = lists
     rows: list[tuple[Any, Any, tuple[str, ...]]] = [
@@ -309,7 +318,10 @@ def test_a_list_that_was_read_is_not_read_otherwise() -> None:
     ]
     for before, file, names in rows:
         for name in names:
-            with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: .*read before"):
+            with (
+                subtests.test(name),
+                pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: .*read before"),
+            ):
                 hwpkho.diff(before, file, **{name: options[name]})
 
 
@@ -327,14 +339,17 @@ def test_an_option_counts_for_what_a_call_reads() -> None:
     assert json.loads(out.getvalue())["arch"] == "arm64"
 
 
-def test_a_map_that_was_read_refuses_what_its_file_does() -> None:
+def test_a_map_that_was_read_refuses_what_its_file_does(subtests: pytest.Subtests) -> None:
     maps: list[Any] = [IOMEM, hwpkho.read_memmap(IOMEM), [RAM]]
     for memmap, (name, value) in product(
         maps,
         {"consumer_kho": 3, "consumer_efi": "b", "max_scratch": 0.5}.items(),
     ):
         options: dict[str, Any] = {name: value}
-        with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "):
+        with (
+            subtests.test(f"{type(memmap).__name__} {name}"),
+            pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect: "),
+        ):
             hwpkho.judge([1], memmap, **options)
 
 
@@ -398,9 +413,9 @@ OTHER_TYPES: list[tuple[Callable[[], object], str]] = [
 ]
 
 
-def test_another_type_is_a_type_error() -> None:
+def test_another_type_is_a_type_error(subtests: pytest.Subtests) -> None:
     for call, says in OTHER_TYPES:
-        with pytest.raises(TypeError, match=re.escape(says)):
+        with subtests.test(says), pytest.raises(TypeError, match=re.escape(says)):
             call()
 
 

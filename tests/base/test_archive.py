@@ -76,7 +76,7 @@ def test_every_form_that_tar_writes(form, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("form", ["gnu", "pax"])
-def test_files_with_holes_by_tar_itself(form, tmp_path) -> None:
+def test_files_with_holes_by_tar_itself(form, tmp_path, subtests) -> None:
     """One hole, many (GNU's map goes on in further blocks), and one at the end."""
     for name, places_of in (("one", [1]), ("many", range(40)), ("end", [])):
         with (tmp_path / name).open("wb") as out:
@@ -91,13 +91,14 @@ def test_files_with_holes_by_tar_itself(form, tmp_path) -> None:
     assert (tmp_path / "x.tar").stat().st_size < 1 << 20
     assert opening.enter(str(tmp_path / "x.tar"))
     for name in names:
-        descriptor = opening.regular(str(tmp_path / "x.tar" / name))
-        assert os.fstat(descriptor).st_blocks * 512 < 1 << 20
-        os.close(descriptor)
-        assert read(tmp_path / "x.tar", name) == (tmp_path / name).read_bytes()
+        with subtests.test(name):
+            descriptor = opening.regular(str(tmp_path / "x.tar" / name))
+            assert os.fstat(descriptor).st_blocks * 512 < 1 << 20
+            os.close(descriptor)
+            assert read(tmp_path / "x.tar", name) == (tmp_path / name).read_bytes()
 
 
-def test_what_leads_out_is_left_out_and_counted(tmp_path) -> None:
+def test_what_leads_out_is_left_out_and_counted(tmp_path, subtests) -> None:
     path = enter(
         tmp_path / "x",
         member("good", b"1")
@@ -121,7 +122,7 @@ def test_what_leads_out_is_left_out_and_counted(tmp_path) -> None:
     left_out = "2 devices and the like, 2 links, 3 names that lead out of it"
     assert note == f"{path}: left out of this archive: {left_out}"
     for name in ("link", "hard", "device", "../etc/passwd", "../x"):
-        with pytest.raises(InputError):
+        with subtests.test(name), pytest.raises(InputError):
             read(path, name)
     assert [p.name for p in places.without_content(path)] == ["link", "hard", "device", "pipe"]
     assert places.exists(path / "link")

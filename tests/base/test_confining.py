@@ -94,7 +94,7 @@ def test_a_case_of_more_files_than_are_held_open(case):
     for number in range(100):
         (case / str(number)).write_text(str(number))
     with kept.for_call(files=True):
-        for number in (*range(100), *range(100)):
-            assert _read(case / str(number)) == str(number)
+        names = [*map(str, range(100))] * 2
+        assert [_read(case / name) for name in names] == names
         assert len(list(Path("/proc/self/fd").iterdir())) < before + 80
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -160,15 +160,16 @@ def test_what_is_no_file_is_refused_at_once(place, kind, fine, cli):
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/ptmx", "/dev/full"])
-def test_a_device_that_shows_no_memory(device, cli):
+def test_a_device_that_shows_no_memory(device, cli, subtests):
     """A user may name one, and it has neither an end nor anything to say."""
     for args in (["decode", device], ["validate", device], ["memmap", device]):
-        got = cli(*args)
-        assert (got.code, got.out) == (3, "")
-        assert len(got.err.splitlines()) == 1
+        with subtests.test(args[0]):
+            got = cli(*args)
+            assert (got.code, got.out) == (3, "")
+            assert len(got.err.splitlines()) == 1
 
 
-def test_a_file_that_waits_for_something_to_happen(cli):
+def test_a_file_that_waits_for_something_to_happen(cli, subtests):
     """/proc/kmsg and tracefs's trace_pipe say that they are files."""
     try:
         with open("/proc/kmsg", "rb", opener=lambda p, _: os.open(p, _WAIT_NOT)) as log:
@@ -179,11 +180,12 @@ def test_a_file_that_waits_for_something_to_happen(cli):
     for args in (
         ["list", "/proc/kmsg"], ["memmap", "/proc/kmsg"], ["validate", "--batch", "/proc/kmsg"],
     ):  # fmt: skip
-        got = cli(*args)
-        assert (got.code, got.out) == (3, "")
-        assert got.err == (
-            "hwpkho: /proc/kmsg: gives nothing until something happens; save it first\n"
-        )
+        with subtests.test(args[0]):
+            got = cli(*args)
+            assert (got.code, got.out) == (3, "")
+            assert got.err == (
+                "hwpkho: /proc/kmsg: gives nothing until something happens; save it first\n"
+            )
 
 
 SHELL = [
@@ -241,7 +243,7 @@ class _Shrinking:
 
 
 @pytest.mark.parametrize("kind", ["elf", "raw", "segments", "kdump", "flattened"])
-def test_a_file_that_becomes_shorter_is_said_or_read_right(kind, tmp_path, cli):
+def test_a_file_that_becomes_shorter_is_said_or_read_right(kind, tmp_path, cli, subtests):
     m = Machine()
     m.handover(range(0x1000, 0x1400))
     spec = path = tmp_path / "image"
@@ -269,16 +271,17 @@ def test_a_file_that_becomes_shorter_is_said_or_read_right(kind, tmp_path, cli):
     assert expected.code in (0, 1), expected.err
     said = 0
     for reads in (*range(12), 20, 40, 80, 160):
-        path.write_bytes(whole)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("hwpkho.images.files.SMALL", 0)  # what is read at once is whole
-            _Shrinking(path, reads, patch)
-            got = cli("decode", "--json", spec)
-        if got != expected:
-            said += 1
-            assert (got.code, got.out) == (3, ""), reads
-            assert got.err.count("\n") == 1
-            assert "became shorter while it was read" in got.err, (reads, got.err)
+        with subtests.test(f"{reads} reads"):
+            path.write_bytes(whole)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("hwpkho.images.files.SMALL", 0)  # what is read at once is whole
+                _Shrinking(path, reads, patch)
+                got = cli("decode", "--json", spec)
+            if got != expected:
+                said += 1
+                assert (got.code, got.out) == (3, "")
+                assert got.err.count("\n") == 1
+                assert "became shorter while it was read" in got.err
     assert said
 
 
@@ -293,16 +296,17 @@ def test_a_hole_at_the_end_that_goes_is_missed(tmp_path):
 
 
 @pytest.mark.parametrize("size", [1 << 15, 1 << 20])
-def test_a_map_that_becomes_shorter(size, tmp_path):
+def test_a_map_that_becomes_shorter(size, tmp_path, subtests):
     path = tmp_path / "x"
     path.write_bytes(b"x" * size)
-    for read in (Input.whole, lambda i: list(i.pieces())):
-        path.write_bytes(b"x" * size)
-        with Input(str(path)) as source:
-            os.truncate(path, 4096)
-            if size > 1 << 16:
-                with pytest.raises(ReadError, match="became shorter"):
-                    read(source)
+    for how, read in (("whole", Input.whole), ("pieces", lambda i: list(i.pieces()))):
+        with subtests.test(how):
+            path.write_bytes(b"x" * size)
+            with Input(str(path)) as source:
+                os.truncate(path, 4096)
+                if size > 1 << 16:
+                    with pytest.raises(ReadError, match="became shorter"):
+                        read(source)
 
 
 def test_small_reads_no_more_than_it_was_asked_for(tmp_path):

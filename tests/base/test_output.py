@@ -38,7 +38,7 @@ _QUICK = ("folder and tree", "merge", "capture")
         for old in (True, False)
     ],
 )
-def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, old, each, tmp_path):
+def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, old, each, tmp_path, subtests):
     """For SIGKILL only the parts that it leaves beside may be more.
 
     The signals take turns from event to event, and with ``each`` all come at every event.
@@ -50,15 +50,16 @@ def test_a_signal_at_any_event_leaves_the_old_or_the_new(name, old, each, tmp_pa
     for at, number in product(range(1, runs.events + 1), ENDINGS):
         if not each and ENDINGS[(at + len(name)) % 3] != number:
             continue
-        end = runs.run(number, at)
-        assert "Traceback" not in end.said
-        if number == signal.SIGKILL:
-            assert runs.what(end) in ("old", "new", "mixed"), at
-            continue
-        assert runs.what(end) in ("old", "new"), at
-        assert end.left.others == runs.old.others, at
-        assert end.code == 128 + number
-        assert len(_of_the_end(end.said)) == 2  # the last one counts the events
+        with subtests.test(f"{number.name} at {at}"):
+            end = runs.run(number, at)
+            assert "Traceback" not in end.said
+            if number == signal.SIGKILL:
+                assert runs.what(end) in ("old", "new", "mixed")
+                continue
+            assert runs.what(end) in ("old", "new")
+            assert end.left.others == runs.old.others
+            assert end.code == 128 + number
+            assert len(_of_the_end(end.said)) == 2  # the last one counts the events
 
 
 def _of_the_end(said):
@@ -177,21 +178,22 @@ def _mode(path):
 
 
 @pytest.mark.usefixtures("umask")
-def test_modes(tmp_path, cli):
+def test_modes(tmp_path, cli, subtests):
     """A capture is kernel memory; what is replaced keeps what its owner chose."""
     kill_table.inputs(tmp_path)
     out = tmp_path / "c"
     assert cli("capture", tmp_path / "image", "-o", out).code == 0
     assert _mode(out) == 0o600
     for mode in (0o640, 0o600, 0o444, 0o666):
-        out.chmod(mode)
-        assert cli("capture", tmp_path / "image", "-f", "-o", out).code == 0
-        assert _mode(out) == mode
-        plain = tmp_path / "plain"
-        plain.touch()
-        plain.chmod(mode)
-        assert cli("merge", tmp_path / "list", "-f", "-o", plain).code == 0
-        assert _mode(plain) == mode
+        with subtests.test(oct(mode)):
+            out.chmod(mode)
+            assert cli("capture", tmp_path / "image", "-f", "-o", out).code == 0
+            assert _mode(out) == mode
+            plain = tmp_path / "plain"
+            plain.touch()
+            plain.chmod(mode)
+            assert cli("merge", tmp_path / "list", "-f", "-o", plain).code == 0
+            assert _mode(plain) == mode
     assert cli("merge", tmp_path / "list", "-o", tmp_path / "new").code == 0
     assert _mode(tmp_path / "new") == 0o644
     folder = tmp_path / "dir"
@@ -236,18 +238,19 @@ def test_memmap_writes_as_all_others_do(tmp_path, cli):
 
 @pytest.mark.parametrize("force", [[], ["-f"]])
 @pytest.mark.parametrize("via", ["name", "link", "hard link"])
-def test_an_input_is_not_destroyed(via, force, tmp_path, cli):
+def test_an_input_is_not_destroyed(via, force, tmp_path, cli, subtests):
     kill_table.inputs(tmp_path)
     for command, name in (("memmap", "map"), ("capture", "image")):
-        path = out = tmp_path / name
-        before = path.read_bytes()
-        if via != "name":
-            out = tmp_path / f"other-{name}"
-            (out.symlink_to if via == "link" else out.hardlink_to)(path)
-        got = cli(command, path, *force, "-o", out)
-        assert (got.code, got.out) == (2, "")
-        assert len(got.err.splitlines()) == 1
-        assert path.read_bytes() == before
+        with subtests.test(command):
+            path = out = tmp_path / name
+            before = path.read_bytes()
+            if via != "name":
+                out = tmp_path / f"other-{name}"
+                (out.symlink_to if via == "link" else out.hardlink_to)(path)
+            got = cli(command, path, *force, "-o", out)
+            assert (got.code, got.out) == (2, "")
+            assert len(got.err.splitlines()) == 1
+            assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

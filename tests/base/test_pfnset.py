@@ -87,9 +87,10 @@ def test_sets(pfns):
         assert bool(made) == bool(pfns)
 
 
-def test_runs_in_any_order():
+def test_runs_in_any_order(subtests):
     for pfns in ([5, 6, 7, 1, 2, 3], [5, 6, 7, 5, 6, 7, 6, 7, 8], [PFN_MAX - 1, PFN_MAX, 0, 1, 2]):
-        assert list(pfn_set(pfns)) == list(runs(sorted(pfns)))
+        with subtests.test(str(pfns)):
+            assert list(pfn_set(pfns)) == list(runs(sorted(pfns)))
 
 
 @given(listings())

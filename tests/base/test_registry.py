@@ -182,15 +182,16 @@ def test_a_toy_form_of_list_is_read_wherever_a_list_stands(cli, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("toy_list")
-def test_a_toy_form_of_list_is_written(cli, tmp_path: Path) -> None:
+def test_a_toy_form_of_list_is_written(cli, tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "list").write_text("0x80000 0x1 0x10000000000000\n")
     for command in ("merge", "encode"):
-        made = cli(command, tmp_path / "list", "--to", "toy-list", "-o", tmp_path / command)
-        assert made.code == 1, made.err
-        assert "1 bad page is left out: toy-list has no room" in made.err
-        assert "toy-list" in cli(command, "--help").out.replace("\n", "").replace(" ", "")
-        again = cli("diff", "--json", tmp_path / "list", tmp_path / command)
-        assert (again.json["removed"], again.json["added"]) == ([0x10000000000000], [])
+        with subtests.test(command):
+            made = cli(command, tmp_path / "list", "--to", "toy-list", "-o", tmp_path / command)
+            assert made.code == 1, made.err
+            assert "1 bad page is left out: toy-list has no room" in made.err
+            assert "toy-list" in cli(command, "--help").out.replace("\n", "").replace(" ", "")
+            again = cli("diff", "--json", tmp_path / "list", tmp_path / command)
+            assert (again.json["removed"], again.json["added"]) == ([0x10000000000000], [])
 
 
 @pytest.mark.usefixtures("toy_list")
@@ -244,7 +245,9 @@ def test_a_toy_message_of_a_log(cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("toy_table")
-def test_a_toy_layout_of_the_efi_table_and_its_kernels(cli, tmp_path: Path) -> None:
+def test_a_toy_layout_of_the_efi_table_and_its_kernels(
+    cli, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     """Written, read where the user says so, and judged for each kernel."""
     toy = ("--layout", efi_table.NAME)
     (tmp_path / "list").write_text("0xa00 0xa01 0x1000")
@@ -263,9 +266,10 @@ def test_a_toy_layout_of_the_efi_table_and_its_kernels(cli, tmp_path: Path) -> N
     (tmp_path / "iomem").write_text("00001000-3fffffff : System RAM\n")
     rest = (image, "--memmap", tmp_path / "iomem", "--iomem-of", "next")
     for consumer, outcome, units in (("toy", "accepted", 2), ("d2", "ignored", 0)):
-        judged = cli("validate", "--json", "--consumer-efi", consumer, *rest).json["efi"]
-        assert (judged["consumer"], judged["outcome"]) == (consumer, outcome)
-        assert judged["units"] == units
+        with subtests.test(consumer):
+            judged = cli("validate", "--json", "--consumer-efi", consumer, *rest).json["efi"]
+            assert (judged["consumer"], judged["outcome"]) == (consumer, outcome)
+            assert judged["units"] == units
 
 
 @pytest.mark.usefixtures("toy_file")

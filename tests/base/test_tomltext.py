@@ -77,10 +77,10 @@ def test_what_python_reads_is_read_alike(text):
     assert found == wanted
 
 
-def test_what_the_reader_gets_is_short():
+def test_what_the_reader_gets_is_short(subtests):
     """However a key is written: no part of it is hidden from the bound."""
     for part in ("a.", "a .", 'a."b".', "'c' . "):
-        with pytest.raises(InputError, match="dotted key"):
+        with subtests.test(part), pytest.raises(InputError, match="dotted key"):
             tomltext.load((part * 30 + "a = 1").encode(), "x")
     assert tomltext.load(b"a.b.c = 1.5", "x") == {"a": {"b": {"c": 1.5}}}
     with pytest.raises(InputError, match="x: not TOML: "):

@@ -89,20 +89,20 @@ def test_wherever_an_input_stands(call, method, case, monkeypatch) -> None:
     assert run_cli(*call.split()) == plain
 
 
-def test_pieces_and_raw_memory(case, method, monkeypatch) -> None:
+def test_pieces_and_raw_memory(case, method, monkeypatch, subtests) -> None:
     monkeypatch.chdir(case)
     memory = dict(captures.segments(captures.elf(CAPTURE)))
     base = next(iter(memory))
-    Path("raw").write_bytes(memory[base])
-    Path("rest").write_bytes(captures.elf(CAPTURE))
+    parts = {"raw": memory[base], "rest": captures.elf(CAPTURE)}
     for args in (["diff", f"rest+raw@0x{base:x}", "list", "--json"], ["decode", f"raw@0x{base:x}"]):
-        plain = run_cli(*args)
-        for name in ("raw", "rest"):
-            (case / f"{name}.packed").write_bytes(PACK[method]((case / name).read_bytes()))
-            (case / f"{name}.packed").rename(case / f"{name}")
-        assert run_cli(*args) == plain
-        for name, data in (("raw", memory[base]), ("rest", captures.elf(CAPTURE))):
-            (case / name).write_bytes(data)
+        with subtests.test(args[0]):
+            for name, data in parts.items():
+                Path(name).write_bytes(data)
+            plain = run_cli(*args)
+            for name, data in parts.items():
+                Path(f"{name}.packed").write_bytes(PACK[method](data))
+                Path(f"{name}.packed").rename(name)
+            assert run_cli(*args) == plain
 
 
 def test_a_batch_folder(case, method, tmp_path_factory) -> None:
@@ -156,7 +156,7 @@ def _read(data: bytes, tmp_path: Path) -> bytes:
         return bytes(file.read(0, file.size))
 
 
-def test_several_streams_and_padding(tmp_path, method) -> None:
+def test_several_streams_and_padding(tmp_path, method, subtests) -> None:
     one, two = PACK[method](b"one\n" * 100), PACK[method](b"two\n" * 70_000)
     parts = {
         "two": (one + two, b"one\n" * 100 + b"two\n" * 70_000),
@@ -166,8 +166,9 @@ def test_several_streams_and_padding(tmp_path, method) -> None:
     if method == "zstd":
         parts["pzstd"] = (SKIPPED + one + SKIPPED + two, parts["two"][1])
         parts["skipped"] = (one + SKIPPED, b"one\n" * 100)
-    for packed, expected in parts.values():
-        assert _read(packed, tmp_path) == expected
+    for name, (packed, expected) in parts.items():
+        with subtests.test(name):
+            assert _read(packed, tmp_path) == expected
 
 
 def test_padding_that_is_a_hole_is_passed_over(tmp_path, method) -> None:
@@ -181,20 +182,26 @@ def test_padding_that_is_a_hole_is_passed_over(tmp_path, method) -> None:
     assert got.out.split() == [b"0x10", b"0x20"]
 
 
-def test_cut_off_and_damaged_streams_end_with_one_line(case, method, monkeypatch) -> None:
+def test_cut_off_and_damaged_streams_end_with_one_line(case, method, monkeypatch, subtests) -> None:
     monkeypatch.chdir(case)
     packed = PACK[method](captures.elf(CAPTURE))
     for cut in (unpacking.HEAD, len(packed) // 2, len(packed) - 1):
-        Path("cut").write_bytes(packed[:cut])
-        got = run_cli("decode", "cut")
-        assert (got.code, got.out) == (3, "")
-        assert got.err.startswith(f"hwpkho: cut: the {method} stream is cut off: the file ends at ")
-        assert got.err.count("\n") == 1
+        with subtests.test(f"cut at {cut}"):
+            Path("cut").write_bytes(packed[:cut])
+            got = run_cli("decode", "cut")
+            assert (got.code, got.out) == (3, "")
+            assert got.err.startswith(
+                f"hwpkho: cut: the {method} stream is cut off: the file ends at "
+            )
+            assert got.err.count("\n") == 1
     for rest in (b"x", b"no other stream" * 10, packed[:1]):
-        Path("more").write_bytes(packed + rest)
-        got = run_cli("decode", "more")
-        assert got.code == 3
-        assert f"more: what follows the {method} stream at offset 0x{len(packed):x} is " in got.err
+        with subtests.test(f"{rest[:9]!r} follows"):
+            Path("more").write_bytes(packed + rest)
+            got = run_cli("decode", "more")
+            assert got.code == 3
+            assert (
+                f"more: what follows the {method} stream at offset 0x{len(packed):x} is " in got.err
+            )
     bent = bytearray(packed)
     bent[len(packed) // 2] ^= 0x55
     Path("bent").write_bytes(bent)
@@ -220,20 +227,21 @@ def test_whatever_is_damaged_is_one_line(data) -> None:
         assert said.isprintable()
 
 
-def test_a_bomb_is_refused_and_costs_little(tmp_path, method) -> None:
+def test_a_bomb_is_refused_and_costs_little(tmp_path, method, subtests) -> None:
     size = much(4, 64)
     zeros = PACK[method](bytes(size << 18))
     (tmp_path / "bomb").write_bytes(zeros * 20)
     for command in ("decode", "memmap", "list"):
-        limits = {unpacking.LIMIT: f"{size}M", "TMPDIR": str(tmp_path)}
-        got = forked.run(command, "bomb", cwd=tmp_path, env=limits)
-        assert (got.code, got.out) == (3, b"")
-        assert got.err.decode() == (
-            f"hwpkho: bomb: unpacks to more than {size} MiB; HWPKHO_MAX_UNPACKED=SIZE raises that "
-            "limit\n"
-        )
-        assert got.peak < 300 << 20
-        assert [p.name for p in tmp_path.iterdir()] == ["bomb"]
+        with subtests.test(command):
+            limits = {unpacking.LIMIT: f"{size}M", "TMPDIR": str(tmp_path)}
+            got = forked.run(command, "bomb", cwd=tmp_path, env=limits)
+            assert (got.code, got.out) == (3, b"")
+            assert got.err.decode() == (
+                f"hwpkho: bomb: unpacks to more than {size} MiB; HWPKHO_MAX_UNPACKED=SIZE raises "
+                "that limit\n"
+            )
+            assert got.peak < 300 << 20
+            assert [p.name for p in tmp_path.iterdir()] == ["bomb"]
 
 
 @pytest.mark.parametrize("data", [pytest.param(b"", marks=pytest.mark.slow), b"\n"])
@@ -257,13 +265,14 @@ def test_frames_to_be_skipped_are_bounded(tmp_path, monkeypatch) -> None:
     assert run_cli("validate", tmp_path / "some").code == 0
 
 
-def test_the_limit_is_a_size(case, monkeypatch) -> None:
+def test_the_limit_is_a_size(case, monkeypatch, subtests) -> None:
     monkeypatch.chdir(case)
     _pack(case, "gzip")
     size = len(captures.elf(CAPTURE))
     for value, code in ((str(size), 0), (str(size - 1), 3), ("1G", 0), ("64kib", 3), ("a", 3)):
-        monkeypatch.setenv(unpacking.LIMIT, value)
-        assert run_cli("decode", "memory").code == code, value
+        with subtests.test(value):
+            monkeypatch.setenv(unpacking.LIMIT, value)
+            assert run_cli("decode", "memory").code == code
     assert run_cli("decode", "memory").err == (
         "hwpkho: HWPKHO_MAX_UNPACKED=a: is not a size such as 64G\n"
     )

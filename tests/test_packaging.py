@@ -72,15 +72,14 @@ def test_the_wheel_has_every_module_schema_and_page(wheel):
 
 
 def test_the_wheel_puts_pages_and_completion_in_their_places(wheel):
-    share = f"hwpkho-{__version__}.data/data/share"
-    for page in (ROOT / "man").iterdir():
-        assert wheel[f"{share}/man/man1/{page.name}"] == page.read_bytes()
+    data = f"hwpkho-{__version__}.data/data"
     root = tree.read(main)
-    for shell in SHELLS:
-        place = shell.place.format("hwpkho").removeprefix("share/")
-        assert wheel[f"{share}/{place}"].decode() == shell.script(root, "hwpkho")
-    placed = {name for name in wheel if ".data/" in name}
-    assert len(placed) == len(SHELLS.names()) + len(list((ROOT / "man").iterdir()))
+    wanted = {
+        **{f"{data}/share/man/man1/{p.name}": p.read_bytes() for p in (ROOT / "man").iterdir()},
+        **{f"{data}/{s.place.format('hwpkho')}": s.script(root, "hwpkho").encode() for s in SHELLS},
+    }
+    assert {name for name in wheel if ".data/" in name} == wanted.keys()
+    assert [name for name in wanted if wheel[name] != wanted[name]] == []
 
 
 # The version
@@ -266,14 +265,15 @@ def test_a_bill_of_something_else_is_refused(components, tmp_path):
 # The Debian package
 
 
-def test_the_copyright_file_names_every_library_of_the_program():
+def test_the_copyright_file_names_every_library_of_the_program(subtests):
     text = (ROOT / "debian" / "copyright").read_text("utf-8")
     named = set(re.findall(r"^Files: (\S+)/\*$", text, re.MULTILINE))
     modules = set()
     for entry in locked.part("core"):
-        assert version(entry.name) is not None
-        tops = Counter(p.parts[0] for p in files(entry.name) or () if p.suffix == ".py")
-        modules.add(tops.most_common(1)[0][0])
+        with subtests.test(entry.name):
+            assert version(entry.name) is not None
+            tops = Counter(p.parts[0] for p in files(entry.name) or () if p.suffix == ".py")
+            modules.add(tops.most_common(1)[0][0])
     assert named == modules
     licences = set(re.findall(r"^License: (\S+)$", text, re.MULTILINE))
     whole = re.findall(r"^License: (\S+)\n ", text, re.MULTILINE)
@@ -287,9 +287,10 @@ def test_the_package_depends_on_the_python_that_hwpkho_needs():
     assert f"\nDepends: python3:any (>= {needed}~), ${{misc:Depends}}\n" in control
 
 
-def test_debian_puts_completion_where_its_shells_look():
+def test_debian_puts_completion_where_its_shells_look(subtests):
     rules = (ROOT / "debian" / "rules").read_text("utf-8")
     for shell in SHELLS:
-        place = shell.place.format("hwpkho").removeprefix("share/")
-        place = place.replace("zsh/site-functions", "zsh/vendor-completions")
-        assert f"completion {shell.name} --name hwpkho >$(SHARE)/{place}\n" in rules
+        with subtests.test(shell.name):
+            place = shell.place.format("hwpkho").removeprefix("share/")
+            place = place.replace("zsh/site-functions", "zsh/vendor-completions")
+            assert f"completion {shell.name} --name hwpkho >$(SHARE)/{place}\n" in rules

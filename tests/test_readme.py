@@ -49,10 +49,11 @@ def test_output_is_real(page, command, output):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if pages.in_a_copy(p)], ids=name_of)
-def test_output_of_commands_that_follow_one_another_is_real(page):
+def test_output_of_commands_that_follow_one_another_is_real(page, subtests):
     with pages.place(page) as folder:
         for command, output in pages.shown(page):
-            assert pages.run(command, folder) == output, f"make pages, or mend {name_of(page)}"
+            with subtests.test(command):
+                assert pages.run(command, folder) == output, f"make pages, or mend {name_of(page)}"
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,7 @@ def test_what_the_reader_types_stands_where_it_is_run(page):
 def test_the_readme_is_a_first_page():
     text = README.read_text()
     assert len(text.splitlines()) <= 150
-    for command in ("make demo", "make test"):
-        assert re.search(rf"^    {command}\b", text, re.MULTILINE)
+    assert {"make demo", "make test"} <= set(re.findall(r"^    (\w+ \w+)", text, re.MULTILINE))
     assert pages.python(README)  # run above; mypy reads it in tests/api/test_api.py
 
 
@@ -167,15 +167,21 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", h.strip()).lower()) for h in heads}
 
 
+def _fault(page: Path, target: str) -> str | None:
+    """Return what is wrong with a link of a page."""
+    path, _, anchor = target.partition("#")
+    if "://" in path:
+        return None
+    to = (page.parent / path).resolve() if path else page
+    if not to.is_file():
+        return "no such file"
+    if not (to.is_relative_to(DOCS) or to in LINKED or page.parent == ROOT):
+        return "not in the site"
+    return "no such heading" if anchor and anchor not in _anchors(to) else None
+
+
 @pytest.mark.parametrize("page", LINKED, ids=name_of)
 def test_links_lead_somewhere(page):
     text = _CODE.sub("", page.read_text("utf-8"))
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        path, _, anchor = target.partition("#")
-        if "://" in path:
-            continue
-        to = (page.parent / path).resolve() if path else page
-        assert to.is_file(), f"{name_of(page)}: {target}"
-        in_site = to.is_relative_to(DOCS) or to in LINKED
-        assert in_site or page.parent == ROOT, f"not in the site: {target}"
-        assert not anchor or anchor in _anchors(to), f"{name_of(page)}: {target}"
+    faults = {target: _fault(page, target) for target in re.findall(r"\]\(([^)]+)\)", text)}
+    assert {target: fault for target, fault in faults.items() if fault} == {}

@@ -147,10 +147,15 @@ FORMS_IN_MAN = {
 
 def test_there_is_a_toy_for_every_registry():
     toys = "".join(path.read_text() for path in (ROOT / "tests" / "toys").glob("*.py"))
+    missing = []
     for path in (ROOT / "hwpkho").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for name in _REGISTRY.findall(path.read_text()):
-            assert re.search(rf"^from {module} import .*\b{name}\b", toys, re.MULTILINE), name
+        missing += [
+            f"{module}.{name}"
+            for name in _REGISTRY.findall(path.read_text())
+            if not re.search(rf"^from {module} import .*\b{name}\b", toys, re.MULTILINE)
+        ]
+    assert missing == []
 
 
 def _enums(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[object]]]:
@@ -167,20 +172,20 @@ def _enums(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, list[ob
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda p: p.stem)
-def test_enums_of_schemas(schema):
+def test_enums_of_schemas(schema, subtests):
     for where, listed in _enums(json.loads(schema.read_text())):
-        ends = [end for end in ENUMS if f"/{where}".endswith(f"/{end}")]
-        assert ends, f"{where}: say in ENUMS what it follows from"
-        wanted = set(ENUMS[max(ends, key=len)])
-        assert {x for x in listed if x is not None} == wanted, where
-        assert len(listed) == len({*listed})
+        with subtests.test(where):
+            ends = [end for end in ENUMS if f"/{where}".endswith(f"/{end}")]
+            assert ends, "say in ENUMS what it follows from"
+            wanted = set(ENUMS[max(ends, key=len)])
+            assert {x for x in listed if x is not None} == wanted
+            assert len(listed) == len({*listed})
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda p: p.stem)
 def test_codes_fit_the_patterns_of_schemas(schema):
     patterns = re.findall(r'"pattern": "(\^HP[^"]*)"', schema.read_text())
-    for pattern in patterns:
-        assert all(re.fullmatch(pattern, code) for code in registry()), pattern
+    assert [(p, code) for p in patterns for code in registry() if not re.fullmatch(p, code)] == []
 
 
 def _commands(group: click.Group = main, above: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -205,16 +210,17 @@ def _choices(name: str) -> Iterator[tuple[click.Parameter, list[str]]]:
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_choices_of_help(command, cli):
+def test_choices_of_help(command, cli, subtests):
     text = " ".join(cli(*command.split(), "--help").out.split()).replace(" ", "")
     for option, choices in _choices(command):
-        name = f"{command} {option.name}"
-        assert choices == list(CHOICES[name if name in CHOICES else str(option.name)])
-        shown = "|".join(choices)
-        if isinstance(option, click.Argument):
-            assert f"{{{shown}}}" in text
-        elif option.metavar is None:  # else another command lists them
-            assert f"{max(option.opts, key=len)}[{shown}]" in text
+        with subtests.test(str(option.name)):
+            name = f"{command} {option.name}"
+            assert choices == list(CHOICES[name if name in CHOICES else str(option.name)])
+            shown = "|".join(choices)
+            if isinstance(option, click.Argument):
+                assert f"{{{shown}}}" in text
+            elif option.metavar is None:  # else another command lists them
+                assert f"{max(option.opts, key=len)}[{shown}]" in text
 
 
 def test_targets_in_the_help_of_encode(cli):
@@ -223,9 +229,8 @@ def test_targets_in_the_help_of_encode(cli):
 
 
 def test_every_row_of_choices_is_of_an_option():
-    having = {f"{c} {p.name}" for c in EVERY for p, _ in _choices(c)}
-    for name in CHOICES:
-        assert name in having or any(x.endswith(f" {name}") for x in having), name
+    options = [(c, p.name) for c in EVERY for p, _ in _choices(c)]
+    assert CHOICES.keys() <= {f"{c} {name}" for c, name in options} | {name for _, name in options}
 
 
 #: They stand in the manual page of the program.
@@ -247,14 +252,15 @@ def _said(command: str, option: click.Parameter) -> set[str]:
 
 
 @pytest.mark.parametrize("command", EVERY)
-def test_choices_in_manual_pages(command):
+def test_choices_in_manual_pages(command, subtests):
     """A page may leave an option that several commands share to the page of another."""
     for option, choices in _choices(command):
-        if isinstance(option, click.Option) and option.metavar is not None:
-            continue
-        assert _said(command, option) in (set(), set(choices)), option.name
-        pages = [c for c in EVERY if option.name in {o.name for o, _ in _choices(c)}]
-        assert any(_said(c, option) for c in pages), option.name
+        with subtests.test(str(option.name)):
+            if isinstance(option, click.Option) and option.metavar is not None:
+                continue
+            assert _said(command, option) in (set(), set(choices))
+            pages = [c for c in EVERY if option.name in {o.name for o, _ in _choices(c)}]
+            assert any(_said(c, option) for c in pages)
 
 
 def test_questions_in_the_manual_page_of_fleet():
@@ -302,9 +308,8 @@ def test_what_a_user_has():
         r"\| ([^|]+) \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
     )
     assert sorted(form for _, _, form in rows) == sorted(form.name for form in lists.readers())
-    for _, command, form in rows:
-        assert " hwpkho list " in f" {command} "
-        assert set(re.findall(r"--from (\S+)", command)) <= {form}
+    assert [command for _, command, _ in rows if " hwpkho list " not in f" {command} "] == []
+    assert [row for row in rows if not set(re.findall(r"--from (\S+)", row[1])) <= {row[2]}] == []
 
 
 def test_written_forms_in_the_manual_page_of_list():
@@ -321,12 +326,11 @@ def test_what_a_user_needs():
         r"\| [^|]+ \| `(.+)` \| `([a-z0-9-]+)` \|\n", table.partition("\n\n")[0] + "\n"
     )
     assert sorted(form for _, form in rows) == sorted(form.name for form in lists.writers())
-    for command, form in rows:
-        assert f" --to {form}" in command
+    assert [command for command, form in rows if f" --to {form}" not in command] == []
 
 
 def test_image_formats_in_the_manual_page_of_decode():
     page = (ROOT / "man" / "hwpkho-decode.1").read_text()
     text = page.partition(".Ss Inputs\n")[2].partition("\n.Ss ")[0]
-    for form in FORMATS:
-        assert form.name in text.lower().replace("elf core", "elf")
+    text = text.lower().replace("elf core", "elf")
+    assert [form.name for form in FORMATS if form.name not in text] == []

@@ -32,5 +32,5 @@ def test_what_is_no_stream_or_breaks_off(subtests: pytest.Subtests) -> None:
     at = next(n for n, message in enumerate(MESSAGES) if len(message) == 70)
     assert lines(wrong) == [*MESSAGES[:at], wrong[wrong.index("99 <6>") :]]
     for text in ("12 apples\n", "60 <6>of 1 line\n60 <6>another\n"):
-        with subtests.test(text):
+        with subtests.test(repr(text)):
             assert lines(text) == text.splitlines()

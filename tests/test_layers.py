@@ -1,21 +1,28 @@
-"""No import circle, no long module, no needless import.
+"""No import circle, no long module, no needless import; tests in their places, and each reported.
 
 The layers are contracts of import-linter (make check).
 """
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grimp
 import pytest
 
 import hwpkho
 from tests.support import captures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TESTS = Path(__file__).parent
 
 
 def test_no_two_modules_import_each_other():
@@ -34,11 +41,38 @@ def test_no_module_is_longer_than_400_lines():
 
 
 def test_a_module_and_its_test_have_the_same_place():
-    package, tests = Path(hwpkho.__file__).parent, Path(__file__).parent
-    for test in tests.rglob("test_*.py"):
-        place, name = package / test.parent.relative_to(tests), f"{test.stem[5:]}.py"
-        deeper = place != package and [*place.glob(f"*/**/{name}")]
-        assert (place / name).exists() or not deeper, test
+    package, elsewhere = Path(hwpkho.__file__).parent, []
+    for test in _TESTS.rglob("test_*.py"):
+        place, name = package / test.parent.relative_to(_TESTS), f"{test.stem[5:]}.py"
+        if place != package and not (place / name).exists() and [*place.glob(f"*/**/{name}")]:
+            elsewhere.append(test)
+    assert elsewhere == []
+
+
+@pytest.mark.slow
+def test_one_failure_does_not_hide_the_rest() -> None:
+    """What a loop of a test asserts is in a subtest; hypothesis looks for one failure alone."""
+    hiding = [
+        f"{path.relative_to(_TESTS)}:{line}"
+        for path in _TESTS.rglob("test_*.py")
+        for test in ast.walk(ast.parse(path.read_text()))
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
+        if not any("given" in ast.unparse(decorator) for decorator in test.decorator_list)
+        for line in _asserted(test, looped=False)
+    ]
+    assert hiding == []
+
+
+def _asserted(node: ast.AST, *, looped: bool) -> Iterator[int]:
+    """Yield the lines in which the body of a loop asserts, apart from its subtests."""
+    for child in ast.iter_child_nodes(node):
+        starts = [ast.unparse(x.context_expr) for x in getattr(child, "items", ())]
+        if any(start.startswith("subtests.test(") for start in starts):
+            continue
+        asserts = isinstance(child, ast.Assert) or "pytest.raises" in "".join(starts)
+        if looped and asserts and isinstance(child, ast.stmt):
+            yield child.lineno
+        yield from _asserted(child, looped=looped or isinstance(child, (ast.For, ast.While)))
 
 
 _CASE = captures.CAPTURES / "x86-structv1-small"

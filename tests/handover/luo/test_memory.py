@@ -77,8 +77,8 @@ def test_arrays_cost_what_their_pages_do(placed: str, files: int) -> None:
 
     def filled() -> LuoMemory:
         memory = _memory()
-        for i in range(0, pages, per):
-            assert memory.take_array(addresses[i : i + per], 0)
+        taken = [memory.take_array(addresses[i : i + per], 0) for i in range(0, pages, per)]
+        assert all(taken)
         return memory
 
     assert not within(MAX_CPU * pages / whole, filled).take_array([0], 0)

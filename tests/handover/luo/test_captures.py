@@ -39,15 +39,17 @@ def test_sessions_files_and_folios(name, cli, capture):
     assert luo["flbs"] == [{**flb, "block": None, "devices": None} for flb in truth["flbs"]]
     assert [s["name"] for s in luo["sessions"]] == [s["name"] for s in truth["sessions"]]
     fields = ("compatible", "token", "data", "size", "nr_folios")
-    assert [
+    found = [
         (s["name"], *(f[k] for k in fields), _folios(r.values() for r in f["runs"]))
         for s in luo["sessions"]
         for f in s["files"]
-    ] == [
+    ]
+    known = [
         (s["name"], *(f[k] for k in fields), _folios(f["runs"]))
         for s in truth["sessions"]
         for f in s["files"]
     ]
+    assert [(a, b) for a, b in zip(found, known, strict=True) if a != b] == []
 
 
 @pytest.mark.parametrize("name", some(SERIALIZED, 2))

@@ -32,15 +32,17 @@ def test_every_command_that_draws_is_here(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_overlaps_or_overflows(kind, page_file, page_of):
+def test_nothing_overlaps_or_overflows(kind, page_file, page_of, subtests):
     for script in (True, False):
         with page_of(page_file(kind), script=script) as page:
             for width in WIDTHS:
-                page.page.set_viewport_size({"width": width, "height": 800})
-                assert page.wrong() == [], width
-            page.page.set_viewport_size({"width": PAPER, "height": 1000})
-            page.page.emulate_media(media="print")
-            assert page.ask("overflow") + page.ask("overlaps") == [], "on paper"
+                with subtests.test(f"{width}, script {script}"):
+                    page.page.set_viewport_size({"width": width, "height": 800})
+                    assert page.wrong() == []
+            with subtests.test(f"on paper, script {script}"):
+                page.page.set_viewport_size({"width": PAPER, "height": 1000})
+                page.page.emulate_media(media="print")
+                assert page.ask("overflow") + page.ask("overlaps") == []
 
 
 def test_a_long_list_opens_at_once(tmp_path, page_of):
@@ -118,9 +120,11 @@ _FOCUS = """(() => {
 def test_the_keyboard_reaches_all_that_can_be_used(kind, page_file, page_of):
     with page_of(page_file(kind)) as page:
         wanted = len(page.ask("controls"))
+        seen = []
         for _ in range(wanted):
             page.page.keyboard.press("Tab")
-            assert page.page.evaluate(_FOCUS), "what has the focus cannot be told"
+            seen.append(page.page.evaluate(_FOCUS))
+        assert [n for n in range(wanted) if not seen[n]] == [], "what has the focus cannot be told"
         assert page.page.evaluate("reached.size") == wanted
 
 

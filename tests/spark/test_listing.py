@@ -58,14 +58,15 @@ def test_a_pattern(kind, folder):
 
 
 @pytest.mark.parametrize("kind", ["", "local://"])
-def test_what_is_not_there_is_said_before_anything_is_listed(kind, folder):
+def test_what_is_not_there_is_said_before_anything_is_listed(kind, folder, subtests):
     def checked(**given):
         listing.check(options.read(given))
 
     checked(path=f"{kind}{folder}", memmap=f"{kind}{folder}/README")
     checked(cases=f"{kind}{folder}/none*")  # said when it is listed
     for given in ({"manifest": f"{kind}{folder}/m"}, {"path": f"{kind}{folder}", "memmap": "/m"}):
-        with pytest.raises(InputError, match="/m: No such file or directory"):
+        what = "/m: No such file or directory"
+        with subtests.test(" ".join(given)), pytest.raises(InputError, match=what):
             checked(**given)
     with pytest.raises(InputError):
         checked(manifest=f"{folder}/{'m' * 300}")
@@ -93,17 +94,16 @@ def test_a_file_system_that_is_not_there():
 
 
 @pytest.mark.parametrize("kind", ["", "local://"])
-def test_maps_go_with_the_tasks(kind, tmp_path, monkeypatch):
+def test_maps_go_with_the_tasks(kind, tmp_path, monkeypatch, subtests):
     most = much(1 << 20, listing._MAX_MAP)
     monkeypatch.setattr(listing, "_MAX_MAP", most)
     path = tmp_path / "iomem.txt"
     path.write_text("x")
     settings = options.read({"path": "x", "memmap": f"{kind}{path}"})
     assert listing.maps(settings) == ((f"{kind}{path}", b"x"),)
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(most + (1 << 20))
     for text in ("gone", "huge"):
-        (tmp_path / "huge").touch()
-        with (tmp_path / "huge").open("r+b") as file:
-            file.truncate(most + (1 << 20))
         settings = options.read({"path": "x", "memmap": f"{kind}{tmp_path}/{text}"})
-        with pytest.raises(InputError, match=text):
+        with subtests.test(text), pytest.raises(InputError, match=text):
             listing.maps(settings)

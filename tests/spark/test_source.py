@@ -168,13 +168,14 @@ def test_what_the_page_says(spark, tmp_path):
     assert [r["first_pfn"] for r in ask(spark, kept, "lost").collect()] == [2]
 
 
-def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):
+def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path, subtests):
     from hwpkho.spark import HwpkhoCases, cases
 
     with pytest.raises(UsageError, match=r"^option max_pages cannot be \"x\": expected a wh"):
         cases(spark, manifest=str(nightly), max_pages="x")
     for given in ({"manifest": "/gone"}, {"manifest": str(nightly), "memmap": "/gone"}):
-        with pytest.raises(InputError, match=r"^/gone: No such file or directory$"):
+        what = r"^/gone: No such file or directory$"
+        with subtests.test(" ".join(given)), pytest.raises(InputError, match=what):
             cases(spark, **given)
     spark.dataSource.register(HwpkhoCases)
     for given, said in (
@@ -182,7 +183,7 @@ def test_what_is_wrong_is_said_in_a_line(spark, nightly, tmp_path):
         ({"path": str(tmp_path / "gone")}, "InputError: "),
         ({"path": "nosuch://x"}, "UsageError: nosuch://x: "),
     ):
-        with pytest.raises(Exception, match=said):
+        with subtests.test(said), pytest.raises(Exception, match=said):
             spark.read.format("hwpkho").options(**given).load().count()
     with pytest.raises(Exception, match="UsageError: the tables have columns of their own"):
         spark.read.format("hwpkho").schema("a INT").load(str(nightly)).count()

@@ -41,7 +41,7 @@ from hwpkho.handover.subtrees.registry import SUBTREES
 from hwpkho.images.registry import FORMATS
 from hwpkho.judging.case_result import FailOn, SuppressedBy
 from hwpkho.judging.case_result import State as CaseState
-from hwpkho.judging.efi_table.generations import Consumers
+from hwpkho.judging.efi_table.generations import GENERATIONS, Consumers
 from hwpkho.judging.options import NoKho
 from hwpkho.judging.result import EfiOutcome, Judged, Outcome
 from hwpkho.judging.rulings import VERDICTS
@@ -334,3 +334,14 @@ def test_image_formats_in_the_manual_page_of_decode():
     text = page.partition(".Ss Inputs\n")[2].partition("\n.Ss ")[0]
     text = text.lower().replace("elf core", "elf")
     assert [form.name for form in FORMATS if form.name not in text] == []
+
+
+def test_how_many_generations_and_layouts_the_efi_table_has(subtests: pytest.Subtests):
+    """The forms of a generation, as c1 and c2, are counted once."""
+    numbers = ("no", "one", "two", "three", "four", "five", "six")
+    generations = numbers[len({name[0] for name in GENERATIONS.names()})]
+    said = f"{generations} generations were published under the same guid, with "
+    said += f"{numbers[len(LAYOUTS)]} layouts"
+    for path in (ROOT / "docs" / "efi-table.md", ROOT / "man" / "hwpkho-decode.1"):
+        with subtests.test(path.name):
+            assert said in " ".join(path.read_text().lower().split())

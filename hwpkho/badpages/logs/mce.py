@@ -156,7 +156,8 @@ class MachineChecks(MessageReader):
         def read(broken: bool) -> None:
             record.broken |= broken
 
-        self._once_whole(message, read)
+        if numbers:
+            self._once_whole(message, read)
         return True
 
     def _once_whole(self, message: Message, read: Callable[[bool], None]) -> None:

@@ -21,15 +21,23 @@ _JUDGING = {"consumer_kho": "consumer", "consumer_efi": "consumer_efi"}
 def case(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options on how cases are read: handover, EFI table, role, memory map, --base, --from.
 
-    The command gets them together as ``judging``, a ValidateOptions. If it writes an EFI table,
-    --layout is the layout to write; see :mod:`hwpkho.cli.encode_options`.
+    The command gets them together as ``judging``, a ValidateOptions.
     """
-    return _packed(command, options.memory_map, common.base, options.form)
+    return _packed(command, options.layout, options.memory_map, common.base, options.form)
+
+
+def case_to_write(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :func:`case` to a command that also writes lists.
+
+    If it writes an EFI table, --layout is the layout to write; see
+    :mod:`hwpkho.cli.encode_options`.
+    """
+    return _packed(command, options.layout_to_write, options.memory_map, common.base, options.form)
 
 
 def judged(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :func:`case` and those of a judgement: next kernel, limits, --fail-on."""
-    return _packed(command, options.judging)
+    return _packed(command, options.layout, options.judging)
 
 
 def _packed(command: Callable[..., Any], *added: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +46,7 @@ def _packed(command: Callable[..., Any], *added: Callable[..., Any]) -> Callable
         layout = None if takes("layout", values.get("to")) else values.pop("layout")
         return command(*args, judging=_judging(values, layout), **values)
 
-    read = options.handover, options.role, options.efi_table, options.layout
-    return common.add(packed, *read, *added)
+    return common.add(packed, options.handover, options.role, options.efi_table, *added)
 
 
 def _judging(values: dict[str, Any], layout: str | None) -> ValidateOptions:

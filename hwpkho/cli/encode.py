@@ -74,7 +74,7 @@ class _Damage(values.OneOf):
     metavar="NAME|list",
     help="Break the handover in this way, to test what reads it; 'list' prints all ways.",
 )
-@case_options.case
+@case_options.case_to_write
 @common.json_flag
 @click.pass_context
 def command(

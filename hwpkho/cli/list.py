@@ -68,7 +68,7 @@ class _Forms:
 @options.handover
 @options.role
 @options.efi_table
-@options.layout
+@options.layout_to_write
 @common.base
 @options.memory_map
 @common.json_flag

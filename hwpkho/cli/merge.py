@@ -51,7 +51,7 @@ or the output exists; 3 a list or the map cannot be read, or the map is of anoth
     help="Page size of the result. Default: the smallest of the cases.",
 )
 @encode_options.add("list")
-@case_options.case
+@case_options.case_to_write
 @drawn.format_option("merge")
 @common.json_flag
 @click.pass_context

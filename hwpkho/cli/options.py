@@ -66,12 +66,18 @@ def efi_table(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def layout(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --layout."""
-    return click.option(
-        "--layout",
-        type=OneOf(LAYOUTS),
-        help="Layout of the EFI table of poisoned memory: to write, or if bytes do not show it.",
-    )(command)
+    """Add --layout, of a table that is read."""
+    return _layout(command, "Layout of the EFI table, if its bytes do not show it.")
+
+
+def layout_to_write(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --layout, of a table that is written, or else of one that is read."""
+    of_one_read = "of one that is read, if its bytes do not show it"
+    return _layout(command, f"Layout of the EFI table that is written, or else {of_one_read}.")
+
+
+def _layout(command: Callable[..., Any], about: str) -> Callable[..., Any]:
+    return click.option("--layout", type=OneOf(LAYOUTS), help=about)(command)
 
 
 def role(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -224,7 +224,7 @@ def _finish(
     findings += limits.check(listed, options.limits, kernel, unread=unread)
     cost = scratch_cost.of(handover, listed, kernel) if handover else None
     if handover is not None:
-        findings += scratch_cost.check(handover, cost, options.limits.scratch)
+        findings += scratch_cost.check(handover, cost, options.limits.scratch, kernel)
     regions = kernel.memory
     if regions is not None:
         findings += wrong_map.list_beyond(runs, kernel)

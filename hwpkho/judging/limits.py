@@ -42,12 +42,9 @@ def check(
         counted_pages = f"{pages} distinct PFN{'s' * (pages != 1)}"
         yield finding(MAX_PAGES, f"{counted_pages}, more than the limit of {limits.pages}")
     if limits.fraction is not None:
-        ram = kernel.ram_pages()
-        if not ram:
-            yield finding(SKIPPED, "the limit on the share of RAM: no map says how much is")
-        elif pages > limits.fraction * ram and kernel.gaps:
-            lost = "the map has lost lines, so the amount of RAM is unknown"
-            yield finding(SKIPPED, f"the limit on the share of RAM: {lost}")
+        ram, unknown = kernel.ram_pages(), ram_unknown(kernel)
+        if unknown and (not ram or pages > limits.fraction * ram):
+            yield finding(SKIPPED, f"the limit on the share of RAM: {unknown}")
         elif pages > limits.fraction * ram:
             yield finding(
                 MAX_FRACTION,
@@ -56,6 +53,15 @@ def check(
             )
     if limits.per_gib is not None:
         yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(kernel.page_size))
+
+
+def ram_unknown(kernel: NextKernel) -> str | None:
+    """Return why the amount of RAM is unknown, None where it is known."""
+    if kernel.frames is None:
+        return "no memory map, so the amount of RAM is unknown"
+    if kernel.gaps:
+        return "the map has lost lines, so the amount of RAM is unknown"
+    return None
 
 
 def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:

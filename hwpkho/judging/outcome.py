@@ -141,7 +141,7 @@ def _blocks(h: Handover, kernel: NextKernel) -> Decision | None:
             return Decision("crash", finding(BLOCK_OUTSIDE, message, phys=phys))
     if preserved.pages >= kernel.possible_pages():
         message = "the preserved blocks leave the next kernel no RAM"
-        return Decision("crash", finding(NO_RAM, message))
+        return Decision("crash", finding(NO_RAM, message, phys=h.root and h.root.memory_map))
     return None
 
 
@@ -297,7 +297,8 @@ def _marked(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("dropped", problem=h.unmarked.problem, how=how)
     if gone:
         message = "the tracker marks no page of this handover: the next kernel may reuse them first"
-        return Decision("dropped", finding(UNMARKED, message), how="chance")
+        found = finding(UNMARKED, message, phys=h.root and h.root.memory_map)
+        return Decision("dropped", found, how="chance")
     for phys in (h.hwpoison and h.hwpoison.pages) or ():
         if kernel.outside(phys):
             message = f"array page 0x{phys:x} is outside RAM"

@@ -12,6 +12,7 @@ from hwpkho.base.ranges import union
 from hwpkho.codes.limits import MAX_SCRATCH, SKIPPED
 from hwpkho.codes.preserved import NEVER_PRESERVED
 from hwpkho.handover.luo import luo_of
+from hwpkho.judging.limits import ram_unknown
 from hwpkho.judging.result import ScratchCost, finding
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ def of(handover: Handover, pfns: PfnSet, kernel: NextKernel) -> ScratchCost | No
     size = sum(end - start for start, end in ranges)
     first = array("Q", (start >> shift for start, _ in ranges))
     last = array("Q", ((end - 1) >> shift for _, end in ranges))
-    ram = kernel.ram_pages() << shift
-    known = bool(ram) and not kernel.gaps
+    of_ram = None if ram_unknown(kernel) else min(size / (kernel.ram_pages() << shift), 1.0)
     bad = pfns & pfn_set(Listing(first, last))
-    return ScratchCost(areas, size, min(size / ram, 1.0) if known else None, bad)
+    return ScratchCost(areas, size, of_ram, bad)
 
 
-def check(handover: Handover, cost: ScratchCost | None, limit: float | None) -> Iterator[Finding]:
+def check(
+    handover: Handover, cost: ScratchCost | None, limit: float | None, kernel: NextKernel
+) -> Iterator[Finding]:
     """Yield findings where scratch exceeds ``limit``, and where LUO would use bad pages in it.
 
     ``limit`` is a share of RAM, 0 to 1, None for none.
@@ -47,7 +49,7 @@ def check(handover: Handover, cost: ScratchCost | None, limit: float | None) -> 
         if cost is None:
             yield finding(SKIPPED, "the limit on scratch: the input does not show where it is")
         elif cost.of_ram is None:
-            yield finding(SKIPPED, "the limit on scratch: no memory map says how much RAM is")
+            yield finding(SKIPPED, f"the limit on scratch: {ram_unknown(kernel)}")
         elif cost.of_ram > limit:
             yield finding(
                 MAX_SCRATCH,

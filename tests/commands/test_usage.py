@@ -7,6 +7,7 @@ what the input tells is fine; one that contradicts it cannot be judged.
 from __future__ import annotations
 
 import json
+import struct
 
 import pytest
 
@@ -14,6 +15,7 @@ from hwpkho.base.options import option as spelled
 from hwpkho.commands.usage import READERS
 from tests.support import captures, replays
 from tests.support.examples import some
+from tests.support.handovers import Machine
 
 NAME = "x86-structv1-small"
 SECOND = "x86-structv1-small-post"
@@ -295,9 +297,27 @@ def test_manifests(cli, files, tmp_path):
 # A limit that cannot be checked is a note
 
 
-def test_limits_that_cannot_be_checked(cli, files):
+def test_limits_that_cannot_be_checked(cli, files, tmp_path):
     got = cli("validate", files["list"], "--max-fraction", "0.1", "--json")
     assert (got.code, [f["code"] for f in got.json["findings"]]) == (0, ["HP704", "HP600"])
+    without = "no memory map, so the amount of RAM is unknown"
+    said = [got.json["findings"][0]["message"]]
+    m = Machine(arch="x86_64")
+    m.handover()
+    array = m.put(struct.pack("<QQ", 0x7600_0000, 16 << 20))
+    image = (m.save(tmp_path), "--kho-scratch", f"0x{array:x}:16")
+    damaged = tmp_path / "damaged"
+    damaged.write_text("BIOS-e820: [mem 0x0000000000000000-0x000000007fffffff] usable\n"
+                       "BIOS-e820: [mem 0x0000000080000000-0x00\n")  # fmt: skip
+    for given in ((), ("--memmap", damaged)):
+        got = cli("validate", *image, "--max-scratch", "0.1", "--json", *given)
+        said += [f["message"] for f in got.json["findings"] if f["code"] == "HP704"]
+    lost = "the map has lost lines, so the amount of RAM is unknown"
+    assert said == [
+        f"the limit on the share of RAM: {without}",
+        f"the limit on scratch: {without}",
+        f"the limit on scratch: {lost}",
+    ]
     limits = ("--max-pages", "1", "--max-fraction", "0.1", "--max-per-gib", "1")
     got = cli("validate", files["two"], "--role", "in", *limits, "--json")
     told = [f for f in got.json["findings"] if f["code"].startswith("HP70")]

@@ -49,14 +49,20 @@ def test_blocks_at_the_edge_of_ram(block, expected, m, tmp_path):
     """Sections of memory that are RAM in part have all of their struct pages."""
     made = m.handover(PFNS, mark=lambda own: [*own, block])
     iomem = "40000000-7e7fffff : System RAM\n"
-    assert outcome(m, made, tmp_path, [(0x7000_0000, 32 << 20)], iomem=iomem) == expected
+    found = validated(m, made, tmp_path, areas=[(0x7000_0000, 32 << 20)], iomem=iomem, arch="arm64")
+    assert found.outcome == expected
+    assert [f.phys for f in found.findings if f.code == "HP421"] == [made.tracker] * (
+        block == (0x4000_0000, 18)
+    )
 
 
 def test_a_tracker_node_at_an_odd_address(m, tmp_path):
     """What lies behind the page is taken as empty: the upper half of a table leads nowhere."""
     made = m.handover(PFNS)
     set_root(m, made, "preserved-memory-map", struct.pack("<Q", made.tracker + 0x800))
-    assert outcome(m, made, tmp_path) == "dropped"
+    found = validated(m, made, tmp_path, arch="arm64")
+    assert found.outcome == "dropped"
+    assert [f.phys for f in found.findings if f.code == "HP403"] == [made.tracker + 0x800]
 
 
 def test_nodes_that_overlap_are_not_walked_for_long(m, tmp_path, monkeypatch):

@@ -136,10 +136,11 @@ class CaptureNote(NamedTuple):
         _object(document, "the note", "page_size", "release", "handed", "copies", "iomem")
         copies = _list(document["copies"], "copies")
         if len(copies) > _MAX_COPIES:
-            raise InputError(f"{len(copies)} copies of debugfs")
+            raise InputError(f"copies: expected {_MAX_COPIES} at most, found {len(copies)}")
         boot, passed = (_list(document.get(name, []), name) for name in ("boot", "passed"))
-        if len(boot) > _MAX_FOUND or len(passed) > _MAX_FOUND:
-            raise InputError(f"{len(boot)} words of boot loaders, {len(passed)} pages passed")
+        for name, found in (("boot", boot), ("passed", passed)):
+            if len(found) > _MAX_FOUND:
+                raise InputError(f"{name}: expected {_MAX_FOUND} at most, found {len(found)}")
         size, handed = document.get("handed_fdt_size"), document["handed"]
         note = cls(
             document["page_size"],
@@ -177,7 +178,9 @@ def _raw(text: Any) -> bytes:
     if not isinstance(text, str):
         raise InputError("a copy is not base64")
     if len(text) > 2 * MAX_COPY:
-        raise InputError(f"a copy of {len(text)} characters")
+        raise InputError(
+            f"a copy: expected base64 of {2 * MAX_COPY} characters at most, found {len(text)}"
+        )
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:  # also for characters that are not ASCII
@@ -186,7 +189,7 @@ def _raw(text: Any) -> bytes:
 
 def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 1 << 64:
-        raise InputError("an address is not an integer below 2^64")
+        raise InputError("an address or size is not an integer below 2^64")
     return value
 
 
@@ -214,9 +217,7 @@ def _handed(value: Any) -> tuple[int, int, int]:
 def _words(value: Any) -> BootWords:
     _object(value, "boot", *BootWords._fields)
     if type(value["booted"]) is not bool:
-        raise InputError(
-            "a boot loader's words do not say whether they were for the running kernel"
-        )
+        raise InputError("boot: booted is neither true nor false")
     size = value["fdt_size"]
     return BootWords(
         _number(value["fdt"]),
@@ -229,15 +230,19 @@ def _words(value: Any) -> BootWords:
 
 def _passed(value: Any) -> PassedPage:
     _object(value, "passed", *PassedPage._fields)
-    if value["severity"] not in SEVERITIES or not isinstance(value["why"], str):
-        raise InputError("a page that was passed over has no reason")
+    if not isinstance(value["why"], str):
+        raise InputError("passed: why: expected text")
+    if value["severity"] not in SEVERITIES:
+        raise InputError(f"passed: severity: expected one of {', '.join(SEVERITIES)}")
     return PassedPage(_number(value["phys"]), value["why"], value["severity"])
 
 
 def _copy(value: Any) -> NotedCopy:
     _object(value, "copies", *NotedCopy._fields)
-    if value["role"] not in ("in", "out", None) or not isinstance(value["name"], str):
-        raise InputError("the role of a copy is neither in nor out")
+    if not isinstance(value["name"], str):
+        raise InputError("copies: name: expected text")
+    if value["role"] not in ("in", "out", None):
+        raise InputError("copies: role: expected in, out or null")
     areas = None if value["scratch"] is None else _list(value["scratch"], "scratch of a copy")
     if areas is not None and not all(isinstance(x, list) and len(x) == 2 for x in areas):
         raise InputError("scratch of a copy: expected [start, size] of each area")
@@ -247,12 +252,13 @@ def _copy(value: Any) -> NotedCopy:
         None if value["fdt"] is None else _raw(value["fdt"]),
         {name: _raw(text) for name, text in _object(value["subtrees"], "subtrees").items()},
         None if areas is None else tuple((_number(a), _number(n)) for a, n in areas),
-        _strings(value["unusable"]),
-        _strings(value["unreadable"]),
+        _strings(value, "unusable"),
+        _strings(value, "unreadable"),
     )
 
 
-def _strings(values: Any) -> tuple[str, ...]:
+def _strings(copy: dict[str, Any], name: str) -> tuple[str, ...]:
+    values = copy[name]
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-        raise InputError("the description of a copy is not text")
+        raise InputError(f"copies: {name}: expected a list of texts")
     return tuple(values)

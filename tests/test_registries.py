@@ -228,6 +228,12 @@ def test_targets_in_the_help_of_encode(cli):
     assert f"{titles}, or a form of list;" in " ".join(cli("encode", "--help").out.split())
 
 
+def test_layout_is_of_a_table_that_the_command_writes_or_reads():
+    abouts = {c: str(p.help) for c in EVERY for p, _ in _choices(c) if p.name == "layout"}
+    writers = {c for c in EVERY if "to" in {p.name for p in EVERY[c].params}}
+    assert {c for c, about in abouts.items() if "written" in about} == abouts.keys() & writers
+
+
 def test_every_row_of_choices_is_of_an_option():
     options = [(c, p.name) for c in EVERY for p, _ in _choices(c)]
     assert CHOICES.keys() <= {f"{c} {name}" for c, name in options} | {name for _, name in options}
@@ -261,6 +267,13 @@ def test_choices_in_manual_pages(command, subtests):
             assert _said(command, option) in (set(), set(choices))
             pages = [c for c in EVERY if option.name in {o.name for o, _ in _choices(c)}]
             assert any(_said(c, option) for c in pages)
+
+
+def test_no_quote_of_a_manual_page_is_within_another():
+    """A macro's second call on a line, as in ``.Sq one , Sq two``, is within the first."""
+    pages = {page.name: page.read_text() for page in (ROOT / "man").iterdir()}
+    within = re.compile(r"^\.(?=.*\b([SD]q)\b.* \1 ).*$", re.MULTILINE)
+    assert {name: m[0] for name, text in pages.items() if (m := within.search(text))} == {}
 
 
 def test_questions_in_the_manual_page_of_fleet():

@@ -20,8 +20,8 @@ DAMAGED = Code(
     "error",
     "measured",
     "The tracker is not a tree (or chain) that a kernel could have written.",
-    "Keys with a wrong order bit, big-endian words, loops or nodes outside RAM crash it. Unaligned "
-    "addresses and nodes that are reached twice it reads as they are.",
+    "Keys with a wrong order bit, big-endian words, loops or nodes outside RAM crash it. It does "
+    "not check for unaligned addresses, nor for nodes that are reached twice.",
     "Do not kexec with it.",
 )
 UNMARKED = Code(

@@ -52,7 +52,7 @@ def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path, subtests):
     ("total", "count", "says"),
     [
         (9, 1, "the chunks list 1 entries of 1 pages, total_pages is 9"),
-        (1, 513, "it has 513 folios, and its array room for fewer"),
+        (1, 513, "nr_folios is 513, its array has room for 512"),
     ],
 )
 def test_why_the_folios_of_kho_test_are_not_read(total, count, says, cli, tmp_path):

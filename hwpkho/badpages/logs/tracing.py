@@ -195,7 +195,10 @@ class Traced(MessageReader):
             if begun and not whole:
                 return False
             if begun or _AN_ADDRESS.match(text):
-                self.log.unusable(place, "rasdaemon: what became of a page is cut off")
+                self.log.unusable(
+                    place,
+                    "rasdaemon: a page to take offline, but the line is cut off before the result",
+                )
         return True
 
     def _failure(self, place: Place, text: str, *, whole: bool) -> bool:

@@ -91,8 +91,9 @@ class KhoTestReader(SubtreeReader):
             walk = vmalloc.walk(reach.source, area, page_size, Report())
             if not walk.sound:
                 raise InputError(walk.problem.message if walk.problem else "its array is broken")
-            if count > area.capacity(page_size):
-                raise InputError(f"it has {count} folios, and its array room for fewer")
+            room = area.capacity(page_size)
+            if count > room:
+                raise InputError(f"nr_folios is {count}, its array has room for {room}")
             pfns, orders = _folios(
                 vmalloc.read_pieces(reach.source, walk, walk.order, count, page_size),
                 page_size,

@@ -7,6 +7,7 @@ at each field.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.base.registry import Registry
@@ -48,6 +49,18 @@ class LowMemory(NamedTuple):
     label: str
 
 
+class BootLine(NamedTuple):
+    """A line that only kernels of one architecture print as they boot.
+
+    Attributes:
+        needle: What every such line contains (:class:`hwpkho.logs.scanner.LineReader`).
+        pattern: Regular expression that matches in such lines only.
+    """
+
+    needle: bytes
+    pattern: str
+
+
 class Arch(NamedTuple):
     """One architecture.
 
@@ -75,6 +88,7 @@ class Arch(NamedTuple):
             arm64: 128 + NR_CPUS + 1 less about 16, with NR_CPUS 512; it boots with 151, more was
             not measured.
         trampoline: Whether the kernel needs RAM in the first MiB to start further processors.
+        boot_lines: Lines that name it where the first line of a boot is cut off or damaged.
     """
 
     name: str
@@ -92,6 +106,7 @@ class Arch(NamedTuple):
     page_struct: int = 64
     memblock_ranges: int = 625
     trampoline: bool = False
+    boot_lines: tuple[BootLine, ...] = ()
 
     @property
     def low_end(self) -> int:
@@ -149,6 +164,12 @@ ARM64 = Arch(
     crash_align=2 << 20,
     linear_bits=52,
     whole_pages=True,
+    boot_lines=(  # arch/arm64/kernel/setup.c and cpuinfo.c
+        BootLine(
+            b"Linux on physical CPU 0x", r"\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
+        ),
+        BootLine(rb"Processor \[", r"\bCPU[0-9]*: AArch64 Processor \["),
+    ),
 )
 
 ARCHES: Registry[Arch] = Registry(
@@ -164,6 +185,11 @@ def known(name: str | None) -> Arch | None:
 def by_machine(name: str) -> str:
     """Return the architecture's name for ``name`` as uname -m prints it; others unchanged."""
     return next((arch.name for arch in ARCHES if arch.machine == name), name)
+
+
+def machines() -> str:
+    """Return a regular expression that matches each architecture as uname -m prints it."""
+    return "|".join(re.escape(arch.machine) for arch in ARCHES)
 
 
 def page_sizes() -> tuple[int, ...]:

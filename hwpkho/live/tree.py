@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import confining, opening
-from hwpkho.base.arch import by_machine, known, page_sizes
+from hwpkho.base.arch import by_machine, known, machines, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs as copies
@@ -27,7 +27,6 @@ _MAX_TEXT = 1 << 20
 _MAX_SYMBOLS = 1 << 26
 _AT_PAGESZ = 6
 _OFF = re.compile(r"(?:^|\s)kho=(?:off|0|n|no|false|N)(?:\s|$)")
-_UNAME = re.compile(r"\b(x86_64|aarch64)\b")
 #: The symbol at the end of the kernel's text, behind all its functions.
 _LAST_SYMBOL = " _etext\n"
 _KEXEC_SECTION = re.compile(
@@ -140,9 +139,9 @@ class Tree:
             found = known(by_machine(os.uname().machine))
             return found.name if found else None
         for name in ("proc/sys/kernel/arch", "sos_commands/kernel/uname_-a", "uname"):
-            match = _UNAME.search(self.word(name) or "")
-            if match:
-                return by_machine(match[1])
+            found_here = re.findall(rf"\b(?:{machines()})\b", self.word(name) or "")
+            if found_here:  # uname -a prints the name of the host first
+                return by_machine(found_here[-1])
         return None
 
     @property

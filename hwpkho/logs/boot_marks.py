@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import NamedTuple
 
-from hwpkho.base.arch import ARCHES, by_machine
+from hwpkho.base.arch import ARCHES, by_machine, machines
 from hwpkho.base.late import late
 from hwpkho.logs.scanner import LineReader
 
@@ -19,10 +19,6 @@ _MAX_MARKS = 1 << 16
 _BANNER = late(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
-#: arch/arm64/kernel/{setup,cpuinfo}.c: shows arm64 where the banner is cut off or broken.
-_ARM64 = late(
-    r"\bCPU[0-9]*: AArch64 Processor \[|\bBooting Linux on physical CPU 0x[0-9a-f]{10} \[0x"
-)
 
 
 class Mark(NamedTuple):
@@ -40,20 +36,21 @@ class Mark(NamedTuple):
 
 
 class BootMarks(LineReader):
-    """Collects ``Linux version 6.1.0 ...`` and the lines that name arm64.
+    """Collects ``Linux version 6.1.0 ...`` and the lines that name an architecture.
 
     Source: init/version-timestamp.c (linux_banner).
     """
 
-    needles = (LINUX_STARTS.encode(), b"Linux on physical CPU 0x", rb"Processor \[")
-
     def __init__(self) -> None:
         self.marks: list[Mark] = []
+        own = (line.needle for arch in ARCHES for line in arch.boot_lines)
+        self.needles = (LINUX_STARTS.encode(), *own)
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`."""
-        if _ARM64.search(line) and len(self.marks) < _MAX_MARKS:
-            self.marks.append(Mark(number, "arm64", starts=False))
+        arch = next((name for name, pattern in self._boot_lines if pattern.search(line)), None)
+        if arch is not None and len(self.marks) < _MAX_MARKS:
+            self.marks.append(Mark(number, arch, starts=False))
         match = _BANNER.search(line)
         if match and len(self.marks) < _MAX_MARKS:
             self.marks.append(Mark(number, self._arch(match[1])))
@@ -71,5 +68,10 @@ class BootMarks(LineReader):
     @cached_property
     def _machines(self) -> re.Pattern[str]:
         """Finds the name of an architecture; made once for a log, of those registered by then."""
-        names = "|".join((*(re.escape(arch.machine) for arch in ARCHES), _OTHER_MACHINES))
+        names = f"{machines()}|{_OTHER_MACHINES}"
         return re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])")
+
+    @cached_property
+    def _boot_lines(self) -> list[tuple[str, re.Pattern[str]]]:
+        """Architectures with the patterns of their boot lines, made once for a log."""
+        return [(a.name, re.compile(line.pattern)) for a in ARCHES for line in a.boot_lines]

@@ -169,7 +169,15 @@ def test_what_a_toy_architecture_does_not_have(
             assert (said.code, words in said.err) == (2, True), said.err
     marks = BootMarks()
     marks.feed(1, "[    0.000000] Linux version 9.0.1-toy64 (builder@host)")
-    assert [mark.arch for mark in marks.marks] == ["toy"]
+    marks.feed(2, "[    0.000001] Toy processor 0 starts")
+    assert [(mark.arch, mark.starts) for mark in marks.marks] == [("toy", True), ("toy", False)]
+    log = tmp_path / "log"
+    log.write_text("Toy processor 0 starts\n" + IOMEM)
+    assert cli("memmap", "--json", log).json["arch"] == "toy"
+    # A copied tree: the name of the host says nothing, the machine does.
+    (tmp_path / "tree/proc").mkdir(parents=True)
+    (tmp_path / "tree/uname").write_text("Linux aarch64 9.0.1 #1 SMP toy64 toy64 GNU/Linux\n")
+    assert cli("check", "--json", "--root", tmp_path / "tree").json["arch"] == "toy"
     # Without a word about the architecture its page size tells it.
     cli("encode", tmp_path / "list", "-o", tmp_path / "y.elf", "--no-scratch", *place, "16M")
     said = cli("validate", tmp_path / "y.elf", "--memmap", tmp_path / "iomem", "--json")

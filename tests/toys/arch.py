@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.params import memparse
-from hwpkho.base.arch import ARCHES, Arch, LowMemory, PageSize
+from hwpkho.base.arch import ARCHES, Arch, BootLine, LowMemory, PageSize
 from hwpkho.base.escape import printable
 from hwpkho.errors import UsageError
 from hwpkho.memmap.view import VIEWS
@@ -48,6 +48,7 @@ TOY = Arch(
     crash_align=4 << 20,
     phys_bits=40,
     low=LowMemory(2 << 20, "toy's own"),
+    boot_lines=(BootLine(b"Toy processor ", r"\bToy processor [0-9]+ starts$"),),
 )
 
 

@@ -97,7 +97,7 @@ def _list(head: bytes, size: int) -> str | None:
 
 
 def _is_blob(head: bytes, size: int) -> bool:
-    """Tell whether a file is a plausible hwpoison blob, whatever its _pad."""
+    """Tell whether a file is a plausible blob of revision struct-v1, whatever its _pad."""
     if size < 32 or len(head) < 32:
         return False
     version, _, count, first, pages, flags, order = struct.unpack_from("<IIQQIHH", head)

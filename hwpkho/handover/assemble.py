@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
+from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.base.arch import page_sizes
 from hwpkho.base.options import option
@@ -287,12 +288,15 @@ def _attach_by_role(copy: DebugfsCopy, found: Sequence[generations.Found], sourc
 
 
 def _page_size_of_copy(copy: DebugfsCopy) -> int | None:
-    """Return the page size (bytes) by the size of an fdt-v1 blob, None where it does not tell.
+    """Return the page size (bytes) by the size of the hwpoison blob, None where it does not tell.
 
-    Such a blob is registered as a whole page, and debugfs shows all of it.
+    A blob that is registered as a whole page tells it, as debugfs shows all of it.
     """
-    raw = copy.subtrees.get(roots.HWPOISON, b"")
-    return len(raw) if raw[:4] == fdt.MAGIC and len(raw) in page_sizes() else None
+    raw = copy.subtrees.get(roots.HWPOISON)
+    if raw is None:
+        return None
+    revision = blobs.REVISIONS[blobs.revision_of(raw)]
+    return blobs.page_size_by(len(raw), (revision,), page_sizes())
 
 
 def _same_scratch(

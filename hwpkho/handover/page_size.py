@@ -57,13 +57,9 @@ def page_size_of(
         proven = [s for s in proven if marked[s] == max(marked.values())]
     if len(proven) == 1:
         return proven[0]
-    registered = {
-        size
-        for c in candidates
-        if (ref := c.root.find(roots.HWPOISON)) and (size := ref.size) in sizes
-    }
-    if not proven and len(registered) == 1:
-        return registered.pop()  # only revision fdt-v1 registers a whole page
+    registered = set() if proven else _registered(candidates)
+    if len(registered) == 1:
+        return registered.pop()
     if not proven:
         # A tracker that is damaged in part may still mark the root FDT and all blobs.
         left = [s for s in sizes if any(_marks_all(trackers, c, s) for c in candidates)]
@@ -74,6 +70,19 @@ def page_size_of(
         f"{source.name}: the page size is unknown: no tracker proves one, the addresses suit "
         f"{fits}; give {option('page_size', 'BYTES')}, what getconf PAGESIZE says on that machine"
     )
+
+
+def _registered(candidates: Sequence[Candidate]) -> set[int]:
+    """Return the page sizes that the registered sizes of the hwpoison blobs tell."""
+    from hwpkho.abi import hwpoison as blobs  # rarely needed
+
+    refs = [ref for c in candidates if (ref := c.root.find(roots.HWPOISON)) is not None]
+    known = {
+        blobs.page_size_by(ref.size, blobs.REVISIONS, arches.page_sizes())
+        for ref in refs
+        if ref.size is not None
+    }
+    return {size for size in known if size is not None}
 
 
 def _aligned(candidates: Sequence[Candidate], page_size: int) -> bool:

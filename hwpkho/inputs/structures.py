@@ -37,7 +37,7 @@ def read(head: bytes, size: int, name: str) -> DebugfsCopy:
 
 
 def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
-    """Return an FDT: a root FDT, or a hwpoison blob of revision fdt-v1; else InputError."""
+    """Return an FDT: a root FDT, or a hwpoison blob; else InputError."""
     if size > MAX_SIZE:
         raise InputError(
             f"{name}: begins with an FDT, but has {size} bytes, not one page; give raw memory as "
@@ -47,9 +47,10 @@ def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
     root = copy.root()
     if root and (roots.is_root(root) or (copy.cut and roots.looks_like_root(head))):
         return copy
+    blob = blobs.of_file(head, size)
+    if blob is not None:
+        return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
     compatible = root.tree.root.get("compatible") if root else None
-    if compatible and compatible.startswith(b"hwpoison-v"):
-        return DebugfsCopy(name, subtrees={roots.HWPOISON: head[:size]})
     shown = f'"{printable(compatible.rstrip(bytes(1))[:60])}"' if compatible else "missing"
     raise InputError(
         f"{name}: an FDT, but neither a KHO root nor a hwpoison blob (compatible is {shown})"
@@ -57,14 +58,13 @@ def _fdt(head: bytes, size: int, name: str) -> DebugfsCopy:
 
 
 def _blob(head: bytes, size: int, name: str) -> DebugfsCopy:
-    """Return a hwpoison blob of revision struct-v1, perhaps padded with zeros; else InputError."""
+    """Return a hwpoison blob that is no FDT, perhaps padded with zeros; else InputError."""
     other = other_than(head, size)
     if other is not None:
         raise InputError(f"{name}: {other}")
-    if 4 <= size <= MAX_SIZE and 0 < head[0] < 16 and not any(head[1:4]):
-        blob, padding = head[: blobs.HEAD], head[blobs.HEAD :]
-        if not any(padding):
-            return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
+    blob = blobs.of_file(head, size) if size <= MAX_SIZE else None
+    if blob is not None:
+        return DebugfsCopy(name, subtrees={roots.HWPOISON: blob})
     found = foreign.of(head)
     if found is not None:
         raise InputError(f"{name}: this is {found}")

@@ -36,6 +36,9 @@ def test_blob(revision, count, area, page_size):
     assert len(raw) == (32 if revision == "struct-v1" else page_size)
     assert hwpoison.parse(raw) == blob
     assert hwpoison.parse(raw + b"more") == blob
+    assert hwpoison.of_file(raw, len(raw)) == raw
+    found = hwpoison.page_size_by(len(raw), hwpoison.REVISIONS, PAGE_SIZES)
+    assert found == (None if revision == "struct-v1" else page_size)
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"", fdt.MAGIC]))

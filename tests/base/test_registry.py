@@ -153,6 +153,15 @@ def test_a_toy_revision(cli, tmp_path: Path) -> None:
     assert cli("validate", "--json", out).json["outcome"] == "replay"
     assert "toy-v9" in cli("encode", "--help").out
     assert "544f5939" + " " * 29 + "the toy's own word" in cli("decode", "--annotate", out).out
+    # Its blob alone is recognised as well, by single commands and in the folder of a batch.
+    blob = tmp_path / "batch" / "case" / "blob"
+    blob.parent.mkdir(parents=True)
+    placed = ("--at", "0x60000000", "--no-scratch", "--to", "blob", "-o", blob)
+    assert cli("encode", "--revision", "toy-v9", tmp_path / "list", *placed).code == 0
+    alone = cli("decode", "--json", blob)
+    assert alone.json["handovers"][0]["hwpoison"]["revision"] == "toy-v9", alone.err
+    judged = cli("validate", "--json", "--batch", tmp_path / "batch", "--jobs", 1)
+    assert [r["error"] for r in judged.json["results"]] == [None]
 
 
 _NOISE = "nothing of interest\n" * 5000

@@ -20,6 +20,10 @@ def matches(raw: bytes) -> bool:
     return raw[:4] == b"TOY9"
 
 
+def of_file(head: bytes, size: int) -> bytes | None:
+    return head if matches(head) and size == _LAYOUT.size else None
+
+
 def length(_head: bytes, registered: int | None, _page_size: int) -> int:
     return _LAYOUT.size if registered is None else min(registered, _LAYOUT.size)
 

@@ -14,6 +14,8 @@ from hwpkho.codes.blob import BLOB_DAMAGED
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.abi.spans import Span
     from hwpkho.abi.vmalloc import KhoVmalloc
     from hwpkho.codes import Code
@@ -60,6 +62,12 @@ class Revision(Protocol):
     def matches(self, raw: bytes) -> bool:
         """Tell by its first bytes whether the blob is of this revision."""
 
+    def of_file(self, head: bytes, size: int) -> bytes | None:
+        """Return the blob that a file of ``size`` bytes is, None where nothing shows one.
+
+        ``head`` are its first 64 KiB. Stricter than ``matches``: the file may be anything.
+        """
+
     def length(self, head: bytes, registered: int | None, page_size: int) -> int:
         """Return how many bytes the consumer reads of a blob that begins with ``head``.
 
@@ -93,6 +101,23 @@ REVISIONS: Registry[Revision] = Registry(
 def revision_of(raw: bytes) -> str:
     """Return the name of the revision of a blob: the first that matches."""
     return next(name for name in REVISIONS.names() if REVISIONS[name].matches(raw))
+
+
+def of_file(head: bytes, size: int) -> bytes | None:
+    """Return the blob that a file is, of any revision; see :meth:`Revision.of_file`."""
+    return next((raw for r in REVISIONS if (raw := r.of_file(head, size)) is not None), None)
+
+
+def page_size_by(
+    registered: int, revisions: Iterable[Revision], sizes: Iterable[int]
+) -> int | None:
+    """Return the only page size of ``sizes`` with which a producer registers so many bytes.
+
+    ``revisions`` are those that the blob may have. Returns None where no size fits, or several.
+    """
+    every = list(sizes)
+    fits = {size for r in revisions for size in every if r.registered_size(size) == registered}
+    return fits.pop() if len(fits) == 1 else None
 
 
 def parse(raw: bytes, phys: int | None = None) -> HwpoisonBlob:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NAME = "fdt-v1"
 COMPATIBLE = b"hwpoison-v1"
+#: What the compatible string of every version begins with.
+_ANY_VERSION = b"hwpoison-v"
 EMPTY_PANICS = True
 IS_FDT = True
 _STRINGS = b"pfns\0count\0compatible\0"
@@ -32,6 +34,17 @@ _OFF_RESERVE = 48
 def matches(raw: bytes) -> bool:
     """Tell whether the blob begins with the FDT magic."""
     return raw[:4] == fdt.MAGIC
+
+
+def of_file(head: bytes, size: int) -> bytes | None:
+    """Return the file where it is an FDT whose compatible names any version of the list."""
+    if not matches(head):
+        return None
+    try:
+        compatible = fdt.parse(head).root.get("compatible")
+    except InputError:
+        return None
+    return head[:size] if compatible and compatible.startswith(_ANY_VERSION) else None
 
 
 def length(head: bytes, _registered: int | None, page_size: int) -> int:

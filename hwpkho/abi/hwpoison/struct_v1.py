@@ -16,6 +16,8 @@ from hwpkho.codes.blob import BLOB_SHORT, BLOB_VERSION
 NAME = "struct-v1"
 VERSION = 1
 SIZE = 32
+#: From this on a number in a file cannot be a version.
+_MAX_VERSION = 16
 EMPTY_PANICS = False
 IS_FDT = False
 
@@ -23,6 +25,13 @@ IS_FDT = False
 def matches(_raw: bytes) -> bool:
     """Return True: every blob that no other revision matches counts as this one."""
     return True
+
+
+def of_file(head: bytes, size: int) -> bytes | None:
+    """Return the first 32 bytes where they begin with a version and only zeros follow them."""
+    if size < 4 or not 0 < head[0] < _MAX_VERSION or any(head[1:4]) or any(head[SIZE:]):
+        return None
+    return head[:SIZE]
 
 
 def length(_head: bytes, registered: int | None, _page_size: int) -> int:

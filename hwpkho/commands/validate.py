@@ -151,7 +151,7 @@ def judge_case(case: Case, options: ValidateOptions, regions: Regions | None) ->
     decision = judge_handover(handover, kernel)
     doubted = wrong_map.decides_alone(handover, kernel, case.source, decision)
     findings = as_findings(handover.problems, decision.outcome, handover)
-    if decision.reason is not None and decision.reason not in findings:
+    if decision.reason is not None and not decision.among(handover.problems):
         findings.append(decision.reason)
     doubtful = doubts(case.handovers)
     others = [p for p in doubtful if p not in handover.problems]

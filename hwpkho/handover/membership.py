@@ -31,11 +31,26 @@ if TYPE_CHECKING:
     from hwpkho.abi.role import Role
     from hwpkho.abi.tracker.walked import TrackerWalk
     from hwpkho.base.ranges import Range
+    from hwpkho.codes import Problem
     from hwpkho.handover.model import HwpoisonList, TrackerState
     from hwpkho.handover.problems import Report
 
 #: The most pages that are found unmarked, or in scratch.
 MAX_FOUND = 1000
+
+
+class Membership(NamedTuple):
+    """What the tracker marks of a handover's own pages.
+
+    Attributes:
+        state: None where the image lacks the tracker.
+        unmarked: The first page that it does not mark; None where it marks all of them.
+        damage: The reported problem of the tracker that crashes the next kernel, else None.
+    """
+
+    state: TrackerState | None
+    unmarked: Unmarked | None = None
+    damage: Problem | None = None
 
 
 class Page(NamedTuple):
@@ -103,7 +118,7 @@ class Pages:
             yield from (self._of_array(pfn * self.page_size) for pfn in self._pfns[at:taken])
 
 
-def state(
+def check(
     walk: TrackerWalk,
     role: Role | None,
     hwpoison: HwpoisonList | None,
@@ -111,13 +126,12 @@ def state(
     report: Report,
     *,
     consumed: bool = False,
-) -> tuple[TrackerState | None, Unmarked | None]:
-    """Return the tracker's state, and the first of ``pages`` that it does not mark; report both.
+) -> Membership:
+    """Report and return whether the tracker marks ``pages``, and what is wrong with it.
 
-    The state is None where the image lacks the tracker. A tracker that marks none of ``pages`` is
-    ``gone``: it is the incoming one of a running kernel, which has freed and reused its pages.
-    Where the list was ``consumed``, the pages were freed in any case, so the tracker is ``gone``
-    unless all of it is intact.
+    A tracker that marks none of them is ``gone``: it is the incoming one of a running kernel, which
+    has freed and reused its pages. Where the list was ``consumed``, the pages were freed in any
+    case, so the tracker is ``gone`` unless all of it is intact.
     """
     preserved = walk.preserved
     if not walk.nodes and walk.absent:
@@ -126,7 +140,7 @@ def state(
             f"the tracker at 0x{walk.absent[0]:x} is not in the image; membership was not checked",
             walk.absent[0],
         )
-        return None, None
+        return Membership(None)
     some = islice(pages, MAX_FOUND)
     holds_any = any(preserved.block_around(p.phys) is not None for p in some)
     # Pages that are only absent from the image prove nothing.
@@ -137,9 +151,8 @@ def state(
         lost = not holds_any and reused and role != "out"
     if lost:
         _gone(walk, role, hwpoison, report)
-        return "gone", None
-    for defect in walk.damaged:
-        report.add(DAMAGED, defect.message, defect.phys)
+        return Membership("gone")
+    damage = [report.add(DAMAGED, defect.message, defect.phys) for defect in walk.damaged]
     for defect in walk.odd:
         report.add(DAMAGED, defect.message, defect.phys, "warning")
     for phys in walk.absent:
@@ -147,7 +160,8 @@ def state(
     if not walk.listed:
         report.add(UNLISTED, "this tracker cannot be listed, only asked for single blocks")
     unmarked = _check_marked(walk, pages, report)
-    return "partial" if unmarked or not walk.intact else "complete", unmarked
+    state: TrackerState = "partial" if unmarked or not walk.intact else "complete"
+    return Membership(state, unmarked, damage[0] if damage else None)
 
 
 def _gone(

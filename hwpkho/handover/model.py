@@ -191,13 +191,17 @@ class Handover(NamedTuple):
             end; else None.
         unmarked: The first page of the handover that the tracker does not mark as it must; None
             where it marks all of them.
-        in_scratch: The reported problem that a page of the handover lies in scratch, at least in
-            part; else None.
+        in_scratch: The reported problems of pages of the handover that lie in scratch, at least in
+            part; of the first 1000.
         no_list: The reported problem that there is no hwpoison subtree, else None.
         doubts: Problems that leave open which root FDT the next kernel reads, or show that it
             cannot read it.
         in_doubt: What these doubts are about.
         account: Who owns what the tracker marks; None where the tracker was not read.
+        no_tracker: The reported problem that the kernel refuses the tracker's address, else None.
+        damage: The reported problem of the tracker that crashes the next kernel, else None.
+        short_scratch: The reported problem that the scratch array is too short for an entry, else
+            None.
     """
 
     source: str
@@ -214,11 +218,14 @@ class Handover(NamedTuple):
     root_unread: Literal["damaged", "absent"] | None = None
     root_problem: Problem | None = None
     unmarked: Unmarked | None = None
-    in_scratch: Problem | None = None
+    in_scratch: tuple[Problem, ...] = ()
     no_list: Problem | None = None
     doubts: tuple[Problem, ...] = ()
     in_doubt: frozenset[Doubt] = frozenset()
     account: Account | None = None
+    no_tracker: Problem | None = None
+    damage: Problem | None = None
+    short_scratch: Problem | None = None
 
     @property
     def unread(self) -> bool:

@@ -36,7 +36,7 @@ from hwpkho.handover import (
     tracker,
     vmalloc,
 )
-from hwpkho.handover.membership import Page, Pages
+from hwpkho.handover.membership import Membership, Page, Pages
 from hwpkho.handover.model import Doubt, Handover, HwpoisonList, ListState, Root, Scratch, Subtree
 from hwpkho.handover.problems import Report
 from hwpkho.handover.reach import Reach
@@ -67,6 +67,7 @@ class HandoverReader:
 
     Attributes:
         no_list: The reported problem that there is no hwpoison subtree, else None.
+        no_tracker: The reported problem that the kernel refuses the tracker's address, else None.
         spent: Whether the kernel that took this handover is running and has reused its tracker.
         report: The problems of the handover.
         doubts: Problems that leave open which root FDT the next kernel reads.
@@ -92,6 +93,7 @@ class HandoverReader:
         self.source, self.page_size, self.memory = source, page_size, memory
         self.scratch, self.trackers, self.reads_as = scratch, trackers, reads_as
         self.no_list: Problem | None = None
+        self.no_tracker: Problem | None = None
         self.spent = False
         self.report, self.doubts, self.preserved = Report(), Report(), Pages()
         for p in found.problems:
@@ -109,7 +111,7 @@ class HandoverReader:
         for p in self.copy.problems if self.copy else ():
             report.add_problem(p)
         root_fdt = self._root()
-        walk, state, unmarked = None, None, None
+        walk, marks = None, Membership(None)
         trackers = self.trackers or tracker.Trackers(self.source)
         if self.memory and self.page_size and root_fdt and root_fdt.memory_map and root_fdt.version:
             walk = trackers.walk(root_fdt.memory_map, self.page_size, root_fdt.version)
@@ -125,23 +127,23 @@ class HandoverReader:
         metadata = self._metadata(root_fdt)
         hwpoison = self._hwpoison(root_fdt)
         if walk:
-            state, unmarked = membership.state(
+            marks = membership.check(
                 walk, self.role, hwpoison, self.preserved, report, consumed=self.consumed
             )
-            settle = trackers.hold if state == "gone" else trackers.keep
+            settle = trackers.hold if marks.state == "gone" else trackers.keep
             settle(walk)
         account = None
-        if walk and walk.listed and root and state not in (None, "gone"):
+        if walk and walk.listed and root and marks.state not in (None, "gone"):
             account = owners.account(accounting.claims(root, hwpoison, walk), walk.preserved)
             accounting.report(account, root, hwpoison, walk, report)
-        in_scratch = scratch.check(self.scratch, self.preserved, report)
+        short_scratch, in_scratch = scratch.check(self.scratch, self.preserved, report)
         for p in self.source.problems:  # last: reading may have added some
             report.add_problem(p)
         return Handover(
-            self.source.name, self.page_size, self.source.arch, self.role, root, state,
+            self.source.name, self.page_size, self.source.arch, self.role, root, marks.state,
             self.scratch, metadata, hwpoison, report.problems(), walk, self.unread,
-            self.root_problem, unmarked, in_scratch, self.no_list, self.doubts.problems(),
-            self.in_doubt, account,
+            self.root_problem, marks.unmarked, in_scratch, self.no_list, self.doubts.problems(),
+            self.in_doubt, account, self.no_tracker, marks.damage, short_scratch,
         )  # fmt: skip
 
     def _root(self) -> roots.RootFdt | None:
@@ -175,7 +177,7 @@ class HandoverReader:
             noted = report.add(DAMAGED, message, at)
             if self.unread is None:  # libfdt looks at this first
                 self.root_problem = noted
-        root_oddities.report(root, at, report)
+        self.no_tracker = root_oddities.report(root, at, report)
         return root
 
     def _unread_root(self) -> Root | None:

@@ -10,6 +10,7 @@ from hwpkho.codes.root import DUPLICATE_NODE, NO_MAP, ODD_PROPERTY, POSTED_FORM,
 
 if TYPE_CHECKING:
     from hwpkho.abi.kho import RootFdt
+    from hwpkho.codes import Problem
     from hwpkho.handover.problems import Report
 
 #: The most characters of a name that are shown (the specification allows 31), and the most names.
@@ -22,8 +23,12 @@ def node_name(text: str) -> str:
     return printable(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
 
 
-def report(root: RootFdt, at: int | None, problems: Report) -> None:
-    """Add problems about ``root``; ``at`` is its physical address (bytes), None where unknown."""
+def report(root: RootFdt, at: int | None, problems: Report) -> Problem | None:
+    """Add problems about ``root``; ``at`` is its physical address (bytes), None where unknown.
+
+    Returns the problem of the tracker's address, None where the kernel takes it.
+    """
+    refused = None
     if root.version is None:
         shown = ", ".join(f'"{node_name(c)}"' for c in root.compatible[:_MAX_STRINGS])
         problems.add(VERSION, f"compatible is {shown or 'missing'}", at)
@@ -31,7 +36,7 @@ def report(root: RootFdt, at: int | None, problems: Report) -> None:
         parts = ", ".join(root.version.parts)
         problems.add(POSTED_FORM, f"kho-v{root.version.number} with {parts}", at)
     if root.memory_map_defect:
-        problems.add(NO_MAP, root.memory_map_defect, at)
+        refused = problems.add(NO_MAP, root.memory_map_defect, at)
     if root.tree.reserve:
         problems.add(
             ODD_PROPERTY,
@@ -41,3 +46,4 @@ def report(root: RootFdt, at: int | None, problems: Report) -> None:
     names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)
     for name in sorted(n for n in names if names[n] > 1):
         problems.add(DUPLICATE_NODE, f"two subtrees {node_name(name)}", at)
+    return refused

@@ -35,7 +35,7 @@ def read(read_bytes: Read, array: int, length: int) -> Scratch:
     return Scratch(array, length, areas)
 
 
-def too_short(scratch: Scratch) -> Problem | None:
+def _too_short(scratch: Scratch) -> Problem | None:
     """Return the problem of an array too short for an entry; None where its length is unknown."""
     if scratch.length is None or scratch.length >= SCRATCH_ENTRY:
         return None
@@ -52,15 +52,18 @@ def overlap(page: Page, areas: Sequence[Range]) -> Problem:
     return problem(SCRATCH_OVERLAP, f"{page.what} 0x{page.phys:x} {how} scratch", page.phys)
 
 
-def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | None:
+def check(
+    scratch: Scratch | None, pages: Pages, report: Report
+) -> tuple[Problem | None, tuple[Problem, ...]]:
     """Report what is wrong with ``scratch``, and which of the handover's ``pages`` lie in it.
 
-    Returns the problem of the first such page, None where there is none.
+    Returns the problem of an array too short for an entry, None where it is not, and those of the
+    first 1000 such pages.
     """
     if scratch is None:
         report.add(SCRATCH_UNKNOWN, "the input does not show where scratch is")
-        return None
-    short = too_short(scratch)
+        return None, ()
+    short = _too_short(scratch)
     if short is not None:
         report.add_problem(short)
     elif scratch.length is not None and scratch.length % 16:
@@ -73,7 +76,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
         if short is None:
             where = f" 0x{scratch.array:x}" if scratch.array is not None else ""
             report.add(SCRATCH_ABSENT, f"the scratch array{where} is not in the image")
-        return None
+        return short, ()
     for start, size in scratch.areas:
         # An area of 0 bytes is normal where all RAM is low memory: there is no other to reserve.
         if start + size > 1 << 64:
@@ -83,7 +86,7 @@ def check(scratch: Scratch | None, pages: Pages, report: Report) -> Problem | No
                 start,
             )
     areas = union((start, start + size) for start, size in scratch.areas)
-    found = [overlap(page, areas) for page in islice(pages.inside(areas), MAX_FOUND)]
+    found = tuple(overlap(page, areas) for page in islice(pages.inside(areas), MAX_FOUND))
     for p in found:
         report.add_problem(p)
-    return found[0] if found else None
+    return short, found

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.judging.result import of_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
     from hwpkho.judging.result import Finding, How, Outcome
@@ -31,6 +33,13 @@ class Decision(NamedTuple):
     def reason(self) -> Finding | None:
         """The finding that decides; None where the list replays, or the outcome is unknown."""
         return self.finding or (of_problem(self.problem) if self.problem else None)
+
+    def among(self, problems: Iterable[Problem]) -> bool:
+        """Tell whether one of ``problems`` decides.
+
+        Of many of a kind only some are listed; one of the others may decide.
+        """
+        return self.finding is None and any(p is self.problem for p in problems)
 
 
 def spent(h: Handover) -> bool:

@@ -14,18 +14,16 @@ from hwpkho.abi import kho as roots
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
-from hwpkho.codes import Problem, problem
 from hwpkho.codes.blob import ARRAY_OUTSIDE, BLOB_SHORT, CHUNK_OUTSIDE, TOTAL_PAGES
 from hwpkho.codes.preserved import LUO_REFUSED, SESSION_BLOCK
 from hwpkho.codes.root import (
-    NO_MAP,
     OLDER_CONSUMER,
     OTHER_VERSION,
     ROOT_ABSENT,
     SUBTREE_NOWHERE,
     SUBTREE_REFUSED,
 )
-from hwpkho.codes.tracker import BLOCK_OUTSIDE, DAMAGED, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
+from hwpkho.codes.tracker import BLOCK_OUTSIDE, NO_RAM, NODE_OUTSIDE, UNMARKED, WRONG_TREE
 from hwpkho.handover.luo import luo_of
 from hwpkho.judging import scratch
 from hwpkho.judging.decision import Decision, spent
@@ -34,6 +32,7 @@ from hwpkho.judging.result import Finding, How, Outcome, finding, of_problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hwpkho.codes import Problem
     from hwpkho.handover.model import Handover
     from hwpkho.judging.next_kernel import NextKernel
 
@@ -100,10 +99,7 @@ def _version(h: Handover, kernel: NextKernel) -> Decision | None:
 
 def _tracker_address(h: Handover, _: NextKernel) -> Decision | None:
     """Decide where the root FDT does not say where the tracker is."""
-    fdt = h.root.fdt if h.root else None
-    if h.root is None or fdt is None or fdt.memory_map_defect is None:
-        return None
-    return Decision("refused", problem=problem(NO_MAP, fdt.memory_map_defect, h.root.phys))
+    return Decision("refused", problem=h.no_tracker) if h.no_tracker else None
 
 
 def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
@@ -116,11 +112,10 @@ def _tracker(h: Handover, kernel: NextKernel) -> Decision | None:
         message = f"tracker node 0x{outside:x} is outside RAM"
         code = WRONG_TREE if walk.odd else NODE_OUTSIDE
         return Decision("crash", finding(code, message, phys=outside))
-    if walk.damaged:
+    if h.damage:
+        return Decision("crash", problem=h.damage)
+    if walk.damaged:  # what the pages of a tracker that is gone hold now
         defect = walk.damaged[0]
-        if h.tracker != "gone":  # then decode calls it damaged as well
-            known = problem(DAMAGED, defect.message, defect.phys)
-            return Decision("crash", problem=known)
         found = finding(WRONG_TREE, defect.message, phys=defect.phys)
         return Decision("crash", found)
     return _blocks(h, kernel)

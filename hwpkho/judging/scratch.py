@@ -14,7 +14,7 @@ from hwpkho.base.addresses import PHYS_END, align_down, align_up
 from hwpkho.base.ranges import holding, union
 from hwpkho.codes.tracker import NO_SCRATCH, SCRATCH_BAD, SCRATCH_OUTSIDE, SCRATCH_SMALL
 from hwpkho.handover.membership import Page
-from hwpkho.handover.scratch import overlap, too_short
+from hwpkho.handover.scratch import overlap
 from hwpkho.judging.decision import Decision
 from hwpkho.judging.result import finding
 
@@ -60,9 +60,8 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
             message = f"the scratch array: {why}"
             found = finding(NO_SCRATCH, message, phys=scratch.array)
             return Decision("refused", found)
-    short = too_short(scratch)
-    if short:
-        return Decision("crash", problem=short)
+    if h.short_scratch:
+        return Decision("crash", problem=h.short_scratch)
     if scratch.array is not None and kernel.outside(scratch.array):
         message = f"the scratch array at 0x{scratch.array:x} is outside RAM"
         code = SCRATCH_OUTSIDE
@@ -114,8 +113,8 @@ def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
 
     Early boot allocates from the end of scratch. Without a map, any page in scratch is one.
     """
-    if h.in_scratch is None or kernel.frames is None:
-        return h.in_scratch
+    if not h.in_scratch or kernel.frames is None:
+        return h.in_scratch[0] if h.in_scratch else None
     w, root = h.hwpoison, h.root
     taken = _EARLIEST if _extends(h, kernel) else kernel.page_structs() + _EARLY_BOOT
     areas = (h.scratch and h.scratch.areas) or ()
@@ -129,5 +128,6 @@ def overwritten(h: Handover, kernel: NextKernel) -> Problem | None:
     for what, phys, size in places:
         if phys is not None and holding(used, phys):
             page = Page(what, align_down(phys, size))
-            return overlap(page, union((s, s + n) for s, n in areas))
+            reported = (p for p in h.in_scratch if p.phys == page.phys)
+            return next(reported, None) or overlap(page, union((s, s + n) for s, n in areas))
     return None

@@ -41,10 +41,14 @@ def test_larger_pages_need_less_scratch(page_size, kib, outcome, tmp_path):
 def outcome(m, made, folder, areas=(SCRATCH,), *, iomem=RAM, length=None, size=None):
     """Return what validate says of the machine's handover."""
     more = {"iomem": iomem, "length": length, "arch": "arm64", "size": size}
-    return validated(m, made, folder, areas=areas, **more).outcome
+    judged = validated(m, made, folder, areas=areas, **more)
+    assert judged.findings.count(judged.decided_by) == (judged.decided_by is not None)
+    return judged.outcome
 
 
-@pytest.mark.parametrize(("length", "expected"), [(1 << 18, "replay"), (1 << 19, "refused")])
+@pytest.mark.parametrize(
+    ("length", "expected"), [(8, "crash"), (1 << 18, "replay"), (1 << 19, "refused")]
+)
 def test_what_early_boot_can_map_of_the_array(length, expected, m, tmp_path):
     assert outcome(m, m.handover(PFNS), tmp_path, length=length) == expected
 

@@ -127,6 +127,8 @@ def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, 
     assert got.json["outcome"] == expected, got.json["findings"]
     odd = any(f["code"] == "HP402" for f in got.json["findings"])
     assert odd == (change not in ("none", "order of nothing"))
+    decided = got.json["decided_by"]
+    assert got.json["findings"].count(decided) == (decided is not None)
 
 
 @pytest.mark.parametrize(("at", "expected"), [(0, "replay"), (1, "dropped")])

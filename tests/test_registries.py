@@ -5,6 +5,7 @@ The tables that are made from them are in tests/support/pages.py.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from itertools import chain
@@ -274,6 +275,67 @@ def test_no_quote_of_a_manual_page_is_within_another():
     pages = {page.name: page.read_text() for page in (ROOT / "man").iterdir()}
     within = re.compile(r"^\.(?=.*\b([SD]q)\b.* \1 ).*$", re.MULTILINE)
     assert {name: m[0] for name, text in pages.items() if (m := within.search(text))} == {}
+
+
+#: What texts list the names of.
+LISTED = {
+    "architectures": ARCHES.names(),
+    "page sizes": [str(size) for size in page_sizes()],
+    "KHO versions": VERSIONS.names(),
+    "revisions": REVISIONS.names(),
+    "layouts": LAYOUTS.names(),
+}
+#: What only the library's docstrings list, apart from options: other texts speak of some of them.
+LISTED_BY_LIBRARY = {**LISTED, "readers of the EFI table": Consumers.names()}
+#: A text that counts them is wrong with the next one.
+_COUNTED = re.compile(
+    r"\b(?:both|either|two|three|four)(?: \w+)? (?:architecture|KHO version|revision)s?\b"
+)
+
+_MACRO = re.compile(r"^\.(?:[A-Z][a-z] )*|\b(?:Ar|Cm|Fl|Li|Ns|No|Sq) ", re.MULTILINE)
+
+
+def _prose() -> Iterator[tuple[str, str]]:
+    """Yield what users read, as running text: manual, docs, schemas, the library's docstrings."""
+    for page in (ROOT / "man").iterdir():
+        lines = _MACRO.sub("", page.read_text())
+        yield page.name, lines
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *SCHEMAS):
+        yield path.name, path.read_text()
+    for path in (ROOT / "hwpkho" / "api").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                yield f"hwpkho/api/{path.name} {node.name}", ast.get_docstring(node) or ""
+
+
+def _some(text: str, names: list[str]) -> Iterator[str]:
+    """Yield where ``text`` lists two or more of ``names``, but not all, or gives another range."""
+    name = rf"(?<![\w-])(?:{'|'.join(map(re.escape, names))})(?![\w-])"
+    for found in re.findall(rf"{name}(?:(?: ?[,|] ?| )(?:(?:or|and) )?{name})+", text):
+        if set(re.findall(name, found)) < set(names):
+            yield found
+    yield from (
+        r for r in re.findall(rf"{name} to {name}", text) if r != f"{names[0]} to {names[-1]}"
+    )
+
+
+def test_texts_list_all_names_of_a_registry(subtests: pytest.Subtests):
+    for where, text in _prose():
+        running = " ".join(re.sub(r"[`'\"]", "", text).split())
+        counted = _COUNTED.findall(running)
+        listed = LISTED_BY_LIBRARY if where.startswith("hwpkho/api") else LISTED
+        some = {what: [*_some(running, names)] for what, names in listed.items()}
+        with subtests.test(where):
+            assert (counted, {what: found for what, found in some.items() if found}) == ([], {})
+
+
+def test_kernels_of_each_version_in_the_manual_page_of_encode():
+    text = " ".join(_page("encode").partition(".It Fl -kho ")[2].partition("\n.It ")[0].split())
+    said = re.findall(
+        r"\b(v\d+)(?:, the default,)?(?: is)? that of (?:Linux )?([^,(]+)[,. (]", text
+    )
+    kernels = [(name, VERSIONS[name].kernels.replace(", ", " and ")) for name in VERSIONS.names()]
+    assert [(name, found.strip(" .")) for name, found in said] == kernels
 
 
 def test_questions_in_the_manual_page_of_fleet():

@@ -3,7 +3,7 @@
 Source: include/linux/kho/abi/kexec_handover.h, arch/x86/include/uapi/asm/setup_data.h, the
 proposed include/linux/kho/abi/hwpoison.h, include/linux/kho/abi/{luo,block,memfd}.h,
 include/linux/efi.h and the postings that add LINUX_EFI_POISONED_MEMORY to it. Integers have the
-byte order of the machine that wrote them; both architectures with KHO are little endian.
+byte order of the machine that wrote them; the architectures with KHO are little endian.
 
 No other module uses construct.
 """

@@ -120,8 +120,8 @@ class Limiting(TypedDict, total=False):
 
     Attributes:
         consumer_kho: KHO version of the next kernel: 4 for kho-v4, or its whole compatible string.
-        consumer_efi: Generation of its reader of the EFI table of poisoned memory, ``a`` to
-            ``d2``, or ``none``.
+        consumer_efi: Generation of its reader of the EFI table of poisoned memory: ``a``, ``b``,
+            ``c1``, ``c2``, ``d1``, ``d2`` or ``none``.
         max_pages: Most distinct PFNs.
         max_fraction: Largest part of RAM, 0 to 1.
         max_per_gib: Most PFNs in one GiB.

@@ -1,6 +1,6 @@
 """What becomes of a list that the next kernel takes: what early boot holds, what is carried on.
 
-Source: the proposed consumer in mm/memory-failure.c (both revisions), which replays in a late
+Source: the proposed consumer in mm/memory-failure.c (each revision), which replays in a late
 initcall and then publishes a list of its own; measured on real kernels.
 """
 

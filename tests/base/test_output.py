@@ -435,3 +435,166 @@ def test_a_list_whose_page_cannot_be_written_is_not_written_either(page, tmp_pat
     got = cli("list", tmp_path / "list", *how)
     assert (got.code, got.out) == (3 if "nowhere" in page else 2, "")
     assert [p.name for p in tmp_path.iterdir()] == ["list"]
+
+
+# Files and folders appear whole or not at all
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_file_appears_whole(tmp_path):
+    path = tmp_path / "out"
+    with output.file(str(path)) as out:
+        out.write(b"one")
+        assert not path.exists()
+    assert path.read_bytes() == b"one"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_not_finished_never_appears(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+
+    def half():
+        with output.file(str(path), force=True) as out:
+            out.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_overwritten_by_force_only(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    with pytest.raises(UsageError, match="--force"), output.file(str(path)):
+        pytest.fail("must not get here")
+    with output.file(str(path), force=True) as out:
+        out.write(b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
+    path = tmp_path / "out"
+
+    def race():
+        with output.file(str(path)) as out:
+            out.write(b"mine")
+            path.write_bytes(b"theirs")
+
+    with pytest.raises(InputError, match="exists"):
+        race()
+    assert path.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_links_a_file_is_renamed(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(renaming, "_call", lambda: None)
+    monkeypatch.setattr(os, "link", no_links)
+    with output.file(str(tmp_path / "out")) as out:
+        out.write(b"one")
+    assert (tmp_path / "out").read_bytes() == b"one"
+    with (
+        pytest.raises(InputError, match="File exists"),
+        output.file(str(tmp_path / "new")) as out,
+    ):
+        (tmp_path / "new").write_bytes(b"theirs")
+    assert (tmp_path / "new").read_bytes() == b"theirs"
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "link").symlink_to("target")
+    with output.file(str(tmp_path / "link")) as out:
+        out.write(b"one")
+    assert (tmp_path / "target").read_bytes() == b"one"
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_devices_and_pipes_are_written_to(tmp_path):
+    with output.file("/dev/null") as out:
+        out.write(b"gone")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with output.file(str(fifo)) as out:
+        out.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+
+
+def test_places_that_cannot_be(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"/a/b: there is no folder /.*/a$"),
+        output.file(str(tmp_path / "a/b")),
+    ):
+        pytest.fail("must not get here")
+    with pytest.raises(UsageError, match="not a regular file"), output.file(str(tmp_path)):
+        pytest.fail("must not get here")
+    with pytest.raises(InputError, match="/proc/x: No such file"), output.file("/proc/x"):
+        pytest.fail("must not get here")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="Not a directory"), output.file(f"{tmp_path}/file/x"):
+        pytest.fail("must not get here")
+    with pytest.raises(UsageError, match="not a folder"):
+        output.check_folder(str(tmp_path / "file"), str.isdigit, force=True)
+    with (
+        pytest.raises(InputError, match=r"/a/b: there is no folder /.*/a$"),
+        output.folder(str(tmp_path / "a/b"), str.isdigit),
+    ):
+        pytest.fail("must not get here")
+
+
+def fill(path, *names, force=False):
+    with output.folder(str(path), str.isdigit, force=force) as new:
+        for name in names:
+            (new / name).write_text(name)
+
+
+def test_a_folder_appears_whole(tmp_path):
+    path = tmp_path / "out"
+    fill(path, "1", "2")
+    assert sorted(p.name for p in path.iterdir()) == ["1", "2"]
+    with pytest.raises(UsageError, match="--force"):
+        fill(path, "3")
+    fill(path, "3", force=True)
+    assert [p.name for p in path.iterdir()] == ["3"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    fill(tmp_path / "made", "1")
+    (tmp_path / "empty").mkdir()
+    fill(tmp_path / "empty", "1")
+    assert [p.name for p in (tmp_path / "empty").iterdir()] == ["1"]
+
+
+def test_a_folder_with_other_things_is_never_replaced(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("dear")
+    with pytest.raises(UsageError, match="letter"):
+        fill(tmp_path / "home", "1", force=True)
+    assert (tmp_path / "home" / "letter").read_text() == "dear"
+
+
+def test_a_folder_that_is_not_finished_never_appears(tmp_path):
+    def half():
+        with output.folder(str(tmp_path / "out"), str.isdigit) as new:
+            (new / "1").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_made_meanwhile_is_not_replaced(tmp_path):
+    fill(tmp_path / "another", "7")
+    with pytest.raises(UsageError), output.folder(str(tmp_path / "out"), str.isdigit):
+        (tmp_path / "another").rename(tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["7"]

@@ -7,6 +7,7 @@ same: the forms of the registry, and the lines of logs.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hwpkho.base import places, tar
@@ -16,11 +17,11 @@ from hwpkho.errors import InputError
 from hwpkho.images.registry import format_of
 from hwpkho.logs.text import blocks, is_text_with_nuls, utf16_of
 from hwpkho.memmap import registry
+from hwpkho.memmap.formats.sysfs_memmap import STARTS, split_path
 from hwpkho.memmap.lines import MapLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: Files in a folder that are looked at: nobody puts maps among more.
 _MAX_FILES = 4096
@@ -86,6 +87,17 @@ def maps_in(folder: Path) -> list[Path]:
     if len(held) > _MAX_FILES:
         raise InputError(f"{printable(str(folder))}: {len(held)} files are too many for one case")
     return [path for path in held if _is_map(path)]
+
+
+def copies_in(archive: str) -> list[Path]:
+    """Return the copies of /sys/firmware/memmap and runtime-map, wherever in an archive they are.
+
+    None are returned of a folder on disk, which may be large.
+    """
+    found = places.within(archive)
+    files = found[0].files() if found else ()
+    values = (value for file in files if (value := split_path(file)))
+    return sorted({Path(archive) / folder for folder, _, field in values if field in STARTS})
 
 
 def _has_addresses(path: Path) -> bool:

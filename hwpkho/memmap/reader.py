@@ -21,7 +21,6 @@ from hwpkho.logs.lost_messages import LostMessages
 from hwpkho.logs.text import Ending, blocks
 from hwpkho.memmap import boots, combine, extended, folders, gaps, mistakes, registry
 from hwpkho.memmap import names as map_names
-from hwpkho.memmap.formats.sysfs_memmap import split_path
 from hwpkho.memmap.model import Map, MemoryMap
 
 if TYPE_CHECKING:
@@ -189,9 +188,7 @@ def _files(path: str) -> list[str]:
         found, said = folders.of_sosreport(folder)
     else:
         found = folders.maps_in(folder)
-    archive = places.within(entered)
-    if not found and archive is not None and any(map(split_path, archive[0].files())):
-        return [path]  # /sys/firmware/memmap, wherever in the archive it is
+    found = found or folders.copies_in(entered)
     if said and not found:
         raise InputError(said[0])
     if not found:

@@ -8,6 +8,7 @@ import io
 import lzma
 import re
 import tarfile
+import tempfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwpkho.base import kept, opening, places
 from hwpkho.errors import InputError
 from hwpkho.memmap import gaps, read_memmap
 from hwpkho.memmap.formats.sysfs_grep import SysfsGrep
@@ -23,11 +25,12 @@ from hwpkho.memmap.formats.sysfs_memmap import SysfsMemmap
 from hwpkho.memmap.formats.sysfs_tar import SysfsTar
 from tests.support import certain
 from tests.support.examples import much
-from tests.support.mapdata import FIXTURES, TRUTH, read, rows
+from tests.support.mapdata import FIXTURES, TRUTH, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hwpkho.memmap.model import MemoryMap
     from hwpkho.memmap.table import Table
 
 ENTRY = {"start": b"0x100000\n", "end": b"0x1fffff\n", "type": b"System RAM\n"}
@@ -44,6 +47,23 @@ def unpack(name: str, to: Path) -> Path:
 def folder(path: Path) -> list[Table]:
     assert SysfsMemmap().sniff(path, b"")
     return list(SysfsMemmap().read(path, memoryview(b"")))
+
+
+def packed(data: bytes) -> list[Table]:
+    """Return the maps in an archive."""
+    with tempfile.TemporaryDirectory() as folder, kept.for_call():
+        path = Path(folder) / "input"
+        path.write_bytes(data)
+        opening.enter(str(path))
+        top = places.top(path, lambda at: SysfsTar().sniff(at, b""))
+        assert SysfsTar().sniff(top, b"")
+        return list(SysfsTar().read(top, memoryview(b"")))
+
+
+def memmap_of(path: Path) -> MemoryMap:
+    """Read an input as a command does, for which archives are folders."""
+    with kept.for_call():
+        return read_memmap([str(path)])
 
 
 def grep(lines: Iterable[str]) -> list[Table]:
@@ -106,8 +126,9 @@ def test_folder_and_archive_say_what_is_known(
     for way, data in list(ways.items())[: much(2, 5)]:
         with subtests.test(way):
             (tmp_path / "archive").write_bytes(data)
-            (again,) = read_memmap([str(tmp_path / "archive")]).maps
-            assert again.entries == tuple(found.entries)
+            again = memmap_of(tmp_path / "archive")
+            (map_,) = again.maps
+            assert (again.form, map_.entries) == ("sysfs-memmap-tar", tuple(found.entries))
 
 
 def test_grep_output(subtests: pytest.Subtests) -> None:
@@ -139,13 +160,13 @@ def test_folder_above_and_both_maps(firmware: Path) -> None:
     ],
 )  # fmt: skip
 def test_types(text: str, kind: str) -> None:
-    (found,) = read(SysfsTar(), archive(tree("memmap/0", {**ENTRY, "type": text.encode()})))
+    (found,) = packed(archive(tree("memmap/0", {**ENTRY, "type": text.encode()})))
     assert [e.type for e in found.entries] == [kind]
     assert not found.problems
 
 
 def test_type_that_no_kernel_prints() -> None:
-    (found,) = read(SysfsTar(), archive(tree("0", {**ENTRY, "type": b"\x1b[2JSystem RAM"})))
+    (found,) = packed(archive(tree("0", {**ENTRY, "type": b"\x1b[2JSystem RAM"})))
     assert found.entries[0].type == "unknown"
     assert found.entries[0].attributes == {"name": "\\x1b[2JSystem RAM"}
     assert [p.code for p in found.problems] == ["HP565"]
@@ -153,7 +174,7 @@ def test_type_that_no_kernel_prints() -> None:
 
 def test_values_padded_as_tar_pads_sysfs_files() -> None:
     padded = {name: value.ljust(4096, b"\0") for name, value in ENTRY.items()}
-    (found,) = read(SysfsTar(), archive(tree("0", padded)))
+    (found,) = packed(archive(tree("0", padded)))
     assert [(e.start, e.end, e.type) for e in found.entries] == [(0x100000, 0x1FFFFF, "usable")]
 
 
@@ -181,12 +202,12 @@ def test_damaged_values(
     (tmp_path / "grep").write_text("\n".join(lines))
     for form in ("tar", "folder", "grep"):
         with subtests.test(form), pytest.raises(InputError, match=what):
-            read_memmap([str(tmp_path / form)])
+            memmap_of(tmp_path / form)
 
 
 def test_two_kinds_of_values_in_one_entry() -> None:
     with pytest.raises(InputError, match="two kinds of entries"):
-        read(SysfsTar(), archive(tree("0", {**ENTRY, "num_pages": b"0x1"})))
+        packed(archive(tree("0", {**ENTRY, "num_pages": b"0x1"})))
 
 
 @pytest.mark.parametrize("field", sorted(ENTRY))
@@ -209,7 +230,7 @@ def test_an_entry_in_part_is_a_gap(
         members += tree(str(n), values)
     path = tmp_path / "tar"
     path.write_bytes(archive(members))
-    memmap = read_memmap([str(path)])
+    memmap = memmap_of(path)
     (map_,) = memmap.maps
     rest = [e for i, e in enumerate(whole) if i != number]
     assert [(e.start, e.end) for e in map_.entries] == rest
@@ -228,7 +249,7 @@ def test_missing_numbers_are_gaps(gone: set[int], tmp_path: Path) -> None:
     ]
     path = tmp_path / "grep"
     path.write_text("".join(lines))
-    (map_,) = read_memmap([str(path)]).maps
+    (map_,) = memmap_of(path).maps
     assert {g.problem.code for g in map_.gaps} == {"HP508"}
     placed = [(certain(g.start), certain(g.end)) for g in map_.gaps]
     assert {n for n, (a, _) in whole.items() if any(s <= a <= e for s, e in placed)} == gone
@@ -247,7 +268,7 @@ def test_missing_numbers_are_gaps(gone: set[int], tmp_path: Path) -> None:
 def test_damaged_values_of_the_runtime_map(change: Mapping[str, bytes], what: str) -> None:
     values = {"type": b"0x6", "phys_addr": b"0x1000", "num_pages": b"0x2",
               "attribute": b"0xf", "virt_addr": b"0x0"}  # fmt: skip
-    (table,) = read(SysfsTar(), archive(tree("0", {**values, **change})))
+    (table,) = packed(archive(tree("0", {**values, **change})))
     assert not table.entries
     (lost,) = table.lost_lines
     assert lost.problem.message == f"0{what}: the copy is not complete"
@@ -255,14 +276,15 @@ def test_damaged_values_of_the_runtime_map(change: Mapping[str, bytes], what: st
 
 def test_two_machines_in_one_archive() -> None:
     other = {**ENTRY, "end": b"0x2fffff\n"}
-    with pytest.raises(InputError, match="two different maps: below a/memmap and b/memmap"):
-        read(SysfsTar(), archive(tree("a/memmap/0") + tree("b/memmap/0", other)))
-    assert len(read(SysfsTar(), archive(tree("a/memmap/0") + tree("b/memmap/0")))) == 1
+    both = "below firmware/memmap and memmap"
+    with pytest.raises(InputError, match=f"two different maps: {both}"):
+        packed(archive(tree("firmware/memmap/0") + tree("memmap/0", other)))
+    assert len(packed(archive(tree("firmware/memmap/0") + tree("memmap/0")))) == 1
 
 
 def test_one_value_given_twice() -> None:
-    with pytest.raises(InputError, match="0/start: given twice, with different values"):
-        read(SysfsTar(), archive([*tree("memmap/0"), ("memmap/0/start", b"0x0\n")]))
+    (found,) = packed(archive([*tree("memmap/0"), ("memmap/0/start", b"0x0\n")]))
+    assert [e.start for e in found.entries] == [0]  # as tar unpacks it
     with pytest.raises(InputError, match="line 2: given twice"):
         grep(["/sys/firmware/memmap/0/start:0x0", "/sys/firmware/memmap/0/start:0x1"])
 
@@ -273,7 +295,7 @@ def test_numbers_give_the_order() -> None:
         for i in (10, 2, 0, 11, 1)
         for n, v in {**ENTRY, "start": f"0x{i:x}".encode()}.items()
     ]
-    (found,) = read(SysfsTar(), archive(members))
+    (found,) = packed(archive(members))
     assert [e.start for e in found.entries] == [0, 1, 2, 10, 11]
 
 
@@ -283,17 +305,17 @@ def test_numbers_give_the_order() -> None:
 @pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
 @pytest.mark.parametrize(
     "prefix",
-    ["memmap/0", "./0", "0", "/sys/firmware/memmap/0", "../../etc/memmap/0",
+    ["memmap/0", "./0", "0", "/sys/firmware/memmap/0", "etc/memmap/0",
      "d" * 90 + "/" + "e" * 40 + "/0"],
 )  # fmt: skip
 def test_names(format_: int, prefix: str) -> None:
-    (found,) = read(SysfsTar(), archive(tree(prefix), format_))
+    (found,) = packed(archive(tree(prefix), format_))
     assert len(found.entries) == 1
 
 
 @pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_and_foreign_names(format_) -> None:
-    (found,) = read(SysfsTar(), archive(tree("x" * 300 + "/ünï/0"), format_))
+    (found,) = packed(archive(tree("x" * 300 + "/ünï/0"), format_))
     assert len(found.entries) == 1
 
 
@@ -302,30 +324,42 @@ def test_links_devices_and_huge_members_are_harmless(tmp_path: Path) -> None:
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE,
                  tarfile.BLKTYPE, tarfile.FIFOTYPE,
                  tarfile.DIRTYPE):  # fmt: skip
-        info = tarfile.TarInfo("memmap/0/start")
+        info = tarfile.TarInfo(f"memmap/0/{kind.decode()}")
         info.type = kind
         info.linkname = "/etc/passwd"
         members.append((info, b""))
-    members.append(("memmap/1/start", bytes(1 << 20)))
     members.append(("/etc/passwd", b"root"))
-    (found,) = read(SysfsTar(), archive(members))
+    (found,) = packed(archive(members))
     assert [(e.start, e.end) for e in found.entries] == [(0x100000, 0x1FFFFF)]
+    with pytest.raises(InputError, match="memmap/1/start: more than 4096 bytes"):
+        packed(archive([*members, ("memmap/1/start", bytes(1 << 20))]))
     assert not list(tmp_path.iterdir())
 
 
-def test_archive_without_a_map() -> None:
-    with pytest.raises(InputError, match="no /sys/firmware/memmap in this tar archive"):
-        read(SysfsTar(), archive([("a/b", b"c")]))
+def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
+    """Other folders with a number and a type are no maps."""
+    path = tmp_path / "archive"
+    others = [("readme", b"x"), ("a/b/0/type", b"disk"), ("a/c/0/type", b"disk")]
+    path.write_bytes(archive([*others, *tree("a/b/memmap/0")]))
+    found = memmap_of(path)
+    assert (found.form, [m.name for m in found.maps]) == ("sysfs-memmap-tar", ["sysfs_memmap"])
+    other = {**ENTRY, "end": b"0x2fffff\n"}
+    path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("a/c/memmap/0", other)]))
+    with pytest.raises(InputError, match="a/c/memmap: its sysfs_memmap map differs from that of "):
+        memmap_of(path)
+    path.write_bytes(archive(others))
+    with pytest.raises(InputError, match="no memory map in this folder"):
+        memmap_of(path)
 
 
 def test_archive_that_is_cut_off_or_bent() -> None:
     data = archive([*tree("memmap/0"), ("memmap/1/x", bytes(3000))])
     with pytest.raises(InputError, match="reaches past the end"):
-        read(SysfsTar(), data[: data.index(b"memmap/1") + 1024])
+        packed(data[: data.index(b"memmap/1") + 1024])
     bent = bytearray(data)
     bent[512 * 2 + 100] ^= 1
     with pytest.raises(InputError, match="no valid header at offset 0x400"):
-        read(SysfsTar(), bytes(bent))
+        packed(bytes(bent))
 
 
 @pytest.mark.parametrize(
@@ -337,15 +371,7 @@ def test_negative_and_enormous_sizes_end(field) -> None:
     data[148:156] = b" " * 8
     data[148:156] = b"%06o\0 " % sum(data[:512])
     with pytest.raises(InputError, match="at offset 0x0 reaches past the end"):
-        read(SysfsTar(), bytes(data))
-
-
-def test_an_archive_of_more_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(SysfsTar, "most", 1 << 20)
-    data = archive([*tree("memmap/0"), ("zeros", bytes(3 << 20))])
-    (tmp_path / "archive").write_bytes(gzip.compress(data))
-    with pytest.raises(InputError, match="more than 1 MiB, too large for a memory map"):
-        read_memmap([str(tmp_path / "archive")])
+        packed(bytes(data))
 
 
 def test_folder_that_cannot_be_read_is_no_map(tmp_path: Path) -> None:

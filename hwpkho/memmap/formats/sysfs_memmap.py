@@ -49,6 +49,8 @@ TYPES = {
 E820_FIELDS = frozenset(("start", "end", "type"))
 EFI_FIELDS = frozenset(("type", "phys_addr", "virt_addr", "num_pages", "attribute"))
 FIELDS = E820_FIELDS | EFI_FIELDS
+#: The fields that only these folders have; a number with a type may be something else.
+STARTS = frozenset(("start", "phys_addr"))
 
 #: The last parts of a path to a value: number and field.
 TAIL = late(r"(?:^|/)([0-9]{1,6})/(" + "|".join(sorted(FIELDS)) + r")$")
@@ -223,10 +225,7 @@ class SysfsMemmap(FileForm):
 
     def sniff(self, path: Path, _head: bytes) -> bool:
         """See :meth:`FileForm.sniff`."""
-        try:
-            return places.is_folder(path) and any(True for _ in _folders(path))
-        except InputError:
-            return False
+        return places.within(path) is None and is_copy(path)
 
     def read(self, path: Path, _data: memoryview) -> Sequence[Table]:
         """See :meth:`FileForm.read`."""
@@ -238,6 +237,14 @@ class SysfsMemmap(FileForm):
                 text = _content(file, shown)
                 values.add(inside, number, field, text, f"{printable(file.name)}")
         return values.maps()
+
+
+def is_copy(path: Path) -> bool:
+    """Tell whether a folder, also one inside an archive, is such a copy."""
+    try:
+        return places.is_folder(path) and any(True for _ in _folders(path))
+    except InputError:
+        return False
 
 
 def _folders(path: Path) -> Iterator[Path]:
@@ -261,16 +268,3 @@ def _content(file: Path, shown: str) -> str:
     if len(data) > MAX_VALUE:
         raise InputError(f"{shown}: {printable(str(file))}: more than {MAX_VALUE} bytes")
     return data.decode("latin-1")
-
-
-def read_values(found: Iterable[tuple[str, bytes]], shown: str) -> list[Table]:
-    """Return the maps in ``(path, content)`` pairs; other paths are skipped.
-
-    Raises InputError where two trees of a kind differ.
-    """
-    values = Values(shown)
-    for path, content in found:
-        split = split_path(path)
-        if split:
-            values.add(*split, content.decode("latin-1"), printable(path))
-    return values.maps()

@@ -13,7 +13,7 @@ from hwpkho.efi import compare
 from hwpkho.errors import InputError
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.inputs.lists import read_list
-from hwpkho.inputs.tables import which_table
+from hwpkho.inputs.tables import SeveralTablesError, which_table
 from hwpkho.judging import limits, machine
 from hwpkho.judging.efi_table import judge, pages
 from hwpkho.judging.result import Basis, Validation, finding, of_problem
@@ -42,8 +42,8 @@ def beside(
         return None, ()
     try:
         table = which_table(case.tables)
-    except InputError as error:
-        return None, (finding(efi.SEVERAL, f"no table is judged: {error}"),)
+    except SeveralTablesError as error:
+        return None, (finding(efi.SEVERAL, f"no table is judged: {error.said}"),)
     judged = _judged(table, case.source, kernel, options)
     return judged, judged.findings
 

@@ -93,13 +93,12 @@ def read_file(file: FileBytes, layout: str | None = None) -> PoisonTable:
 
 
 def _stated(layout: str | None) -> Told | None:
-    return Told(layout, f"{option('layout', layout)} says so") if layout else None
+    return Told(layout, "as asked") if layout else None
 
 
 def _ambiguous(told: Told) -> str:
-    """Return the message that two layouts fit, with the option that chooses."""
-    names = " or ".join(told.between)
-    return f"{told.why} ({' and '.join(told.between)}); give {option('layout')} {names}"
+    """Return the message that two layouts fit; only an error advises which option chooses."""
+    return f"{told.why} ({' and '.join(told.between)})"
 
 
 def _pool_length(source: Source, phys: int) -> int | None:
@@ -129,8 +128,9 @@ class AmbiguousLayoutError(InputError):
     """
 
     def __init__(self, where: str, told: Told) -> None:
-        super().__init__(f"{where}: {_ambiguous(told)}")
-        self.said = f"{where}: {told.why} ({' and '.join(told.between)})"
+        self.said = f"{where}: {_ambiguous(told)}"
+        names = " or ".join(told.between)
+        super().__init__(f"{self.said}; give {option('layout')} {names}")
 
 
 class _Reader:

@@ -105,19 +105,28 @@ def check_readable(table: PoisonTable, where: str) -> None:
         raise InputError(f"{where}: {what}: {why.code} {why.message}")
 
 
+class SeveralTablesError(InputError):
+    """Several tables, and the user has to choose.
+
+    Attributes:
+        said: The message without the option that chooses.
+    """
+
+    def __init__(self, tables: Sequence[PoisonTable]) -> None:
+        where = ", ".join(f"0x{t.phys or 0:x}" for t in tables)
+        self.said = f"{tables[0].source}: several EFI tables of poisoned memory ({where})"
+        super().__init__(f"{self.said}; choose with {option('efi_table')}")
+
+
 def which_table(tables: Sequence[PoisonTable]) -> PoisonTable:
     """Return the table that counts; ``tables`` are all of a case, at least one.
 
     Of several, it is the only one whose configuration entry is among other entries of the firmware.
-    Raises InputError where there is not exactly one such table.
+    Raises SeveralTablesError where there is not exactly one such table.
     """
     if len(tables) == 1:
         return tables[0]
     likely = [t for t in tables if t.entry is not None and t.entry.beside]
     if len(likely) == 1:
         return likely[0]
-    where = ", ".join(f"0x{t.phys or 0:x}" for t in tables)
-    raise InputError(
-        f"{tables[0].source}: several EFI tables of poisoned memory ({where}); choose with "
-        f"{option('efi_table')}"
-    )
+    raise SeveralTablesError(tables)

@@ -65,7 +65,7 @@ def test_a_log_that_names_no_bad_page_is_its_map(tmp_path, cli) -> None:
     log.write_text(f"{_LOG}[    5.000000] Memory failure: 0x9: already hardware poisoned\n")
     got = cli("list", "--json", log)
     assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
-    assert "--from e820 lists it" in got.err
+    assert "form e820 lists it" in got.err
     assert cli("list", "--json", "--from", "e820", log).json["pfns"] == [[0x40000, 0x40001]]
 
 

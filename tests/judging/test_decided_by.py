@@ -5,31 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hwpkho.abi.scratch import build_scratch
-from tests.support import provoking, provoking_decode
 from tests.support.examples import some
 from tests.support.handovers import Machine
+from tests.support.provoked import CODES, arguments
 
 FATAL = ("crash", "dropped", "refused")
 
 
-def _arguments(code, folder):
-    """Return what validate is called with for a case of either kind."""
-    if code in provoking.CASES:
-        return provoking.CASES[code](folder)
-    specs, told = provoking_decode.CASES[code](folder)
-    scratch = told.kho_scratch
-    options = {
-        "--root-fdt": told.root_fdt,
-        "--page-size": told.page_size,
-        "--arch": told.arch,
-        "--kho-scratch": scratch if scratch in (None, "none") else f"{scratch[0]}:{scratch[1]}",
-    }
-    return [*specs, *(x for k, v in options.items() if v is not None for x in (k, v))]
-
-
-@pytest.mark.parametrize("code", some(sorted({*provoking.CASES, *provoking_decode.CASES}), 5))
+@pytest.mark.parametrize("code", some(CODES, 5))
 def test_every_fatal_outcome_says_what_decided(code, tmp_path, cli):
-    got = cli("validate", "--json", *_arguments(code, tmp_path))
+    got = cli("validate", "--json", *arguments(code, tmp_path))
     if got.code == 3:
         return  # of an input that cannot be judged nothing is said
     document = got.json
@@ -89,5 +74,5 @@ def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli):
 )
 def test_chance_decides_only_what_nothing_marks(code, words, tmp_path, cli):
     """A page inside a larger preserved block is not reused: the kernel refuses it for certain."""
-    got = cli("validate", *_arguments(code, tmp_path))
+    got = cli("validate", *arguments(code, tmp_path))
     assert words in got.said.partition(" outcome ")[0]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.base.options import option
-
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
@@ -23,5 +21,5 @@ _ALONE = ("page-types", "cxl-list")
 def notes(forms: Container[str]) -> Iterator[str]:
     """Yield a note for each of the ``forms`` that list more of a log than its messages."""
     for form in filter(forms.__contains__, _ELSEWHERE):
-        lists = "give that alone" if form in _ALONE else f"{option('form', form)} lists it"
+        lists = "give that alone" if form in _ALONE else f"form {form} lists it"
         yield f"{_ELSEWHERE[form]}, which is not listed here: {lists}"

@@ -379,7 +379,7 @@ class Timeline:
         if boots > 1 and self._wanted is None and len(self._machines) < 2:
             found.note(
                 f"{boots} boots, and all count, though poison does not outlive a boot without "
-                f"a handover; choose one with {option('boot', 'N')} or {option('boot', 'last')}"
+                "a handover; choose one by its number, or the last"
             )
         elif boots > 1 and self._wanted is not None:
             one = boots - 1 if self._wanted == -1 else self._wanted

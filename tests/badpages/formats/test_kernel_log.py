@@ -735,7 +735,7 @@ def test_a_kernel_log_whose_command_line_has_memmap(tmp_path, cli) -> None:
     log = f"{BANNER}\n[    0.000000] Command line: ro memmap=4K$0x5000\n{MF.format(9)}\n"
     got = said(cli, tmp_path, log)
     assert (got.json["form"], got.json["pfns"]) == ("kernel-log", [9])
-    assert "--from memmap lists it" in got.err
+    assert "form memmap lists it" in got.err
 
 
 HOSTS = {

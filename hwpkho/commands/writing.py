@@ -90,7 +90,11 @@ def planned(to: str, pages: BadPages, how: Writing) -> WrittenTable | None:
 
 def is_bitmap(to: str, how: Writing) -> bool:
     """Tell whether an EFI table with a bitmap is written, which has a bit for any page."""
-    return registry.takes("unit", to) and how.layout != "list"
+    if not registry.takes("unit", to):
+        return False
+    from hwpkho.abi.efi_poisoned import LAYOUTS, has_bitmap  # few lists become tables
+
+    return has_bitmap(LAYOUTS[how.layout or efi_table.DEFAULT])
 
 
 def form(name: str) -> ListWriter:

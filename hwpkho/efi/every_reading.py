@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.efi_poisoned import bitmap, bitmap_base, common_flaw, linked_list
+from hwpkho.abi.efi_poisoned import LAYOUTS, common_flaw, has_bitmap, linked_list
 from hwpkho.base.addresses import align_up
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a bitmap in a layout that the table does not have: 16 TiB of 2 MiB units.
 _MOST = 1 << 20
-#: Nodes that are followed in a table of another layout than ``list``.
+#: Nodes that are followed in a table with a bitmap.
 _NODES = 1 << 10
 _PAGE = 4096
 
@@ -28,11 +28,13 @@ def keep(source: Source, table: PoisonTable, page_size: int) -> None:
     ``source`` records what is read. ``page_size`` is the kernel's, bytes. Bits past the end of
     memory are not read: they decide nothing, and what follows a small table is other data.
     """
-    if table.phys is None or table.layout == "list":
+    if table.phys is None:
         return
+    if table.layout is not None and not has_bitmap(LAYOUTS[table.layout]):
+        return  # what follows the header of a list was read with it
     _keep_chain(source, table.phys, page_size)
     top = max((start + size for start, size in source.extents()), default=0)
-    for layout in (bitmap, bitmap_base):
+    for layout in filter(has_bitmap, LAYOUTS):
         raw = source.read(table.phys, layout.HEAD)
         header = None if raw is None else layout.parse(bytes(raw))
         if header is None or common_flaw(header) or header.phys_base % header.unit_size:

@@ -8,7 +8,7 @@ from itertools import repeat
 from operator import add, mul
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi.efi_poisoned import bits
+from hwpkho.abi.efi_poisoned import ASSUMED, bitmap_layout, bits
 from hwpkho.base.addresses import PHYS_END, page_shift
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import pfn_set
@@ -18,7 +18,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hwpkho.abi.efi_poisoned import Header
+    from hwpkho.abi.efi_poisoned import BitmapLayout, Header
     from hwpkho.abi.efi_poisoned.tell import Told
     from hwpkho.codes import Problem
     from hwpkho.efi.find import Entry
@@ -82,6 +82,17 @@ class PoisonTable:
     def layout(self) -> str | None:
         """A name in ``LAYOUTS``, None where no layout fits."""
         return self.told.layout
+
+    @property
+    def header_layout(self) -> BitmapLayout | None:
+        """The layout in which ``header`` was read, None without a header."""
+        return None if self.header is None else bitmap_layout(self.layout or ASSUMED)
+
+    @property
+    def phys_base(self) -> int | None:
+        """The field of the header, None where its layout lacks it or there is no header."""
+        layout, header = self.header_layout, self.header
+        return header.phys_base if header and layout and layout.BASED else None
 
     @property
     def readable(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi import efi_poisoned, efi_pool
-from hwpkho.abi.efi_poisoned import MAX_BITMAP, bitmap_base, linked_list
+from hwpkho.abi.efi_poisoned import ASSUMED, LAYOUTS, MAX_BITMAP, bitmap_layout, linked_list
 from hwpkho.abi.efi_poisoned.tell import HEAD, Told, tell
 from hwpkho.base.addresses import PHYS_END, align_up
 from hwpkho.base.options import option
@@ -23,7 +23,7 @@ from hwpkho.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hwpkho.abi.efi_poisoned import Header
+    from hwpkho.abi.efi_poisoned import BitmapLayout, Header
     from hwpkho.codes import Code, Problem
     from hwpkho.efi.find import Entry
     from hwpkho.images.base import Source
@@ -151,11 +151,12 @@ class _Reader:
         self._overlap = False  # whether nodes that share bytes were reported
 
     def read(self, head: bytes, page_size: int) -> PoisonTable:
-        if self._told.layout == "list":
-            return self._chain(page_size)
         if self._told.layout is None:
             return self._unknown(head)
-        return self._bitmap(head)
+        layout = LAYOUTS[self._told.layout]
+        if efi_poisoned.has_bitmap(layout):
+            return self._bitmap(layout, head)
+        return self._chain(page_size)
 
     def _say(self, code: Code, message: str, phys: int | None = None) -> Problem:
         said = problem(code, message, self._phys if phys is None else phys)
@@ -174,8 +175,8 @@ class _Reader:
             said = self._say(efi.CUT, f"the table: {only}; {why}")
         else:
             said = self._say(efi.MALFORMED, f"the table: {why}")
-        wide = bitmap_base.parse(head) if len(head) == HEAD else None
-        return self._unread(said, wide)
+        layout = bitmap_layout(ASSUMED)
+        return self._unread(said, layout.parse(head) if len(head) == layout.HEAD else None)
 
     def _unread(self, because: Problem, header: Header | None = None) -> PoisonTable:
         return replace(self._table(header=header), unread_because=because)
@@ -195,8 +196,9 @@ class _Reader:
             tuple(self.problems),
         )  # fmt: skip
 
-    def _bitmap(self, head: bytes) -> PoisonTable:
-        layout = efi_poisoned.bitmap_layout(self._told.layout or "")
+    def _bitmap(self, layout: BitmapLayout, head: bytes) -> PoisonTable:
+        if len(head) < layout.HEAD:
+            head = bytes(self._read(self._phys or 0, layout.HEAD) or head)
         if len(head) < layout.HEAD:
             why = f"{len(head)} bytes, but the header has {layout.HEAD}"
             return self._unread(self._say(efi.CUT, why))

@@ -40,8 +40,10 @@ from hwpkho.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-#: Bytes: above this the stub of generations b and c doubles the unit, up to the largest.
-_CAP, _LARGEST = 1 << 20, 1 << 30
+    from hwpkho.abi.efi_poisoned import BitmapLayout
+
+#: Bytes: a stub that doubles the unit does so up to this.
+_LARGEST = 1 << 30
 #: The grid where no table says another.
 _DEFAULT = Header(VERSION, UNIT, 0, 8)
 #: A piece of memory: first byte, end (exclusive), and whether it is RAM.
@@ -94,16 +96,18 @@ def geometry(wanted: TableOptions, bad: PfnSet, page_size: int) -> Header:
             f"{option('unit', unit)}: a kernel with pages of {page_size} bytes takes a power of "
             f"two from {max(MIN_UNIT, page_size)} to {1 << 31}"
         )
-    base, end = _span(wanted, bad, unit, page_size)
+    layout = bitmap_layout(wanted.layout)
+    base, end = _span(wanted, layout, bad, unit, page_size)
     if wanted.phys_base is not None:
         base = wanted.phys_base
     if base % unit:
         raise UsageError(f"{option('phys_base', base)} is not a multiple of the unit, {unit}")
-    if wanted.layout == "bitmap" and base:
-        raise UsageError(f"{option('phys_base', base)}: layout bitmap begins at address 0")
+    if base and not layout.BASED:
+        raise UsageError(f"{option('phys_base', base)}: layout {wanted.layout} begins at address 0")
     size = _bytes(base, end, unit)
-    if wanted.layout == "bitmap" and wanted.unit is None:
-        while size > _CAP and unit < _LARGEST:
+    most = layout.STUB.most
+    if most is not None and wanted.unit is None:
+        while size > most and unit < _LARGEST:
             unit *= 2
             size = _bytes(base, end, unit)
     if size > MAX_BITMAP:
@@ -114,7 +118,9 @@ def geometry(wanted: TableOptions, bad: PfnSet, page_size: int) -> Header:
     return Header(VERSION, unit, base, size)
 
 
-def _span(wanted: TableOptions, bad: PfnSet, unit: int, page_size: int) -> tuple[int, int]:
+def _span(
+    wanted: TableOptions, layout: BitmapLayout, bad: PfnSet, unit: int, page_size: int
+) -> tuple[int, int]:
     """Return the bytes that the bitmap covers, end exclusive.
 
     With a map, as the layout's stub has it; without one, from 0 or the lowest base of the tables
@@ -123,13 +129,14 @@ def _span(wanted: TableOptions, bad: PfnSet, unit: int, page_size: int) -> tuple
     shift = page_shift(page_size)
     last = (bad.last[-1] + 1) << shift if bad else 0
     ram = [end for _, end, is_ram in wanted.memory or () if is_ram]
-    if wanted.memory and (wanted.layout != "bitmap" or ram):
-        if wanted.layout == "bitmap":
-            return 0, max(ram)
+    if wanted.memory and (ram or not layout.STUB.ends_with_ram):
+        end = max(ram if layout.STUB.ends_with_ram else (e for _, e, _ in wanted.memory))
+        if not layout.BASED:
+            return 0, end
         lowest = min(start for start, _, _ in wanted.memory)
-        return align_down(lowest, max(unit, UNIT)), max(end for _, end, _ in wanted.memory)
+        return align_down(lowest, max(unit, UNIT)), end
     end = max([last, *(min(g.end, PHYS_END) for g in wanted.grids)])
-    if wanted.layout == "bitmap" or not wanted.grids:
+    if not layout.BASED or not wanted.grids:
         return 0, end
     lowest = min([*(g.phys_base for g in wanted.grids), *(a << shift for a in bad.first[:1])])
     return align_down(lowest, unit), end

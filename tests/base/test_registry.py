@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,15 @@ import pytest
 from hwpkho.base.registry import Registry
 from tests.support import efi
 from tests.support.examples import much
-from tests.toys import efi_table, list_form, log_message, map_file, map_form, revision
+from tests.toys import (
+    efi_table,
+    efi_table_at_zero,
+    list_form,
+    log_message,
+    map_file,
+    map_form,
+    revision,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +59,13 @@ def toy_table() -> Iterator[None]:
     efi_table.register()
     yield
     efi_table.unregister()
+
+
+@pytest.fixture
+def toy_table_at_zero() -> Iterator[None]:
+    efi_table_at_zero.register()
+    yield
+    efi_table_at_zero.unregister()
 
 
 @pytest.fixture
@@ -279,6 +296,48 @@ def test_a_toy_layout_of_the_efi_table_and_its_kernels(
             judged = cli("validate", "--json", "--consumer-efi", consumer, *rest).json["efi"]
             assert (judged["consumer"], judged["outcome"]) == (consumer, outcome)
             assert judged["units"] == units
+
+    # Where there is a map, its stub begins where memory does and ends where RAM does.
+    (tmp_path / "iomem").write_text(
+        "00400000-3fffffff : System RAM\n80000000-8fffffff : Reserved\n"
+    )
+    write = ("encode", tmp_path / "list", "--to", "efi-table", *toy, "-o", out, "--force")
+    assert cli(*write, "--memmap", tmp_path / "iomem").code == 0
+    header = efi_table.parse(out.read_bytes()[: efi_table.HEAD])
+    assert (header.phys_base, header.end) == (4 << 20, 0x40400000)
+
+
+@pytest.mark.usefixtures("toy_table_at_zero")
+def test_a_toy_layout_of_the_efi_table_without_a_base(cli, tmp_path: Path) -> None:
+    """Its bits begin at address 0, behind its own header, and its stub's map decides the rest."""
+    toy = ("--layout", efi_table_at_zero.NAME)
+    (tmp_path / "list").write_text("0xa00 0xa01 0x1000")
+    out = tmp_path / "table"
+    write = ("encode", tmp_path / "list", "--to", "efi-table", *toy, "-o", out)
+    refused = cli(*write, "--phys-base", "2M")
+    assert (refused.code, out.exists()) == (2, False)
+    assert "layout toy-at-zero begins at address 0" in refused.err
+    made = cli(*write)
+    assert made.code == 0, made.err
+    raw = out.read_bytes()
+    assert raw == struct.pack("<4sI16xQQ", b"TOYZ", 2 << 20, 8, 1 << 5 | 1 << 8)
+    (shown,) = cli("decode", "--json", "--from", "efi-table", *toy, out).json["efi_poisoned_memory"]
+    assert (shown["phys_base"], shown["units"]) == (None, [5, 8])
+
+    image = efi.saved(tmp_path, {efi.TABLE: raw})
+    assert "phys_base" not in cli("decode", *toy, image).out
+    annotated = cli("decode", "--annotate", *toy, image).out
+    assert re.findall("(size 8|units 5 8|phys_base.*)$", annotated, re.MULTILINE) == [
+        "size 8", "units 5 8",
+    ]  # fmt: skip
+    # A map: from 0 to its end, RAM or not, in units of which 16 bytes of bitmap are enough.
+    (tmp_path / "iomem").write_text(
+        "00001000-3fffffff : System RAM\n40000000-4fffffff : Reserved\n"
+    )
+    made = cli(*write, "--force", "--memmap", tmp_path / "iomem")
+    assert made.code == 0, made.err
+    header = efi_table_at_zero.parse(out.read_bytes()[: efi_table_at_zero.HEAD])
+    assert (header.unit_size, header.size) == (16 << 20, 16)
 
 
 @pytest.mark.usefixtures("toy_file")

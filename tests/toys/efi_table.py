@@ -5,12 +5,15 @@ from __future__ import annotations
 import struct
 import sys
 
-from hwpkho.abi.efi_poisoned import LAYOUTS, VERSION, Header, common_flaw
+from hwpkho.abi.efi_poisoned import LAYOUTS, VERSION, Header, Stub, common_flaw
+from hwpkho.abi.spans import Span
 from hwpkho.judging.efi_table.bitmaps import BitmapGeneration
 from hwpkho.judging.efi_table.generations import GENERATIONS
 
 ABOUT = "a toy"
 HEAD = 24
+BASED = True
+STUB = Stub(ends_with_ram=True, most=None)
 NAME = "toy-bitmap"
 _LAYOUT = struct.Struct("<4sIQQ")
 _MAGIC = b"TOYB"
@@ -29,6 +32,10 @@ def build(header: Header) -> bytes:
 
 def flaw(header: Header) -> str | None:
     return common_flaw(header)
+
+
+def spans(header: Header) -> list[Span]:
+    return [Span(0, 8, "the toy's magic and unit"), Span(8, 16, f"base 0x{header.phys_base:x}")]
 
 
 def register() -> None:

@@ -11,9 +11,12 @@ keep hardware-poisoned pages out of the next kexec", and the trees of its earlie
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 from hwpkho.base.registry import Registry
+
+if TYPE_CHECKING:
+    from hwpkho.abi.spans import Span
 
 #: LINUX_EFI_POISONED_MEMORY_TABLE_GUID, af828a15-0ef4-439a-b86a-d6d69eafbafa, as it is in memory.
 GUID = bytes.fromhex("158a82aff40e9a43b86ad6d69eafbafa")
@@ -34,8 +37,7 @@ class Header(NamedTuple):
     Attributes:
         version: As read; known is 1.
         unit_size: Bytes of physical address space per bit.
-        phys_base: Physical address of the first unit; 0 in layout ``bitmap``, which lacks the
-            field.
+        phys_base: Physical address of the first unit; 0 in a layout that lacks the field.
         size: Bytes of the bitmap.
     """
 
@@ -68,8 +70,26 @@ class Layout(Protocol):
     HEAD: int
 
 
+class Stub(NamedTuple):
+    """How the latest EFI stub that writes a layout chooses the size of the bitmap.
+
+    Attributes:
+        ends_with_ram: Whether the bitmap ends at the highest RAM; else it ends at the highest
+            address of the firmware's map.
+        most: The bytes of bitmap above which the stub doubles the unit; None: it never does.
+    """
+
+    ends_with_ram: bool
+    most: int | None
+
+
 class BitmapLayout(Layout, Protocol):
     """What the module of a layout with a bitmap offers."""
+
+    #: Whether the header has phys_base; without it, the first unit is at address 0.
+    BASED: bool
+    #: What its EFI stub writes.
+    STUB: Stub
 
     def parse(self, raw: bytes) -> Header:
         """Read the header from its ``HEAD`` bytes; ValueError for another length."""
@@ -79,6 +99,9 @@ class BitmapLayout(Layout, Protocol):
 
     def flaw(self, header: Header) -> str | None:
         """Return why every kernel refuses a table with this header, None where one accepts it."""
+
+    def spans(self, header: Header) -> list[Span]:
+        """Return the fields of the header, for ``decode --annotate``."""
 
 
 #: The layouts by name, in the order in which they were proposed.
@@ -90,6 +113,10 @@ LAYOUTS: Registry[Layout] = Registry(
         "bitmap": "hwpkho.abi.efi_poisoned.bitmap",
     },
 )
+
+
+#: The layout in which the header of a table is read whose own layout cannot be told.
+ASSUMED = "bitmap-base"
 
 
 def has_bitmap(layout: Layout) -> TypeGuard[BitmapLayout]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.efi_poisoned import Header, common_flaw
+from hwpkho.abi.efi_poisoned import Header, Stub, common_flaw
+from hwpkho.abi.spans import Span
 
 if TYPE_CHECKING:
     from construct import Container
 
 ABOUT = "a bitmap of units from address 0 on (generation c)"
 HEAD = 16
+BASED = False
+STUB = Stub(ends_with_ram=True, most=1 << 20)
 
 
 def parse(raw: bytes) -> Header:
@@ -46,3 +49,12 @@ def flaw(header: Header) -> str | None:
     if found is None and header.end >= 1 << 64:
         return f"{header.size} bytes of bitmap reach 2^64"
     return found
+
+
+def spans(header: Header) -> list[Span]:
+    """Return the fields of the header."""
+    return [
+        Span(0, 4, f"version {header.version}"),
+        Span(4, 4, f"unit_size {header.unit_size}"),
+        Span(8, 8, f"size {header.size}"),
+    ]

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwpkho.abi.efi_poisoned import Header, common_flaw
+from hwpkho.abi.efi_poisoned import Header, Stub, common_flaw
+from hwpkho.abi.spans import Span
 
 if TYPE_CHECKING:
     from construct import Container
 
 ABOUT = "a bitmap of units from phys_base on (generations b and d)"
 HEAD = 24
+BASED = True
+STUB = Stub(ends_with_ram=False, most=None)  # of generation d
 
 
 def parse(raw: bytes) -> Header:
@@ -39,3 +42,13 @@ def flaw(header: Header) -> str | None:
     if found is None and header.phys_base % header.unit_size:
         return f"phys_base 0x{header.phys_base:x} is not a multiple of unit_size {header.unit_size}"
     return found
+
+
+def spans(header: Header) -> list[Span]:
+    """Return the fields of the header."""
+    return [
+        Span(0, 4, f"version {header.version}"),
+        Span(4, 4, f"unit_size {header.unit_size}"),
+        Span(8, 8, f"phys_base 0x{header.phys_base:x}"),
+        Span(16, 8, f"size {header.size}"),
+    ]

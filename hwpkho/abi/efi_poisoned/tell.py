@@ -11,7 +11,14 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from hwpkho.abi.efi_poisoned import VERSION, Header, bitmap, bitmap_base, linked_list
+from hwpkho.abi.efi_poisoned import (
+    VERSION,
+    Header,
+    bitmap,
+    bitmap_base,
+    bitmap_layout,
+    linked_list,
+)
 from hwpkho.base.addresses import align_up
 from hwpkho.base.arch import phys_bits
 
@@ -83,7 +90,7 @@ def _list(node: linked_list.Node, version: int) -> Told:
 
 
 def _by_length(fits: _Fits, length: int) -> Told:
-    whole = {name: _HEADS[name] + header.size for name, (header, _) in fits.items()}
+    whole = {name: bitmap_layout(name).HEAD + header.size for name, (header, _) in fits.items()}
     near = [n for n, size in whole.items() if size <= length <= align_up(size, _PAGE)]
     exact = [n for n in near if whole[n] == length] or [
         n for n in near if align_up(whole[n], 8) == length
@@ -116,7 +123,6 @@ def _by_numbers(fits: _Fits, top: int | None) -> Told:
     return Told(name, why + "".join(others), sure=False)
 
 
-_HEADS = {"bitmap": bitmap.HEAD, "bitmap-base": bitmap_base.HEAD}
 _FAR = "it covers memory that is not there"
 
 
@@ -124,7 +130,7 @@ def _likely(name: str, header: Header, top: int | None) -> bool:
     """Tell whether what the units of a bitmap cover is plausible for memory up to ``top``."""
     if top is None:
         return True
-    return header.end <= _TIMES * top if name == "bitmap" else header.phys_base < top
+    return header.phys_base < top if bitmap_layout(name).BASED else header.end <= _TIMES * top
 
 
 def _both(what: str) -> Told:

@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     Attributes:
         layout: A name in ``LAYOUTS``.
         phys: Its physical address, None for a bare table.
-        header: The header of a bitmap, None for layout ``list``.
+        header: The header of a bitmap, None for a list.
     """
 
     layout: str
@@ -60,19 +60,19 @@ def plan(pages: BadPages, how: Writing) -> Plan:
 
     Raises UsageError for a geometry that no kernel accepts, and for options that contradict it.
     """
-    from hwpkho.abi.efi_poisoned import linked_list
+    from hwpkho.abi.efi_poisoned import LAYOUTS, has_bitmap, linked_list
     from hwpkho.efi import write
 
     bad, _ = physical(pages)
     size, layout = pages.taken_page_size, how.layout or DEFAULT
     if how.at is not None and how.at % 8:
         raise UsageError(f"{option('at', how.at)} is not a multiple of 8")
-    if layout != "list":
+    if has_bitmap(LAYOUTS[layout]):
         grids = tuple(t.header for t in pages.tables if t.header is not None and t.readable)
         wanted = write.TableOptions(layout, how.unit, how.phys_base, how.memory, grids)
         return Plan(layout, how.at, write.geometry(wanted, bad, size))
     if (how.unit, how.phys_base) != (None, None):
-        raise UsageError(f"{option('layout', 'list')} has no units: it names single pages")
+        raise UsageError(f"{option('layout', layout)} has no units: it names single pages")
     if how.at is not None and how.at % size > size - linked_list.HEAD:
         raise UsageError(f"{option('at', how.at)}: the root would lie across two pages")
     return Plan(layout, how.at, None)

@@ -37,20 +37,12 @@ def parts(table: PoisonTable) -> Iterator[Part]:
         for number, node in enumerate(table.nodes[:MAX_NODES]):
             yield _node(table, number, node)
         return
-    h = table.header
-    if h is None:
+    header, layout = table.header, table.header_layout
+    if header is None or layout is None:
         return
-    rows = [(4, f"version {h.version}"), (4, f"unit_size {h.unit_size}")]
-    if table.layout != "bitmap":
-        rows.append((8, f"phys_base 0x{h.phys_base:x}"))
-    rows.append((8, f"size {h.size}"))
-    spans, at = [], 0
-    for size, meaning in rows:
-        spans.append(Span(at, size, meaning))
-        at += size
-    whole = at
+    spans, whole = layout.spans(header), layout.HEAD
     if table.bitmap is not None:
-        spans += _words(table, at)
+        spans += _words(table, layout.HEAD)
         whole += len(table.bitmap)
     title = f"EFI table of poisoned memory, {table.layout or 'layout unknown'}"
     yield title, table.phys, whole, spans

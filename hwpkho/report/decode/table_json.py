@@ -41,7 +41,6 @@ def _table(table: PoisonTable, number: int) -> Iterator[str]:
 
 def _head(table: PoisonTable) -> dict[str, Any]:
     h = table.header
-    based = h is not None and table.layout != "bitmap"
     return {
         "source": table.source,
         "phys": table.phys,
@@ -53,7 +52,7 @@ def _head(table: PoisonTable) -> dict[str, Any]:
         else None,
         "version": h.version if h else None,
         "unit_size": h.unit_size if h else None,
-        "phys_base": h.phys_base if h and based else None,
+        "phys_base": table.phys_base,
         "size": h.size if h else None,
         "slack": table.slack,
         "set": table.units(),

@@ -59,11 +59,10 @@ def _header(table: PoisonTable) -> Iterator[tuple[str, str]]:
     h = table.header
     if h is None:
         return
-    based = table.layout != "bitmap"
     yield "version", str(h.version)
     yield "unit_size", f"{h.unit_size} ({human_bytes(h.unit_size)})"
-    if based:
-        yield "phys_base", f"0x{h.phys_base:x}"
+    if table.phys_base is not None:
+        yield "phys_base", f"0x{table.phys_base:x}"
     covers = f"0x{h.phys_base:x}-0x{h.end - 1:x}" if h.end > h.phys_base else "nothing"
     yield "size", f"{h.size} bytes of bitmap: {h.units} units, {covers}"
     if table.slack:

@@ -43,7 +43,7 @@ def described(made: WrittenTable) -> str:
     """Return layout, units and size of a table that was written, for people."""
     header, n = made.plan.header, made.units
     if header is None:
-        return f"layout list, {n} entr{'y' if n == 1 else 'ies'}"
+        return f"layout {made.plan.layout}, {n} entr{'y' if n == 1 else 'ies'}"
     units = f"{n} unit{'s' * (n != 1)} of {human_bytes(header.unit_size)}"
     return (
         f"layout {made.plan.layout}, {units} set, of {header.units} from 0x{header.phys_base:x} on "

@@ -50,6 +50,78 @@ def test_a_module_and_its_test_have_the_same_place():
 
 
 @pytest.mark.slow
+def test_a_test_stands_in_the_folder_of_a_package_that_it_calls() -> None:
+    """Of tests that call hwpkho alone, and no helper that calls it for them."""
+    conftests = [ast.parse(path.read_text()) for path in _TESTS.rglob("conftest.py")]
+    helpers = set().union(*map(_defined, conftests)) - {"tmp_path"}
+    elsewhere = []
+    for path in _TESTS.rglob("test_*.py"):
+        place = path.parent.relative_to(_TESTS)
+        folder, tree = ".".join(("hwpkho", *place.parts, "")), ast.parse(path.read_text())
+        if path.parent == _TESTS or not _is_module(folder[:-1]):
+            continue
+        imported, defined = _imported(tree), _defined(tree)
+        for test in (name for name in defined if name.startswith("test_")):
+            used = _used(test, defined)
+            modules = {f"{imported[name]}." for name in used if name in imported}
+            called = {m for m in modules if m.startswith("hwpkho.")} - {"hwpkho.errors."}
+            helped = used & helpers or any(m.startswith("tests.") for m in modules - _HARMLESS)
+            if (
+                called
+                and not helped
+                and not any(folder.startswith(m) or m.startswith(folder) for m in called)
+            ):
+                elsewhere.append(f"{place}/{path.name} {test}: {' '.join(sorted(called))}")
+    assert elsewhere == []
+
+
+#: Helpers that call nothing themselves.
+_HARMLESS = {"tests.support.examples.", "tests.support.measure."}
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """Return the module that each imported name is, or is of."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                module = f"{node.module}.{name.name}"
+                found[name.asname or name.name] = module if _is_module(module) else str(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {name.asname or name.name: name.name for name in node.names}
+    return found
+
+
+def _is_module(name: str) -> bool:
+    path = Path(hwpkho.__file__).parents[1].joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
+    """Return what a module defines, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = node
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            found |= {n.id: node for n in names if isinstance(n.ctx, ast.Store)}
+    return found
+
+
+def _used(name: str, defined: dict[str, ast.stmt]) -> set[str]:
+    """Return the names in what ``name`` stands for, in what these stand for, and so on."""
+    used, left = set[str](), {name}
+    while left:
+        nodes = list(ast.walk(defined[left.pop()]))
+        new = {node.id for node in nodes if isinstance(node, ast.Name)}
+        new |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        left |= (new - used) & defined.keys()
+        used |= new
+    return used
+
+
+@pytest.mark.slow
 def test_one_failure_does_not_hide_the_rest() -> None:
     """What a loop of a test asserts is in a subtest; hypothesis looks for one failure alone."""
     hiding = [

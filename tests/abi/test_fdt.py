@@ -204,6 +204,9 @@ def test_reservations():
     assert _tree(1, EMPTY, 2, 9, reserve=struct.pack(">4Q", 1, 2, 0, 0)).reserve == [(1, 2)]
     endless = _tree(1, EMPTY, 2, 9, reserve=struct.pack(">2Q", 1, 2))
     assert "no end" in endless.error
+    four = fdt.build(fdt.Node("", 0, [], []), reserve=[(n << 13, 4096) for n in range(1, 5)])
+    assert fdt.parse(four, (8, 4)).error is None
+    assert fdt.parse(four, (8, 3)).error == "more than 3 memory reservations"
 
 
 def test_find_and_walk():

@@ -16,7 +16,6 @@ import pytest
 from hwpkho.base import opening, tar, unpacking
 from hwpkho.base.reading import Input
 from hwpkho.errors import InputError, ReadError
-from hwpkho.images.files import FileBytes
 from tests.support import FIXTURES, captures, forked
 from tests.support.examples import some
 from tests.support.handovers import Machine
@@ -283,16 +282,6 @@ def test_a_file_that_becomes_shorter_is_said_or_read_right(kind, tmp_path, cli, 
                 assert got.err.count("\n") == 1
                 assert "became shorter while it was read" in got.err
     assert said
-
-
-def test_a_hole_at_the_end_that_goes_is_missed(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"data" * 2048)
-    os.truncate(path, 1 << 30)
-    with FileBytes(str(path)) as file:
-        os.truncate(path, 4096)
-        with pytest.raises(ReadError, match="4096 of 1073741824 bytes are left"):
-            list(file.data_ranges())
 
 
 @pytest.mark.parametrize("size", [1 << 15, 1 << 20])

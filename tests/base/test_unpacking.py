@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 import hwpkho
 from hwpkho.base import opening, unpacking
 from hwpkho.errors import InputError
-from hwpkho.images.files import FileBytes
 from tests.support import FIXTURES, captures, certain, forked
 from tests.support.examples import crossed, much, some
 from tests.support.program import run_cli
@@ -152,8 +151,7 @@ def test_the_library_reads_them_too(case, method) -> None:
 def _read(data: bytes, tmp_path: Path) -> bytes:
     path = tmp_path / "x"
     path.write_bytes(data)
-    with FileBytes(str(path)) as file:
-        return bytes(file.read(0, file.size))
+    return opening.small(str(path), 1 << 30)
 
 
 def test_several_streams_and_padding(tmp_path, method, subtests) -> None:
@@ -341,17 +339,6 @@ def test_without_its_library(method, says, case, monkeypatch) -> None:
     assert (got.code, got.out) == (3, "")
     said = f"hwpkho: memory: is {method}-compressed; {says}; or unpack it: {method} -d\n"
     assert got.err == said
-
-
-def test_segments_of_memory_are_never_unpacked(tmp_path) -> None:
-    """A page of an initrd begins as a gzip file does, and is memory all the same."""
-    packed = gzip.compress(b"x" * 9000)
-    (tmp_path / "0x1000.bin").write_bytes(packed + bytes(4096 - len(packed)))
-    from hwpkho.images.raw import open_segments
-
-    source = open_segments(tmp_path)
-    assert bytes(source.read(0x1000, len(packed)) or b"") == packed
-    source.close()
 
 
 def test_a_database(tmp_path, method) -> None:

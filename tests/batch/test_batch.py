@@ -350,15 +350,6 @@ def test_file_names_of_any_bytes(tmp_path, cli, subtests):
             assert "\x1b" not in got.out
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda b: b"\xd0\x0d\xfe\xed" + b))
-def test_any_file_is_told_or_refused(tmp_path_factory, data):
-    folder = tmp_path_factory.mktemp("any")
-    (folder / "file").write_bytes(data)
-    with suppress(InputError):
-        found = casefolder.read(folder)
-        assert found.inputs == [str(folder / "file")]
-
-
 # Manifests
 
 

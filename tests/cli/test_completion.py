@@ -7,6 +7,7 @@ import subprocess
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import written_names
@@ -192,3 +193,11 @@ def test_a_toy_shell(cli):
     finally:
         toy.unregister()
     assert cli("completion", "toy-shell").code == 2
+
+
+def test_names_are_completed():
+    complete = ShellComplete(main, {}, "hwpkho", "_HWPKHO_COMPLETE")
+    found = [item.value for item in complete.get_completions(["encode", "--damage"], "count-")]
+    assert found == ["count-beyond-array", "count-huge"]
+    found = [item.value for item in complete.get_completions(["encode", "--damage"], "li")]
+    assert found == ["list", "list-empty"]

@@ -12,7 +12,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hwpkho.abi import fdt, kho
-from hwpkho.report.parts.paint import Paint
 from tests.support import captures, certain, forked, schemas
 from tests.support.examples import some
 from tests.support.handovers import Machine
@@ -338,11 +337,6 @@ def test_colours_on_a_terminal_only(cli):
     assert b"\x1b" not in _on_a_terminal("decode", SMALL, TERM="dumb", **plain)
     assert b"\x1b" not in _on_a_terminal("decode", "--json", SMALL, TERM="xterm", **plain)
     assert "\x1b" not in cli("decode", SMALL).out
-
-
-def test_paint():
-    assert Paint()("error", "x") == "x"
-    assert Paint(on=True)("error", "x") == "\x1b[1;31mx\x1b[0m"
 
 
 # --- the program itself

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import hwpkho
-from hwpkho.memmap import read_memmap, resource_names
-from hwpkho.report.parts import picture, to_scale
-from hwpkho.report.parts.screen import Screen
-from hwpkho.report.parts.to_scale import Run
+from hwpkho.report.parts import to_scale
 from tests.support import schemas
-from tests.support.examples import much, some
+from tests.support.examples import some
+from tests.support.forged import FORGED
 from tests.support.mapfiles import FIXTURES, READABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.program import Result
 
@@ -226,47 +221,6 @@ def test_unknown_type_has_no_e820_number(tmp_path: Path, cli: Callable[..., Resu
     assert "unknown" in result.err
 
 
-# The picture ---------------------------------------------------------------------------------
-
-
-def test_picture_is_to_scale() -> None:
-    mib = 1 << 20
-    runs = [
-        Run(0, 512 * mib - 1, "ram"),
-        Run(768 * mib, 1024 * mib - 1, "firmware"),
-    ]
-    lines = picture.draw(runs, Screen(blocks=False))
-    rows = [line for line in lines if line.startswith("  0x")]
-    per_row = 48 * mib
-    drawn = "".join(line.split()[1] * int(line.split()[3] if " x " in line else 1) for line in rows)
-    per_cell = per_row // len(rows[0].split()[1])
-    assert drawn.count("#") * per_cell == 512 * mib
-    assert drawn.count("=") * per_cell == 256 * mib
-
-
-def test_picture_folds_what_is_far_away() -> None:
-    gib = 1 << 30
-    runs = [
-        Run(0, 4 * gib - 1, "ram"),
-        Run(1 << 52, (1 << 52) + gib, "firmware"),
-        Run((1 << 64) - 4096, (1 << 64) - 1, "retired"),
-    ]
-    lines = picture.draw(runs, Screen())
-    assert len(lines) < to_scale.MAX_ROWS + 3
-    rows = [line.split() for line in lines if line.startswith("  0x")]
-    assert {"0x000ffffff0000000", "0xfffffffff0000000"} < {row[0] for row in rows}
-    assert not any(set(row[1]) == {"·"} for row in rows)
-
-
-def test_picture_of_scattered_pages_stays_small() -> None:
-    runs = [Run(i << 30, (i << 30) + 4095, "ram") for i in range(much(1000, 5000))]
-    assert len(picture.draw(runs, Screen())) < to_scale.MAX_ROWS + 3
-
-
-def test_picture_of_nothing() -> None:
-    assert picture.draw([], Screen()) == []
-
-
 # What is printed is read again as what it is
 
 
@@ -277,27 +231,6 @@ def _iomem_document(*names: str) -> str:
     ]
     maps = [{"name": "iomem", "boot": 0, "entries": entries}]
     return json.dumps({"schema": "hwpkho.memmap/1", "arch": "x86_64", "maps": maps})
-
-
-#: Names that are, or hold, what some reader of maps looks for.
-FORGED = [
-    "System RAM\x1b]0;owned\x07\n00000000-ffffffff : System RAM",
-    "a\r00000000-ffffffff : System RAM",
-    "a] 00000000-ffffffff : System RAM",
-    "a: 00000000-ffffffff : System RAM",
-    "<p>00000000-ffffffff : System RAM",
-    "> 00000000-ffffffff : System RAM",
-    "System RAM ",
-    "System RAM<br>",
-    "x BIOS-e820: [mem 0x0000000000000000-0x00000000ffffffff] usable",
-    "BIOS-e820: 0000000000000000 - 00000000a0000000 (usable)",
-    "efi: mem00: [Boot Data|  |  |  |  |WB|  |  |UC] range=[0x0000000000-0x00ffffffff] (4095MB)",
-    "SMAP type=01 base=0000000000000000 len=00000000a0000000",
-    "Linux version 6.1.0 (a@b) #1 SMP",
-    "base_addr = 0x0, length = 0xa0000000, available RAM",
-    "\u2028\u202e\u00a0",
-    "\x00",
-]
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -316,19 +249,6 @@ def test_no_name_makes_a_line_of_its_own(
     assert [e["start"] >> 20 for e in again["entries"]] == [1, 2, 3]
     (before,) = cli("memmap", "--json", document).json["maps"]
     assert [e["ram"] for e in again["entries"]] == [e["ram"] for e in before["entries"]]
-
-
-@given(st.lists(st.text(max_size=30) | st.sampled_from(FORGED), min_size=1, max_size=4))
-def test_whatever_the_names_are_the_lines_are_theirs(names: list[str]) -> None:
-    written = resource_names.plain(names)
-    text = "".join(f"{n << 20:08x}-{(n << 20) + 9:08x} : {written[x]}\n"
-                   for n, x in enumerate(names, 1))  # fmt: skip
-    with tempfile.NamedTemporaryFile() as file:
-        Path(file.name).write_text(text)
-        (read,) = read_memmap([file.name]).maps
-    assert [(e.start >> 20, e.type) for e in read.entries] == [
-        (n, written[x]) for n, x in enumerate(names, 1)
-    ]
 
 
 @pytest.mark.parametrize("depth", [300_000_000, 1 << 80, -5, True, "7"])

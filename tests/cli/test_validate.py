@@ -8,18 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import registry
-from hwpkho.errors import InputError
 from hwpkho.judging import baseline
-from hwpkho.judging.accept import acceptance
-from hwpkho.judging.result import Basis, Finding, Validation
-from hwpkho.judging.rulings import Ruling, Runs
+from hwpkho.judging.result import Basis, Finding
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.paint import Paint
 from hwpkho.report.parts.screen import Screen
 from tests.support import captures, provoking, replays, schemas
 from tests.support.handovers import Machine, no_handover, note
+from tests.support.judged import validation
 from tests.support.reporting import written
 
 ALL_LOST = "all 4 pages will be forgotten"
@@ -117,19 +114,6 @@ def test_report_without_a_map(replay):
     assert document["summary"]["by_verdict"] == {}
 
 
-def _judged(runs=(), findings=(), outcome="replay", page_size=4096, *, handover=True):
-    made = Runs(pfn_set([p for a, b, _ in runs for p in range(a, b + 1)]))
-    rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
-    for first, last, number in runs:
-        made.add(first, last, rulings[number])
-    pfns = sum(b - a + 1 for a, b, _ in runs)
-    return Validation(
-        "case", page_size, "arm64", outcome, pfns, made, tuple(findings),
-        decided_by=findings[0] if findings and outcome not in ("replay", None) else None,
-        basis=Basis(handover=handover),
-    )  # fmt: skip
-
-
 def _report(v, screen=None):
     from hwpkho.judging.accept import Acceptance, apply
 
@@ -139,23 +123,23 @@ def _report(v, screen=None):
 def test_report_is_bounded_and_shows_what_is_lost_first():
     many = [(i * 4, i * 4, 0) for i in range(1000)]
     lost = [(i * 4, i * 4, 1) for i in range(1000, 1005)]
-    text = _report(_judged(many + lost))
+    text = _report(validation(many + lost))
     assert all(f"0x{a:x} " in text for a, _, _ in lost)
     assert "and 985 more runs; --all shows all" in text
-    text = _report(_judged([(i * 4, i * 4, 1) for i in range(1000)]))
+    text = _report(validation([(i * 4, i * 4, 1) for i in range(1000)]))
     assert "and 980 more runs; --all shows all" in text
     findings = [Finding("HP703", "error", "policy", f"{i}") for i in range(1000)]
-    text = _report(_judged(many[:1], findings))
+    text = _report(validation(many[:1], findings))
     assert "and 960 more findings; --all shows all" in text
     assert len(text.splitlines()) < 300
     whole = Screen(everything=True)
-    text = _report(_judged(many + lost, findings), whole)
+    text = _report(validation(many + lost, findings), whole)
     assert text.count(" replays ") >= 1000
     assert "more" not in text
 
 
 def test_report_in_colour_says_the_same():
-    v = _judged([(1, 1, 0), (9, 9, 1)], [Finding("HP601", "error", "measured", "lost")])
+    v = validation([(1, 1, 0), (9, 9, 1)], [Finding("HP601", "error", "measured", "lost")])
     from hwpkho.judging.accept import Acceptance, apply
 
     result = apply(v, Acceptance(), "case", (), ())
@@ -165,61 +149,14 @@ def test_report_in_colour_says_the_same():
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
-@pytest.mark.parametrize(
-    ("v", "sentence"),
-    [
-        (_judged(outcome="absent", findings=[Finding("HP105", "note", "source", "")]),
-         "there is no list for the next kernel"),
-        (replace(_judged([(1, 2, 0)], [Finding("HP212", "warning", "source", "")], "absent"),
-                 how="unheeded"),
-         "the next kernel will not look at the list: all 2 pages will be forgotten"),
-        (_judged(outcome=None, handover=False), "the list is empty"),
-        (_judged(outcome=None),
-         "what the next kernel will do cannot be told from this input"),
-        (_judged(outcome="replay"),
-         "the list is empty; the proposed consumer mishandles an empty list (HP318)"),
-        (_judged([(1, 1, 0)], outcome=None, handover=False),
-         "the one page would be taken out of use"),
-        (_judged([(1, 1, 0)], outcome=None),
-         ("this input does not tell whether the list will be replayed; if it is, the one page "
-          "would be taken out of use")),
-        (_judged(outcome="crash", findings=[Finding("HP307", "error", "source", "")]),
-         "the next kernel will panic at boot (read from its source, not measured)"),
-    ],
-)  # fmt: skip
-def test_other_sentences(v, sentence):
-    assert headline(v)[1] == sentence
-
-
 def test_no_report_says_that_pages_are_taken_out_where_the_outcome_is_open():
     """The image lacks pages of the tracker, say: the verdicts hold only if the list is replayed."""
-    v = _judged([(1, 2, 0)], outcome=None)
+    v = validation([(1, 2, 0)], outcome=None)
     assert headline(v)[0] == "warning"
     text = _report(v)
     assert "outcome   not known: the input does not hold what decides it" in text
     assert "if it were replayed" in text
     assert "what the next kernel does" in _report(replace(v, basis=Basis()))
-
-
-def test_sentence_without_loss():
-    runs = Runs(pfn_set([1, 5]))
-    runs.add(1, 1, Ruling("replays", None, "x"))
-    runs.add(5, 5, Ruling("retired", "HP606", "unusable"))
-    v = Validation("case", 4096, "x86_64", None, 2, runs, ())
-    assert headline(v) == (
-        "good", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
-    )  # fmt: skip
-
-
-def test_a_hole_beside_ram_is_in_nobodys_use():
-    """Not the kernel's, but no firmware sits there either."""
-    runs = Runs(pfn_set([1, 5]))
-    runs.add(1, 1, Ruling("replays", None, "x"))
-    runs.add(5, 5, Ruling("firmware", "HP610", "hole", "idle"))
-    v = Validation("case", 4096, "x86_64", None, 2, runs, ())
-    assert headline(v) == (
-        "warning", "1 of 2 pages would be taken out of use, 1 of 2 pages is not the kernel's"
-    )  # fmt: skip
 
 
 # A dump of a kernel without KHO
@@ -387,15 +324,6 @@ def test_bad_baselines(text, says, replay, tmp_path):
     assert len(got.err.splitlines()) == 1
 
 
-def test_baseline_that_is_none():
-    with pytest.raises(InputError, match="longer than"):
-        baseline.parse(bytes(baseline.MAX_SIZE + 1), "x")
-    with pytest.raises(InputError, match="No such file"):
-        acceptance(baseline_file="/nowhere/accepted.toml")
-    assert baseline.parse(b"", "x") == ()
-    assert baseline.parse(b'{"schema": "mine", "accept": []}', "x") == ()
-
-
 def test_write_baseline(replay, tmp_path):
     path = tmp_path / "accepted.toml"
     got = replay(LOST, "--write-baseline", path, "--reason", 'DIMM 3 is "out" \\ gone')
@@ -410,17 +338,6 @@ def test_write_baseline(replay, tmp_path):
     assert replay(LOST, *again, "--baseline", path).code == 1
     assert [e.code for e in baseline.parse(path.read_bytes(), "x")] == ["HP601", "HP208"]
     assert replay(LOST, "--baseline", path, "--fail-on", "note").code == 0
-
-
-def test_written_baselines_are_read_back():
-    entries = (
-        baseline.Entry("HP601", "why", 1, (1 << 63) - 1, 0, "case: Ω '\""),
-        baseline.Entry("HP705", "because"),
-    )
-    assert baseline.parse(baseline.build(entries).encode(), "x") == entries
-    assert (
-        str(entries[0]) == "HP601, first 0x1, last 0x7fffffffffffffff, phys 0x0, case case: Ω '\""
-    )
 
 
 # Usage

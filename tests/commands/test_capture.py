@@ -18,8 +18,7 @@ from hwpkho.abi import fdt, luo
 from hwpkho.abi.scratch import build_scratch
 from hwpkho.commands import capture
 from hwpkho.errors import InputError, UsageError
-from hwpkho.images.capture_note import BootWords, CaptureNote, NotedCopy, PassedPage
-from hwpkho.images.recorder import Recorder
+from hwpkho.images.capture_note import CaptureNote
 from hwpkho.inputs.case import read_inputs
 from hwpkho.judging.efi_table.generations import GENERATIONS
 from hwpkho.live.machine import Live
@@ -529,55 +528,6 @@ def test_an_architecture_may_be_told_after_the_capture(
 
 # --- the note -------------------------------------------------------------------------------------
 
-TEXTS = st.none() | st.text(max_size=20)
-NUMBERS = st.integers(0, (1 << 64) - 1)
-COPIES = st.builds(
-    NotedCopy,
-    st.text(max_size=9),
-    st.sampled_from(["in", "out", None]),
-    st.none() | st.binary(max_size=40),
-    st.dictionaries(st.text(max_size=9), st.binary(max_size=40), max_size=2),
-    st.none() | st.lists(st.tuples(NUMBERS, NUMBERS), max_size=2).map(tuple),
-    st.lists(st.text(max_size=9), max_size=2).map(tuple),
-    st.lists(st.text(max_size=9), max_size=2).map(tuple),
-)
-WORDS = st.builds(BootWords, NUMBERS, st.none() | NUMBERS, NUMBERS, NUMBERS, st.booleans())
-PASSED = st.builds(
-    PassedPage, NUMBERS, st.text(max_size=9), st.sampled_from(["error", "warning", "note"])
-)
-NOTES = st.builds(
-    CaptureNote,
-    st.sampled_from([None, 4096, 16384, 65536]),
-    TEXTS,
-    st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS),
-    st.none() | NUMBERS,
-    st.lists(WORDS, max_size=2).map(tuple),
-    st.lists(PASSED, max_size=2).map(tuple),
-    st.lists(COPIES, max_size=2).map(tuple),
-    TEXTS,
-    st.booleans(),
-    st.booleans(),
-)
-
-
-@given(NOTES)
-def test_a_note_round_trips(made: CaptureNote) -> None:
-    assert CaptureNote.parse(made.build()) == made
-
-
-@given(NOTES, st.data())
-def test_a_damaged_note_is_refused_or_read(made: CaptureNote, data: st.DataObject) -> None:
-    document = json.loads(made.build())
-    key = data.draw(st.sampled_from(sorted(document)))
-    document[key] = data.draw(
-        st.sampled_from([7, -1, "x", [], [1], {}, [[]], [{}], 1.5, True, [{"role": "x"}]])
-    )
-    try:
-        read = CaptureNote.parse(json.dumps(document).encode())
-    except InputError:
-        return
-    assert CaptureNote.parse(read.build()) == read
-
 
 _COPY: dict[str, Any] = {"name": "x", "role": "in", "fdt": None, "subtrees": {}, "scratch": None,
          "unusable": [], "unreadable": []}  # fmt: skip
@@ -684,19 +634,6 @@ def test_a_malformed_note_is_one_line(tmp_path: Path, cli: Any) -> None:
     assert result.code == 3
     assert "HWPKHO-CAPTURE note" in result.err
     assert result.err.count("\n") == 1
-
-
-def test_a_page_that_is_there_in_part_stays_so(tmp_path: Path) -> None:
-    from hwpkho.images.overlay import PieceSource
-
-    inner = PieceSource("pieces", [(0x1000, b"abcdefgh"), (0x3000, bytes(4096))])
-    recorder = Recorder(inner)
-    recorder.read(0x1000, 2)
-    recorder.read(0x1004, 4)
-    recorder.read(0x3FF8, 8)
-    assert recorder.read(0x2000, 4) is None
-    kept = [(phys, b"".join(parts)) for phys, parts in recorder.kept(4096, scrub=True)]
-    assert kept == [(0x1000, b"ab"), (0x1004, b"efgh"), (0x3000, bytes(4096))]
 
 
 # --- a running kernel -----------------------------------------------------------------------------

@@ -7,10 +7,8 @@ import json
 import struct
 
 import pytest
-from click.shell_completion import ShellComplete
 
 import hwpkho
-from hwpkho.cli.main import main
 from hwpkho.encode.damage.registry import DAMAGES
 from hwpkho.errors import UsageError
 from tests.support import FIXTURES, schemas
@@ -52,14 +50,6 @@ def test_the_list_makes_nothing(cli, more):
     result = cli("encode", "--damage", "list", *more)
     assert (result.code, result.out) == (2, "")
     assert "besides it, give only --json" in result.err
-
-
-def test_names_are_completed():
-    complete = ShellComplete(main, {}, "hwpkho", "_HWPKHO_COMPLETE")
-    found = [item.value for item in complete.get_completions(["encode", "--damage"], "count-")]
-    assert found == ["count-beyond-array", "count-huge"]
-    found = [item.value for item in complete.get_completions(["encode", "--damage"], "li")]
-    assert found == ["list", "list-empty"]
 
 
 @pytest.mark.parametrize("to", ["elf", "segments", "blob"])

@@ -9,11 +9,16 @@ import lzma
 import os
 import shutil
 import tarfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hwpkho
+from hwpkho.errors import InputError
+from hwpkho.inputs import folder as casefolder
 from tests.support import captures, certain, forked
 from tests.support.examples import crossed, much, some
 from tests.support.program import run_cli
@@ -276,9 +281,9 @@ def test_logs_of_one_machine_are_one_list(tmp_path, subtests: pytest.Subtests) -
     (case / "kern.log.1").write_text(line.format("0x20") + line.format("0x10"))
     (case / "kern.log").write_text(line.format("0x10") + line.format("0x30") + broken)
     (case / "boot.log").write_text("[    1.000000] Linux version 7.0.0 (a@b) (gcc) #1\n")
-    for given in ([case], [case / "kern.log.1", case / "kern.log"]):
-        with subtests.test(str(given)):
-            got = run_cli("validate", "--json", *given).json
+    for files in ([case], [case / "kern.log.1", case / "kern.log"]):
+        with subtests.test(str(files)):
+            got = run_cli("validate", "--json", *files).json
             assert [(run["first"], run["last"]) for run in got["runs"]] == [
                 (0x10, 0x10), (0x20, 0x20), (0x30, 0x30)
             ]  # fmt: skip
@@ -444,3 +449,12 @@ def test_links_that_lead_back_into_a_folder(command, tmp_path) -> None:
     cost = forked.run(command, tmp_path, limits={"CPU": 5})
     assert (cost.code, cost.err.count(b"\n")) == (3, 1)
     assert b"no memory image, copy or list in this folder (not used: link0" in cost.err
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda b: b"\xd0\x0d\xfe\xed" + b))
+def test_any_file_is_told_or_refused(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "file").write_bytes(data)
+    with suppress(InputError):
+        found = casefolder.read(folder)
+        assert found.inputs == [str(folder / "file")]

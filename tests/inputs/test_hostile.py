@@ -19,7 +19,6 @@ from hwpkho.abi.memfd import MemfdSer
 from hwpkho.batch import manifest
 from hwpkho.errors import HwpkhoError
 from hwpkho.inputs.case import CaseOptions, read_inputs
-from hwpkho.judging import baseline
 from hwpkho.report.decode import annotate
 from hwpkho.report.decode import json as decode_json
 from hwpkho.report.decode import text as decode_text
@@ -371,13 +370,6 @@ def test_a_baseline_that_costs_more_than_its_bytes(text, tmp_path):
     cost = forked.within(1.5, *args)
     assert (cost.code, cost.out, cost.err.count(b"\n")) == (3, b"", 1)
     assert cost.peak < 80 << 20
-
-
-def test_a_dotted_reason_is_no_dotted_key():
-    text = '[[accept]]\ncode = "HP603" # a.b.c.d.e.f.g.h.i.j.k\n'
-    text += 'reason = "1.2.3.4.5.6.7.8.9.10.11 \\" a.b.c.d.e.f.g.h.i.j.k"\n'
-    (entry,) = baseline.parse(text.encode(), "x")
-    assert entry.reason.startswith("1.2.3.4")
 
 
 @pytest.mark.parametrize("line", ["x", "{}", '{"case": 1}', '{"case": "a", "inputs": []}'])

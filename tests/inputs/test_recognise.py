@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hwpkho.abi.boot_json import BootJson, parse
 from hwpkho.errors import InputError
 from hwpkho.images import files
 from hwpkho.images.files import FileBytes
@@ -189,31 +187,6 @@ def test_a_list_is_not_searched_for_other_forms(
     (tmp_path / "x").write_text("0x10\n" * 20_000)
     monkeypatch.setattr(recognise, "_in_blocks", never)
     assert recognise.of_path(tmp_path / "x", recognise.INPUTS)[0].form == "text"
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        BootJson((1 << 30, 4096), (1 << 31, 32), 4096, "x86_64"),
-        BootJson((1 << 30, 65536), (0, 0), 65536),
-    ],
-)
-def test_handover_json_reads_back(said) -> None:
-    assert parse(said.build(), "x") == said
-
-
-@pytest.mark.parametrize(
-    ("fdt", "scratch"),
-    [
-        ([4096, 4096, 0, 0], []), ([4096], [4096, 0, 0]), ([], [4096, 4096, 0, 0]),
-        ([4096, 4096, 0], [0, 0]), (4096, [0, 0]), (None, [0, 0]), ([4096, True], [0, 0]),
-    ],
-)  # fmt: skip
-def test_handover_json_has_two_pairs(fdt: object, scratch: object) -> None:
-    """Four numbers are not enough: which is which would be guessed."""
-    document = {"kho_fdt": fdt, "kho_scratch": scratch, "page_size": 4096}
-    with pytest.raises(InputError, match=r"x: (expected kho_fdt|addresses and sizes)"):
-        parse(json.dumps(document).encode(), "x")
 
 
 def test_fdts_of_a_handover_are_no_device_trees(cli, tmp_path, subtests):

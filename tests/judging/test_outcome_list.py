@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import struct
 from array import array
-from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from hwpkho.abi import vmalloc
-from hwpkho.base.ranges import union
 from hwpkho.errors import InputError
 from hwpkho.handover import vmalloc as vmalloc_walker
-from hwpkho.handover.membership import Pages
-from hwpkho.handover.vmalloc import restored_as, share_a_block, starts_block
 from hwpkho.inputs.case import CaseOptions, read_inputs
 from hwpkho.report.parts.headline import headline
 from tests.support import certain
@@ -210,46 +204,6 @@ def test_chunks_that_overlap_are_not_followed_for_long(m, tmp_path):
     ]
     assert len(certain(certain(handover.hwpoison).chunks)) < 1000
     assert outcome(m, made, tmp_path) == "dropped"
-
-
-@given(
-    st.integers(0, 5), st.lists(st.integers(0, 200), min_size=1, max_size=8), st.integers(0, 240)
-)
-def test_blocks_of_entries_at_odd_addresses(order, pfns, at):
-    """What is told without making the blocks is what they say."""
-    pfns.sort()
-    starts = [{phys >> 12 for phys, _ in restored_as(pfn << 12, order, 4096)} for pfn in pfns]
-    assert [starts_block(pfn, at, order) for pfn in pfns] == [at in found for found in starts]
-    shared = [share_a_block(a, b, order) for a, b in pairwise(pfns)]
-    assert shared == [bool(a & b) for a, b in pairwise(starts)]
-    assert any(shared) == (len(set().union(*starts)) < sum(map(len, starts)))
-
-
-@given(st.lists(st.lists(st.integers(0, 60), max_size=6), max_size=8))
-def test_an_entry_that_comes_again_is_told_at_its_chunk(chunks):
-    listed, before = vmalloc_walker.SeenEntries(), []
-    for chunk in chunks:
-        before += chunk
-        again = listed.again(array("Q", chunk))
-        assert again == (len(set(before)) < len(before))
-        if again:
-            break
-
-
-@given(
-    st.lists(st.integers(0, 80), max_size=9, unique=True),
-    st.integers(0, 3),
-    st.lists(st.tuples(st.integers(0, 70 * 4096), st.integers(0, 9 * 4096)), max_size=4),
-)
-@example([3], 0, [(3 * 4096 + 8, 0)])
-def test_pages_of_an_array_that_lie_in_areas(pfns, order, areas):
-    array_pages = array("Q", (pfn << 12 | 8 for pfn in pfns))
-    pages = Pages()
-    pages.add_array(array_pages, array("Q", sorted(pfns)), order, 4096)
-    found = [page.phys >> 12 for page in pages.inside(union((a, a + n) for a, n in areas))]
-    touched = {n >> 12 for start, size in areas for n in range(start, start + size, 8) if size}
-    touched |= {(start + size - 1) >> 12 for start, size in areas if size}
-    assert found == sorted(n for n in pfns if touched & {*range(n, n + (1 << order))})
 
 
 def test_more_entries_than_any_list_has_are_refused(m, tmp_path, monkeypatch):

@@ -92,14 +92,6 @@ def test_more_runs_than_a_machine_has(tmp_path, monkeypatch):
         _flags(LiveTree(tmp_path).flags([1, 3, 5, 7], 16))
 
 
-@times(2)
-@given(st.lists(st.sampled_from([0, 1, 1 << 10, 1 << 56, 0xFF00]), max_size=40))
-def test_words_without_any_flag(words):
-    data = struct.pack(f"={len(words)}Q", *words)
-    found = {n for a, b in kpageflags.without_flags(data) for n in range(a, b + 1)}
-    assert found == {index for index, word in enumerate(words) if not word}
-
-
 def test_device_trees_in_pages_without_a_flag(tmp_path, monkeypatch):
     """A kernel that took a handover over does not show its own root FDT in debugfs."""
     monkeypatch.setattr(near, "_BLOCK", 64)

@@ -1,4 +1,4 @@
-"""A small arm64 machine whose handover is judged for its next kernel."""
+"""A small arm64 machine whose handover is judged for its next kernel; judgements as such."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi.scratch import build_scratch
+from hwpkho.base.pfnset import pfn_set
 from hwpkho.commands.validate import validate
 from hwpkho.inputs.case import CaseOptions
 from hwpkho.judging.options import ValidateOptions
+from hwpkho.judging.result import Basis, Validation
+from hwpkho.judging.rulings import Ruling, Runs
 from tests.support import certain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hwpkho.judging.result import Validation
+    from hwpkho.judging.result import Finding, Outcome
     from tests.support.handovers import Machine, Made
 
 PFNS = [0x50010, 0x52000]
@@ -52,3 +55,24 @@ def set_root(m: Machine, made: Made, name: str, value: bytes, node: str | None =
         fdt.Property(p.name, value if p.name == name else p.value, 0) for p in where.properties
     ]
     m.memory[made.root] = fdt.build(tree).ljust(m.page_size, b"\0")
+
+
+def validation(
+    runs: Sequence[tuple[int, int, int]] = (),
+    findings: Sequence[Finding] = (),
+    outcome: Outcome | None = "replay",
+    page_size: int = 4096,
+    *,
+    handover: bool = True,
+) -> Validation:
+    """Return a judgement: of each run the first and last PFN, and 0 if it replays, 1 if not."""
+    made = Runs(pfn_set([p for a, b, _ in runs for p in range(a, b + 1)]))
+    rulings = (Ruling("replays", None, "System RAM"), Ruling("not-ram", "HP601", None))
+    for first, last, number in runs:
+        made.add(first, last, rulings[number])
+    pfns = sum(b - a + 1 for a, b, _ in runs)
+    return Validation(
+        "case", page_size, "arm64", outcome, pfns, made, tuple(findings),
+        decided_by=findings[0] if findings and outcome not in ("replay", None) else None,
+        basis=Basis(handover=handover),
+    )  # fmt: skip

@@ -1,12 +1,9 @@
-"""GRUB's badram and cutmem, and patterns of an address and a mask."""
+"""GRUB's badram and cutmem."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hwpkho.badpages.patterns import MAX_HOLES, PatternError, pattern
 from tests.support import neighbours
 from tests.support.neighbours import pages, said
 
@@ -107,33 +104,6 @@ def test_a_short_mask_is_said(tmp_path, cli) -> None:
     got = said(cli, tmp_path, "badram 0x274a9e000,0xfffffffff000\n")
     assert got.json["pfns"] == [0x274A9E]
     assert "below 256 TiB" in got.json["problems"][0]["message"]
-
-
-@given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1), st.sampled_from([12, 14, 16]))
-def test_patterns_match_as_grub_matches_them(address, mask, shift) -> None:
-    # Masks with few holes, which is what anybody has: the upper half set, some bits below.
-    mask = (mask | 0xFFFF_FFFF_FF00_0000) & ~0x3FF
-    try:
-        matched = pattern(address, mask, shift)
-    except PatternError:
-        assert not mask >> shift
-        return
-    listed = {p for first, last in matched.runs() for p in range(first, last + 1)}
-    assert len(listed) == matched.pages
-    base = (address >> 24) << 24
-    near = {base + (p << shift) for p in range(1 << 24 - shift)}
-    fixed = mask & -(1 << shift)
-    assert {x >> shift for x in near if x & fixed == address & fixed} == listed
-
-
-@given(st.integers(1, (1 << 64) - 1))
-def test_work_is_bounded_by_the_holes_of_a_mask(mask) -> None:
-    try:
-        matched = pattern(0, mask, 12)
-    except PatternError:
-        return
-    assert matched.holes.bit_count() <= MAX_HOLES
-    assert sum(1 for _ in matched.runs()) == 1 << matched.holes.bit_count()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.badpages import lines
 from hwpkho.badpages.formats.kernel_log import FORM
 from hwpkho.badpages.logs import reader, timeline
 from hwpkho.badpages.registry import Asked
@@ -566,14 +565,6 @@ def test_boots_of_a_journal_whose_newest_entry_stands_first() -> None:
     backwards = "\n".join(entries[::-1]) + "\n"
     assert {p for p, _ in kinds(backwards, "0")} == {1, 2}
     assert {p for p, _ in kinds(backwards, "last")} == {3, 4}
-
-
-@pytest.mark.parametrize("size", [1, 7, 1 << 16])
-def test_lines_from_the_end_on(size, monkeypatch) -> None:
-    monkeypatch.setattr(lines, "_PIECE", size)
-    data = b"one\n\ntwo\nthree\n"
-    with HeldBytes("x", memoryview(data)) as file:
-        assert b"".join(lines.last_lines_first(file)) == b"three\ntwo\n\none\n"
 
 
 def test_a_journal_in_its_export_format() -> None:

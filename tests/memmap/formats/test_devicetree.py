@@ -499,12 +499,6 @@ def test_as_many_ranges_as_a_map_may_have_are_read() -> None:
     assert len(found.entries) == MAX_ENTRIES
 
 
-def test_reservations_of_a_tree_are_bounded_as_nodes_are() -> None:
-    raw = tree(memory((0, 4096)), reserve=TOO_MANY[:4])
-    assert fdt.parse(raw, (8, 4)).error is None
-    assert fdt.parse(raw, (8, 3)).error == "more than 3 memory reservations"
-
-
 def test_what_linux_ignores_of_a_reservation_may_be_anything() -> None:
     """It reserves the first range; another one may reach past 2^64."""
     place = {"reg": reg((1 << 30, 4096), ((1 << 64) - 4096, 8192))}

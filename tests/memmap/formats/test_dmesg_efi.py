@@ -8,7 +8,6 @@ import pytest
 
 from hwpkho.errors import InputError
 from hwpkho.memmap import efi
-from hwpkho.memmap.efi_names import attributes_of, type_of
 from hwpkho.memmap.view.ownership import is_ram
 from tests.support.mapfiles import named, primary, read_text, rows
 
@@ -215,15 +214,6 @@ def test_efi_line_that_cannot_be_read_makes_a_gap(line: str, log: Path) -> None:
 def test_efi_size_that_is_not_the_range_s_is_told(log: Path) -> None:
     line = "efi: mem00: [Conventional|   |  |WB|WT|WC|UC] range=[0x0-0xfffff] (7MB)\n"
     assert codes(read_text(log, line).problems) == {"HP506"}
-
-
-def test_efi_words() -> None:
-    assert type_of("MMIO Port Space") == "mmio_port"
-    assert type_of("ldr-code ") == "loader_code"
-    assert type_of("Unusual") is None
-    assert attributes_of(["RUN", "  ", "", "uc"]) == efi.RUNTIME | efi.UC
-    assert attributes_of(["UC", "WHAT"]) is None
-    assert attributes_of([]) == 0
 
 
 def ranges(memmap: MemoryMap) -> list[tuple[int, int, str]]:

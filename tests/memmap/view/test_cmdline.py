@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwpkho.abi.params import left_to_init, memparse, parameters
 from hwpkho.errors import UsageError
-from hwpkho.memmap import e820
-from hwpkho.memmap.e820 import Slot, sanitize
+from hwpkho.memmap.e820 import Slot
 from hwpkho.memmap.view.arm64 import limit_end
 from hwpkho.memmap.view.cmdline import Cmdline
 from hwpkho.memmap.view.crashkernel import crash_kernel
@@ -160,30 +157,6 @@ def test_efi() -> None:
     assert not parse("efi=debugger", "arm64").efi_debug
 
 
-@pytest.mark.parametrize(
-    ("text", "value", "rest"),
-    [("1", 1, ""), ("1k", 1 << 10, ""), ("2M@", 2 << 20, "@"), ("0x10G", 16 << 30, ""),
-     ("1t", 1 << 40, ""), ("3P", 3 << 50, ""), ("1E", 1 << 60, ""), ("017", 15, ""), ("0", 0, ""),
-     ("0x", 0, "x"), ("08", 0, "8"), ("1KK", 1 << 10, "K"), ("0X1f", 31, "")],
-)  # fmt: skip
-def test_memparse(text: str, value: int, rest: str) -> None:
-    assert memparse(text, "x=") == (value, rest)
-
-
-def test_parameters(subtests: pytest.Subtests) -> None:
-    text = 'root=/dev/x  "a b=c d" foo-bar=1 v="x y" w=" quiet\tro -- init=1'
-    assert list(parameters(text)) == [
-        ("root", "/dev/x"), ("a b", "c d"), ("foo_bar", "1"), ("v", "x y"),
-        ("w", " quiet\tro -- init=1"),
-    ]  # fmt: skip
-    for text in ("a -- b", 'a "--" b', "a -- b -- c"):
-        with subtests.test(text):
-            assert list(parameters(text)) == [("a", None)]
-    assert [name for name, _ in parameters("a __ -_ --b --=c")] == ["a", "__", "__", "__b", "__"]
-    assert list(left_to_init("a -- b -c --")) == [("b", None), ("_c", None), ("--", None)]
-    assert not list(left_to_init("a --b"))
-
-
 # crashkernel
 
 
@@ -266,57 +239,6 @@ def test_mem_on_arm64_keeps_what_is_not_mapped() -> None:
 
 
 # Properties
-
-slots = st.lists(
-    st.builds(
-        Slot,
-        st.integers(0, 40).map(lambda n: n << 12),
-        st.integers(1, 20).map(lambda n: n << 12),
-        st.sampled_from((1, 2, 3, 4, 5, 7, 12, 0xEFFFFFFF)),
-    ),
-    max_size=12,
-)
-
-
-def by_frame(table: list[Slot]) -> dict[int, int]:
-    """What each frame is: the highest type that covers it. Slow, obviously right."""
-    out: dict[int, int] = {}
-    for slot in table:
-        for frame in range(slot.start >> 12, (slot.start + slot.size) >> 12):
-            out[frame] = max(out.get(frame, 0), slot.type)
-    return out
-
-
-@given(slots)
-def test_sanitize_takes_the_highest_type(table: list[Slot]) -> None:
-    clean = sanitize(table)
-    assert by_frame(clean) == by_frame(table)
-    assert all(a.start + a.size <= b.start for a, b in pairwise(clean))
-    assert sanitize(clean) == clean
-    assert sanitize(reversed(table)) == clean
-
-
-@given(slots, st.integers(0, 40), st.integers(0, 20), st.sampled_from((0, 1, 2)),
-       st.sampled_from((None, 3, 7)))  # fmt: skip
-def test_update_and_remove_by_frame(
-    table: list[Slot], start: int, size: int, old: int, new: int | None
-) -> None:
-    changed = e820.E820Table(Slot(s.start, s.size, s.type) for s in table)
-    inside = range(start, start + size)
-    expected: dict[int, int] = {}
-    for slot in table:
-        for frame in range(slot.start >> 12, (slot.start + slot.size) >> 12):
-            type_ = slot.type
-            if frame in inside and (type_ == old or (old == 0 and new is None)):
-                type_ = new or 0
-            expected[frame] = max(expected.get(frame, 0), type_)
-    if new is None:
-        changed.remove(start << 12, size << 12, old)
-    elif old:
-        changed.update(start << 12, size << 12, old, new)
-    else:
-        return
-    assert by_frame(changed.sanitized()) == {f: t for f, t in expected.items() if t}
 
 
 @given(st.text(max_size=80), st.sampled_from(("mem=", "memmap=", "crashkernel=", "kho=", "efi=",

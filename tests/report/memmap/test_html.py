@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from hwpkho.codes import Problem
-from hwpkho.report.html import blocks
-from hwpkho.report.html.blocks import MAX_PROBLEMS, MAX_ROWS
-from hwpkho.report.html.facts import Text
+from hwpkho.report.html.blocks import MAX_ROWS
 from tests.support.examples import much
 
 
@@ -21,11 +18,3 @@ def test_a_long_map_is_cut_and_says_so(tmp_path, cli, monkeypatch):
     last = f">0x{(most + 7) << 20:x}</t"
     assert last in whole
     assert last not in got
-
-
-def test_many_problems_are_cut_and_said():
-    found = [Problem("HP505", "note", f"line {i}: the same") for i in range(MAX_PROBLEMS + 3)]
-    assert len(blocks.problems(found)) == MAX_PROBLEMS + 1
-    left = "3 more problems are not shown; --json and -v have all."
-    assert blocks.problems(found)[-1] == Text(left, "warning")
-    assert len(blocks.problems(found, whole=True)) == MAX_PROBLEMS + 3

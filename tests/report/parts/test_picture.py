@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hwpkho.base.pfnset import pfn_set
-from hwpkho.codes import SEVERITIES, names, registry
-from hwpkho.errors import InputError
+from hwpkho.codes import SEVERITIES, registry
 from hwpkho.judging import baseline
 from hwpkho.judging.accept import Acceptance, apply
 from hwpkho.judging.case_result import CaseResult
@@ -181,38 +179,3 @@ def test_any_judgement_has_a_sentence(v):
     assert not sentence.endswith(".")
     if v.outcome == "crash":
         assert "panic" in sentence
-
-
-# Baselines and codes
-
-
-@given(
-    st.lists(
-        st.builds(
-            baseline.Entry,
-            st.sampled_from(sorted(registry())),
-            TEXT.filter(str.strip).map(str.strip),
-            st.none() | st.integers(0, (1 << 63) - 1),
-            st.none() | st.integers(0, (1 << 63) - 1),
-            st.none() | st.integers(0, (1 << 63) - 1),
-            st.none() | TEXT,
-        )
-    )
-)
-def test_baselines_are_read_back(entries):
-    assert baseline.parse(baseline.build(entries).encode(), "x") == tuple(entries)
-    assert baseline.parse(baseline.build_json(entries).encode(), "x") == tuple(entries)
-
-
-@given(st.binary(max_size=200))
-def test_any_baseline_is_read_or_refused(data):
-    for text in (data, b"[[accept]]\n" + data, b'{"accept": ' + data):
-        with suppress(InputError):
-            assert all(e.reason for e in baseline.parse(text, "x"))
-
-
-@given(st.sampled_from(sorted(registry())), st.integers(2, 5))
-def test_prefixes(code, length):
-    found = names.matching([code[:length]])
-    assert found == {c for c in registry() if c.startswith(code[:length])}
-    assert names.find(registry()[code].name).id == code

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
+from hwpkho.report.parts import picture, to_scale
+from hwpkho.report.parts.screen import Screen
 from hwpkho.report.parts.to_scale import (
     MAX_ROWS,
     Layer,
@@ -19,6 +21,7 @@ from hwpkho.report.parts.to_scale import (
     lay_out,
     windows,
 )
+from tests.support.examples import much
 
 PAGE = 4096
 GIB = 1 << 30
@@ -160,3 +163,41 @@ def test_a_run_of_any_length_is_one_look(pages, monkeypatch):
     assert start <= 16 * PAGE
     assert end >= (pages + 1) * PAGE
     assert len(asked) < 10
+
+
+def test_picture_is_to_scale() -> None:
+    mib = 1 << 20
+    runs = [
+        Run(0, 512 * mib - 1, "ram"),
+        Run(768 * mib, 1024 * mib - 1, "firmware"),
+    ]
+    lines = picture.draw(runs, Screen(blocks=False))
+    rows = [line for line in lines if line.startswith("  0x")]
+    per_row = 48 * mib
+    drawn = "".join(line.split()[1] * int(line.split()[3] if " x " in line else 1) for line in rows)
+    per_cell = per_row // len(rows[0].split()[1])
+    assert drawn.count("#") * per_cell == 512 * mib
+    assert drawn.count("=") * per_cell == 256 * mib
+
+
+def test_picture_folds_what_is_far_away() -> None:
+    gib = 1 << 30
+    runs = [
+        Run(0, 4 * gib - 1, "ram"),
+        Run(1 << 52, (1 << 52) + gib, "firmware"),
+        Run((1 << 64) - 4096, (1 << 64) - 1, "retired"),
+    ]
+    lines = picture.draw(runs, Screen())
+    assert len(lines) < to_scale.MAX_ROWS + 3
+    rows = [line.split() for line in lines if line.startswith("  0x")]
+    assert {"0x000ffffff0000000", "0xfffffffff0000000"} < {row[0] for row in rows}
+    assert not any(set(row[1]) == {"·"} for row in rows)
+
+
+def test_picture_of_scattered_pages_stays_small() -> None:
+    runs = [Run(i << 30, (i << 30) + 4095, "ram") for i in range(much(1000, 5000))]
+    assert len(picture.draw(runs, Screen())) < to_scale.MAX_ROWS + 3
+
+
+def test_picture_of_nothing() -> None:
+    assert picture.draw([], Screen()) == []

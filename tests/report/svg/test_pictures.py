@@ -13,7 +13,7 @@ from hwpkho.codes import Problem
 from hwpkho.commands import decode
 from hwpkho.report.decode import annotate
 from hwpkho.report.parts import structure
-from hwpkho.report.parts.memory import Memory, of_bytes, with_handover
+from hwpkho.report.parts.memory import Memory, with_handover
 from hwpkho.report.parts.to_scale import BAD, MEMORY, Marks, Run
 from hwpkho.report.svg import markup
 from hwpkho.report.svg import memory as drawing
@@ -184,10 +184,3 @@ def test_every_handover_that_a_kernel_was_fed(name, tmp_path):
 def test_a_structure_that_is_not_there_is_told(tmp_path, cli):
     got = cli("decode", FIXTURES / "captures" / "x86-none" / "debugfs-kho", "--format", "svg")
     assert "no such subtree" in read.picture(got.out).text
-
-
-@given(st.lists(st.tuples(st.integers(0, 1 << 65), st.integers(0, 1 << 65)), max_size=5))
-def test_ranges_beyond_every_address_are_cut(ranges):
-    pages = of_bytes(ranges, 4096)
-    last = [min(end, 1 << 64) - 1 for start, end in ranges if start < min(end, 1 << 64)]
-    assert max((b for _, b in pages), default=-1) == max((x // 4096 for x in last), default=-1)

@@ -411,6 +411,7 @@ def test_image_formats_in_the_manual_page_of_decode():
     assert [form.name for form in FORMATS if form.name not in text] == []
 
 
+@pytest.mark.slow
 def test_how_many_generations_and_layouts_the_efi_table_has(subtests: pytest.Subtests):
     """The forms of a generation, as c1 and c2, are counted once."""
     numbers = ("no", "one", "two", "three", "four", "five", "six")

@@ -307,6 +307,7 @@ def test_a_toy_layout_of_the_efi_table_and_its_kernels(
     assert (header.phys_base, header.end) == (4 << 20, 0x40400000)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy_table_at_zero")
 def test_a_toy_layout_of_the_efi_table_without_a_base(cli, tmp_path: Path) -> None:
     """Its bits begin at address 0, behind its own header, and its stub's map decides the rest."""

@@ -212,9 +212,12 @@ def of_named(named: Iterable[CaseNamed], found: Iterable[CaseList]) -> Facts:
 
 def with_map(facts: Facts, regions: Regions | None) -> Facts:
     """Add what the memory maps are."""
-    return facts._replace(
-        memmap=regions is not None, iomem=regions is not None and "iomem" in regions.maps
-    )
+    if regions is None:
+        return facts._replace(memmap=False, iomem=False)
+    from hwpkho.memmap import names  # few calls have a map
+
+    resources = any(names.of(name).entries == "resources" for name in regions.maps)
+    return facts._replace(memmap=True, iomem=resources)
 
 
 def check_pair(case: CaseOptions) -> None:

@@ -1,7 +1,8 @@
 """The names of maps: one row each, and everything that differs between them.
 
 Other modules ask a map's row, not its name. Only what belongs to one map alone (the second list of
-x86's EFI, the overflow of the zero page) is where that map is read or used.
+x86's EFI and U-Boot's list before it, the overflow of the zero page) is where that map is read or
+used.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class MapName(NamedTuple):
             by such a map.
         once: Whether each boot prints it exactly once, so that a second one begins another boot.
         replaces: Whether a later one of the same boot takes the place of the earlier.
+        temporary: Whether its reservations end before Linux starts, except those with no-map.
         needed: Whether a boot with a damaged one is refused; others are left out.
         fills: Its place among the maps that may fill the gaps of another, smallest first; 0: never.
     """
@@ -47,6 +49,7 @@ class MapName(NamedTuple):
     no_ram: str = ""
     once: bool = False
     replaces: bool = False
+    temporary: bool = False
     needed: bool = False
     fills: int = 0
 
@@ -86,7 +89,7 @@ _ROWS = (
     MapName("reserved_memory", "reservations", "firmware", no_ram=_RESERVED),
     MapName("memreserve", "reservations", "firmware", no_ram=_RESERVED),
     MapName("usable_memory_range", "limit", "firmware", no_ram="it is a limit, not a map of RAM"),
-    MapName("lmb_reserved", "reservations", no_ram=_RESERVED, replaces=True),
+    MapName("lmb_reserved", "reservations", no_ram=_RESERVED, replaces=True, temporary=True),
 )
 
 #: The names, best first.
@@ -119,8 +122,6 @@ def found(
             yield maps[row.name]
 
 
-def reservations(maps: Mapping[str, M]) -> list[M]:
-    """Return those of ``maps``, by name, that list reservations within the RAM of another one."""
-    return [
-        maps[row.name] for row in MAP_NAMES if row.entries == "reservations" and row.name in maps
-    ]
+def beside(maps: Mapping[str, M], entries: Entries) -> list[M]:
+    """Return those of ``maps``, by name, with such ``entries`` about the RAM of another map."""
+    return [maps[row.name] for row in MAP_NAMES if row.entries == entries and row.name in maps]

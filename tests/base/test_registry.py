@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hwpkho.base.registry import Registry
+from hwpkho.memmap.names import MAP_NAMES, MapName
 from tests.support import efi
 from tests.support.examples import much
 from tests.toys import (
@@ -135,6 +136,31 @@ def test_a_toy_map_beside_others(cli, tmp_path: Path) -> None:
     assert "HP523" in [p["code"] for p in got["problems"]]
     (region,) = [r for r in got["next"]["regions"] if r["start"] <= 0x200000 <= r["end"]]
     assert region["kind"] == "ram"
+
+
+@pytest.mark.slow
+def test_a_map_of_resources_in_another_spelling(cli, tmp_path: Path) -> None:
+    """It is to every command what /proc/iomem is."""
+    tree, other, pages = tmp_path / "iomem", tmp_path / "other", tmp_path / "list"
+    tree.write_text(
+        "00100000-7fffffff : System RAM\n  01000000-01ffffff : Kernel code\n"
+        "80000000-8fffffff : Reserved\n90000000-90000fff : \n"
+    )
+    pages.write_text("0x1000\n0x2000\n0x80000\n")
+    document = cli("memmap", "--json", tree).out
+    MAP_NAMES.register("toy_tree", MapName("toy_tree", "resources", "kernel", fills=12))
+    try:
+        other.write_text(document.replace('"iomem"', '"toy_tree"'))
+        wanted, got = (
+            cli("validate", "--json", pages, "--memmap", file, "--iomem-of", "next").json
+            for file in (tree, other)
+        )
+        assert got["runs"] == wanted["runs"]
+        assert [r["verdict"] for r in got["runs"]] == ["in-use", "replays", "firmware"]
+        shown = [cli("memmap", file).out.splitlines()[2:] for file in (tree, other)]
+        assert [line.replace("toy_tree", "iomem") for line in shown[1]] == shown[0]
+    finally:
+        MAP_NAMES.unregister("toy_tree")
 
 
 @pytest.mark.usefixtures("toy_map")

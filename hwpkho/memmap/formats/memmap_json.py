@@ -11,6 +11,7 @@ from hwpkho.base.escape import printable
 from hwpkho.codes import problem, registry
 from hwpkho.codes.memmap import LOST_LINES
 from hwpkho.errors import InputError
+from hwpkho.memmap import names
 from hwpkho.memmap.formats.base import FileForm
 from hwpkho.memmap.model import Entry, Gap
 from hwpkho.memmap.table import Table
@@ -91,7 +92,8 @@ def _map(map_: dict[str, object], arch: str | None, messages: Messages) -> Table
     gaps = map_.get("gaps", [])  # absent in documents of older versions
     if not isinstance(gaps, list) or len(gaps) > MAX_ENTRIES:
         raise ValueError(f"gaps must be a list of at most {MAX_ENTRIES}")
-    read = [_entry(e, nameless=name == "iomem") for e in entries]
+    nameless = names.of(name).entries == "resources"
+    read = [_entry(e, nameless=nameless) for e in entries]
     table = Table(name, read, boot=boot, arch=arch)
     table.gaps += [_gap(g, name, messages) for g in gaps]
     return table

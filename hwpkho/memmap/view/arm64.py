@@ -23,6 +23,7 @@ from hwpkho.memmap.view.common import (
     flattened,
     iomem_spans,
     is_efi,
+    resources_of,
 )
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, keep_ram
 
@@ -56,10 +57,10 @@ def build(
 ) -> View | None:
     """See :class:`hwpkho.memmap.view.Kernel`."""
     soft_reserve = line is None or line.soft_reserve
-    iomem, tree = maps.get("iomem"), maps.get("devicetree")
+    iomem, tree = resources_of(maps), first_of(maps, "banks", "firmware")
     base = (
         first_of(maps, "efi")
-        or first_of(maps, "banks", "firmware")
+        or tree
         or first_of(maps, "resources")
         or first_of(maps, "banks")
         or any_of(maps)
@@ -68,21 +69,22 @@ def build(
         return None
     if is_efi(base):
         spans = efi_spans(base, "memblock", soft_reserve, problems)
-    elif base.name == "iomem":
+    elif base is iomem:
         spans = iomem_spans(base, "memblock", iomem_of, problems)
     else:
         spans = _plain_spans(base, problems)
     view = View(spans, [base.name])
-    view.spans = _usable_ranges(view, maps.get("usable_memory_range"))
+    for limits in names.beside(maps, "limit"):
+        view.spans = _usable_ranges(view, limits)
     if line is not None and line.limit is not None:
         view.spans = _limited(view.spans, line.limit)
     reserved = _reservations(maps)
-    view.names += [m.name for m in names.reservations(maps)]
+    view.names += [m.name for m in names.beside(maps, "reservations")]
     view.spans = combine(view.spans, reserved, _reserve)
-    if base.name != "iomem" and iomem is not None:
+    if iomem is not None and iomem is not base:
         resources = add_iomem(view, iomem, "memblock", iomem_of, problems)
         view.checks.append((base.name, spans, iomem.name, resources))
-    if tree is not None and tree is not base and tree.entries:
+    if tree is not None and tree is not base:
         view.checks.append((base.name, spans, tree.name, _plain_spans(tree, [])))
     return view
 
@@ -104,7 +106,7 @@ def _reservations(maps: Mapping[str, Map]) -> list[Span]:
     Of U-Boot's reservations only those with no-map outlast U-Boot.
     """
     layers: list[Layer] = []
-    for name, map_ in ((m.name, m) for m in names.reservations(maps)):
+    for name, map_ in ((m.name, m) for m in names.beside(maps, "reservations")):
         for entry in map_.entries:
             node = entry.attributes.get("node")
             label = f"{entry.type} {node}" if node else entry.type
@@ -113,7 +115,7 @@ def _reservations(maps: Mapping[str, Map]) -> list[Span]:
             flags = str(entry.attributes.get("flags"))
             if entry.attributes.get("no-map", "no-map" in flags):
                 kind, priority = "firmware", 2
-            elif name == "lmb_reserved":
+            elif names.of(name).temporary:
                 continue
             elif entry.attributes.get("reusable") and _is_cma(entry):
                 kind, priority = "ram", 0
@@ -133,9 +135,9 @@ def _reserve(below: Span | None, above: Span | None) -> Span | None:
     return above if above is not None and below.kind == "ram" else below
 
 
-def _usable_ranges(view: View, limits: Map | None) -> list[Span]:
+def _usable_ranges(view: View, limits: Map) -> list[Span]:
     """Apply linux,usable-memory-range: the first range limits RAM, a second one is added."""
-    if limits is None or not limits.entries:
+    if not limits.entries:
         return view.spans
     view.names.append(limits.name)
     ranges = [(e.start, e.end + 1) for e in limits.entries]

@@ -70,6 +70,11 @@ def first_of(
     return next((m for m in names.found(maps, (entries,), stage) if m.entries), None)
 
 
+def resources_of(maps: Mapping[str, Map]) -> Map | None:
+    """Return the best map of resources, as /proc/iomem has them; an empty one if all are empty."""
+    return first_of(maps, "resources") or next(names.found(maps, ("resources",)), None)
+
+
 def any_of(maps: Mapping[str, Map]) -> Map | None:
     """Return the first map that is not empty and says what RAM there is, of whatever kind."""
     return next((m for m in maps.values() if m.entries and not names.of(m.name).no_ram), None)
@@ -157,7 +162,7 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
         elif kind == "firmware" and name == "reserved" and memory == "memblock":
             label, what = "reserved (not mapped)", "not-mapped"
         parents.append((start, end, kind, what))
-        spans.append(Span(start, end + 1, kind, label, "iomem", what))
+        spans.append(Span(start, end + 1, kind, label, map_.name, what))
     if images and iomem_of == "running":
         message = f"{images} ranges in use by the running kernel are RAM for the next one"
         problems.append(problem(RUNNING_KERNEL, message))

@@ -81,7 +81,7 @@ def _fillers(base: str, maps: Collection[str]) -> list[str]:
 
 def _taken(built: View, spans: list[Span], maps: Mapping[str, Map], source: str) -> list[Span]:
     """Return ``spans`` with RAM marked as unknown where a lost line may have reserved it."""
-    for name, other in ((m.name, m) for m in names.reservations(maps)):
+    for name, other in ((m.name, m) for m in names.beside(maps, "reservations")):
         if name not in built.names or not other.gaps:
             continue
         nowhere = gaps.unplaced(other.gaps)

@@ -57,7 +57,9 @@ def is_ram(map_name: str, type_: str, attributes: Mapping[str, object], arch: st
 
 def each_is_ram(map_name: str, entries: Sequence[Entry], arch: str) -> Iterator[bool]:
     """Yield for each entry of a map what :func:`is_ram` says of it."""
-    if map_name == "iomem":  # by the name alone, and few names stand in many lines
+    if (
+        names.of(map_name).entries == "resources"
+    ):  # by the name alone, and few names stand in many lines
         ram = {name for name in {entry.type for entry in entries} if iomem_kind(name) == "ram"}
         return (entry.type in ram for entry in entries)
     return (is_ram(map_name, entry.type, entry.attributes, arch) for entry in entries)

@@ -227,9 +227,9 @@ def view_of(
     kernel = VIEWS[arch.memory]
     built = kernel.build(maps, line, iomem_of, problems)
     if built is None:
-        names = ", ".join(printable(name) for name in maps) or "none"
+        known = ", ".join(printable(name) for name in maps) or "none"
         raise InputError(
-            f"{printable(memmap.source)}: no map to judge by: none of those found ({names}) "
+            f"{printable(memmap.source)}: no map to judge by: none of those found ({known}) "
             "says where the machine's RAM is"
         )
     spans = gap_filling.fill(
@@ -264,7 +264,7 @@ def view_of(
         images=tuple(
             Region(e.start, e.end, "in-use", e.type, name, "kernel")
             for name, one in maps.items()
-            if name == "iomem"
+            if names.of(name).entries == "resources"
             for e in one.entries
             if ownership.of_resource(e.type)[1] == "kernel"
         ),

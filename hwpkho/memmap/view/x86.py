@@ -25,6 +25,7 @@ from hwpkho.memmap.view.common import (
     first_of,
     flattened,
     is_efi,
+    resources_of,
 )
 from hwpkho.memmap.view.spans import Layer, Span, combine
 
@@ -74,7 +75,7 @@ def build(
     firmware, final = first_of(maps, "e820", "firmware"), first_of(maps, "e820", "cmdline")
     if line is not None and firmware is not None:
         final = None  # kexec passes on the firmware's
-    efi_map, iomem = efi_of(maps), maps.get("iomem")
+    efi_map, iomem = efi_of(maps), resources_of(maps)
     base = final or firmware or efi_map or iomem or first_of(maps, "e820") or any_of(maps)
     if base is None:
         return None
@@ -115,7 +116,7 @@ def build(
 
 def _slots(map_: Map, soft_reserve: bool) -> list[e820.Slot]:
     """Return a map as an e820 table; what has no e820 type is left out."""
-    if map_.name == "iomem":
+    if names.of(map_.name).entries == "resources":
         return _resource_slots(map_)
     slots: list[e820.Slot] = []
     for entry in map_.entries:

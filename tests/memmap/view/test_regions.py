@@ -14,6 +14,7 @@ from hwpkho.memmap import efi as uefi
 from hwpkho.memmap.formats.devicetree import DeviceTree
 from hwpkho.memmap.formats.zero_page import ZeroPage
 from hwpkho.memmap.model import Entry, MemoryMap
+from hwpkho.memmap.names import MAP_NAMES, MapName
 from hwpkho.memmap.view.regions import Regions, view_of
 from hwpkho.memmap.view.spans import Layer, Span, combine, fill, flatten, occupy
 from tests.support import certain
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 WB, SP = {"attr": uefi.WB}, {"attr": uefi.WB | uefi.SP}
 K = 1024
+WHOSE: tuple[Literal["running", "next"], ...] = ("running", "next")
 
 
 def shown(regions: Regions) -> list[tuple[int, int, str, str]]:
@@ -51,6 +53,53 @@ def iomem(*found: tuple[int, int, int, str]) -> list[Entry]:
 
 
 # Which map counts
+
+#: Entries of each kind of map, as the registry of names calls the kinds.
+SAMPLES: dict[str, list[Entry]] = {
+    "e820": e820((GIB, 2 * GIB, "reserved")),
+    "e820 or efi": e820(),
+    "efi": entries((0, GIB, "conventional", WB), (GIB, 2 * GIB, "boot_services_data", WB)),
+    "banks": entries((0, GIB, "memory")),
+    "resources": iomem(
+        (0, 0, GIB, "System RAM"), (1, MIB, 2 * MIB, "Kernel code"), (1, 3 * MIB, GIB, "reserved"),
+        (0, GIB, 2 * GIB, "reserved"),
+    ),
+    "reservations": entries((MIB, 2 * MIB, "reserved"), (3 * MIB, 4 * MIB, "x", {"no-map": True})),
+    "limit": entries((0, GIB // 2, "usable_range")),
+    "other": entries((0, GIB, "runtime_services_data", WB)),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["x86_64", "arm64"])
+@pytest.mark.parametrize("row", MAP_NAMES.all(), ids=lambda row: row.name)
+def test_a_map_is_judged_by_its_row_and_not_by_its_name(
+    row: MapName, arch: str, subtests: pytest.Subtests
+) -> None:
+    """The same row under another name: alone, and beside maps of other kinds."""
+
+    def judged(name: str, iomem_of: Literal["running", "next"], *others: str) -> str:
+        maps = {
+            name: SAMPLES[row.entries],
+            **{other: SAMPLES[MAP_NAMES[other].entries] for other in others},
+        }
+        try:
+            found = view_of(machine(arch, **maps), iomem_of=iomem_of)
+            return str((found.regions, found.base, found.maps, found.problems, found.images))
+        except InputError as error:
+            return str(error)
+
+    MAP_NAMES.register("renamed", row._replace(name="renamed"), before=row.name)
+    try:
+        for others in ((), ("e820_firmware",), ("efi",), ("devicetree",), ("iomem",)):
+            for whose in WHOSE:
+                with subtests.test(f"{whose} {others}"):
+                    if row.name in others:
+                        continue
+                    named = judged("renamed", whose, *others).replace("renamed", row.name)
+                    assert named == judged(row.name, whose, *others)
+    finally:
+        MAP_NAMES.unregister("renamed")
 
 
 def test_the_final_map_of_x86_counts_and_its_own_types_fill_holes() -> None:

@@ -229,6 +229,7 @@ def test_targets_in_the_help_of_encode(cli):
     assert f"{titles}, or a form of list;" in " ".join(cli("encode", "--help").out.split())
 
 
+@pytest.mark.slow
 def test_layout_is_of_a_table_that_the_command_writes_or_reads():
     abouts = {c: str(p.help) for c in EVERY for p, _ in _choices(c) if p.name == "layout"}
     writers = {c for c in EVERY if "to" in {p.name for p in EVERY[c].params}}
@@ -270,6 +271,7 @@ def test_choices_in_manual_pages(command, subtests):
             assert any(_said(c, option) for c in pages)
 
 
+@pytest.mark.slow
 def test_no_quote_of_a_manual_page_is_within_another():
     """A macro's second call on a line, as in ``.Sq one , Sq two``, is within the first."""
     pages = {page.name: page.read_text() for page in (ROOT / "man").iterdir()}
@@ -319,6 +321,7 @@ def _some(text: str, names: list[str]) -> Iterator[str]:
     )
 
 
+@pytest.mark.slow
 def test_texts_list_all_names_of_a_registry(subtests: pytest.Subtests):
     for where, text in _prose():
         running = " ".join(re.sub(r"[`'\"]", "", text).split())
@@ -329,6 +332,7 @@ def test_texts_list_all_names_of_a_registry(subtests: pytest.Subtests):
             assert (counted, {what: found for what, found in some.items() if found}) == ([], {})
 
 
+@pytest.mark.slow
 def test_kernels_of_each_version_in_the_manual_page_of_encode():
     text = " ".join(_page("encode").partition(".It Fl -kho ")[2].partition("\n.It ")[0].split())
     said = re.findall(

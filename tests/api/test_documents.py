@@ -27,6 +27,7 @@ _BOOT = """\
 """
 
 
+@pytest.mark.slow
 def test_the_layout_that_was_asked_for(cli: Callable[..., Any], tmp_path: Path) -> None:
     path = saved(tmp_path, {TABLE: table()})
     found = hwpkho.decode(path, layout="bitmap-base").to_dict()
@@ -34,6 +35,7 @@ def test_the_layout_that_was_asked_for(cli: Callable[..., Any], tmp_path: Path) 
     assert found["efi_poisoned_memory"][0]["layout_why"] == "as asked"
 
 
+@pytest.mark.slow
 def test_a_table_of_either_layout_beside_a_handover(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -46,6 +48,7 @@ def test_a_table_of_either_layout_beside_a_handover(
     assert said.endswith("fit both layouts (bitmap-base and bitmap)")
 
 
+@pytest.mark.slow
 def test_a_log_that_has_more_than_is_listed(cli: Callable[..., Any], tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(2 * _BOOT)

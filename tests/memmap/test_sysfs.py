@@ -336,6 +336,7 @@ def test_links_devices_and_huge_members_are_harmless(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
     """Other folders with a number and a type are no maps."""
     path = tmp_path / "archive"

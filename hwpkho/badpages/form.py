@@ -20,6 +20,7 @@ class Form:
     takes: frozenset[str] = frozenset()
     binary: bool = False
     bare: bool = False
+    names_dimms: bool = False
 
 
 class TextForm(Form):

@@ -26,6 +26,7 @@ class LogForm(TextForm):
 
     carries = frozenset(("kind", "when", "where"))
     options = frozenset(("boot",))
+    names_dimms = True
 
     def __init__(self, name: str, about: str, sign: Sign) -> None:
         self.name = name

@@ -107,9 +107,11 @@ class ListReader(ListFormat, Protocol):
     Attributes:
         options: Fields of :class:`Asked` that reading depends on. The command line refuses an
             option on which no input of a call depends.
+        names_dimms: Whether a file of this form may name DIMMs beside its pages.
     """
 
     options: frozenset[str]
+    names_dimms: bool
 
     def sniff(self, head: bytes, /) -> bool | Searched:
         """Tell by the first ``HEAD`` bytes of a file, which is not empty, whether it has this form.
@@ -254,7 +256,16 @@ def of_map() -> ListReader:
 
 def depends_on(pages: BadPages, option: str) -> bool:
     """Tell whether ``option``, a field of :class:`Asked`, matters for the form of a read list."""
-    if pages.origin not in LIST_FORMATS:
-        return False
-    form = LIST_FORMATS[pages.origin]
-    return is_read(form) and option in form.options
+    form = _read_by(pages)
+    return form is not None and option in form.options
+
+
+def may_name_dimms(pages: BadPages) -> bool:
+    """Tell whether the file that a list was read from may name DIMMs."""
+    form = _read_by(pages)
+    return form is not None and form.names_dimms
+
+
+def _read_by(pages: BadPages) -> ListReader | None:
+    form = LIST_FORMATS.get(pages.origin)
+    return form if form is not None and is_read(form) else None

@@ -10,6 +10,7 @@ import click
 
 from hwpkho.base import output as outputs
 from hwpkho.base.escape import printable
+from hwpkho.base.options import option
 from hwpkho.cli import case_options, common, drawn, offers, screen, values
 from hwpkho.cli.groups import Group
 from hwpkho.errors import UsageError
@@ -42,6 +43,8 @@ Exit codes: 0 added, even if some cases could not be judged (they become rows); 
 
 
 _LISTED = "\n".join(f"  {q.name:<9} {q.about}" for q in QUESTIONS.values())
+
+_LIMITED = " or ".join(q.name for q in QUESTIONS.values() if "max_pages" in q.needs)
 
 _ASK_EXAMPLES = """\b
 Examples:
@@ -154,7 +157,7 @@ def add(
     "--max-pages",
     type=values.Count(0, (1 << 63) - 1),
     metavar="N",
-    help="Limit on distinct pages, for the question policy.",
+    help=f"Limit on distinct pages, for the question {_LIMITED}.",
 )
 @click.option("--sql", metavar="QUERY", help="A query of your own, instead of QUESTION.")
 @click.option("--limit", type=values.Count(0), metavar="N", help="Show at most N rows.")
@@ -222,16 +225,15 @@ def _no_question() -> str:
 def _check_ask(
     question: str | None, since: str | None, host: str | None, max_pages: int | None
 ) -> None:
+    given = {"since": since, "host": host, "max_pages": max_pages}
     if question is not None:
-        needed = _needs_limit(question)
-        if needed and max_pages is None:
-            raise UsageError(f"{question} needs --max-pages N")
-        if not needed and max_pages is not None:
-            raise UsageError("--max-pages is for policy")
+        from hwpkho.fleet import questions
+
+        questions.check(questions.question(question), given, option)
         return
-    for name, value in (("--since", since), ("--host", host), ("--max-pages", max_pages)):
+    for name, value in given.items():
         if value is not None:
-            raise UsageError(f"{name} is for a QUESTION, not for --sql")
+            raise UsageError(f"{option(name)} is for a QUESTION, not for --sql")
 
 
 def _needs_limit(question: str | None) -> bool:

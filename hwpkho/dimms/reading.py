@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hwpkho.badpages.sqlite import Database
     from hwpkho.memmap.view.regions import Regions
 
-#: Forms of lists of bad pages that may name DIMMs themselves.
-FORMS = frozenset(("kernel-log", "rasdaemon-db", "rasdaemon-log", "tracepoint"))
 #: Bytes of a listing, at most; that of a machine with a thousand DIMMs has half a MiB.
 _MAX_LISTING = 1 << 24
 #: Every log or listing that names a DIMM or a node has one of these.

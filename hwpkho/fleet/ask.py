@@ -43,7 +43,7 @@ class Wanted:
         sql: A query of the user's own.
         host: The host to ask about; None: all.
         since: Captures from this time on, UTC without a zone; None: all.
-        max_pages: The limit of ``policy``.
+        max_pages: A limit in pages, for a question that needs one.
         limit: Rows at most; None: all.
     """
 

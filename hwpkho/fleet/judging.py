@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from hwpkho.badpages import registry
 from hwpkho.base import confining, kept
 from hwpkho.base.escape import printable
 from hwpkho.base.options import nothing, of_command
@@ -219,7 +220,7 @@ def _dimms(
     A listing that cannot be understood becomes a remark in ``who``: the case is judged without it.
     """
     named = job.line.dimms if job.line else ()
-    own = inputs if case.pages is not None and case.pages.origin in dimm_files.FORMS else ()
+    own = inputs if case.pages is not None and registry.may_name_dimms(case.pages) else ()
     try:
         found = [
             *([dimm_files.read(named)] if named else []),

@@ -40,7 +40,7 @@ def ask(
         sql: A SELECT of your own instead.
         since: Only captures from this time on, ISO 8601; UTC if it has no offset.
         host: Only this host.
-        max_pages: The limit of the question ``policy``, in pages.
+        max_pages: A limit in pages, for a question that needs one.
 
     Raises UsageError for an unknown question, parameters that do not go together, or rows without
     the tables' columns; InputError if there is no data set of this version or Spark cannot read it.
@@ -50,10 +50,9 @@ def ask(
     given: dict[str, Any] = {}
     if question is not None:
         asked = questions.question(question)
-        if ("max_pages" in asked.needs) != (max_pages is not None):
-            raise UsageError("max_pages is for the question policy, which needs it")
-        text, names = SPARK.spelled(asked.sql)
         values = {"host": host, "since": _since(since), "max_pages": max_pages}
+        questions.check(asked, values)
+        text, names = SPARK.spelled(asked.sql)
         given = {name: values[name] for name in names}
     else:
         text = sql or ""

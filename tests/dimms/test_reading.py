@@ -18,6 +18,7 @@ from tests.support import FIXTURES, schemas
 from tests.support.dimms import listing
 from tests.support.examples import much, times
 from tests.support.fleet import manifest, rows
+from tests.toys import list_form
 
 NEIGHBOURS = FIXTURES / "neighbours"
 GIB = 1 << 30
@@ -296,6 +297,16 @@ def test_a_log_says_it_itself(tmp_path, cli):
     assert (got.code, "dimms" in got.err) == (0, False)
     (row,) = rows(tmp_path / "d")
     assert (row["dimm"], row["dimm_confidence"]) == ("CPU 1 DIMM 4", "firmware")
+    (toy := tmp_path / "toy.txt").write_text(
+        "bad page at 100000\nACPI: SRAT: Node 1 PXM 1 [mem 0x00000000-0x3fffffff]\n"
+    )
+    list_form.register()
+    try:
+        assert cli("fleet", "add", tmp_path / "toys", toy).code == 0
+    finally:
+        list_form.unregister()
+    (row,) = rows(tmp_path / "toys")
+    assert (row["source"], row["dimm_confidence"]) == ("toy-list", "node")
 
 
 def _edac(count):

@@ -287,7 +287,7 @@ def test_what_is_no_question(spark, gaps, subtests):
     every: list[tuple[dict[str, Any], str]] = [
         ({"question": "x"}, "no question 'x'; there are: summary"),
         ({}, "give either question or sql"),
-        ({"question": "policy"}, "max_pages is for the question policy"),
+        ({"question": "policy"}, "policy needs max_pages"),
         ({"question": "lost", "since": "now"}, "since: now: expected ISO 8601"),
         ({"sql": "SELECT 1", "host": "x"}, "are for a question, not for sql"),
     ]

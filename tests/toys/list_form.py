@@ -26,6 +26,7 @@ class Toy:
     takes: frozenset[str] = frozenset()
     binary = False
     bare = False
+    names_dimms = True
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
         return _LINE if b"\0" not in head else False

@@ -93,6 +93,7 @@ class EfiTable:
     takes = frozenset(("layout", "unit", "phys_base", "at", "memory", "arch"))
     binary = True
     bare = False
+    names_dimms = False
 
     def sniff(self, _head: bytes, /) -> bool:
         """Return False: content never shows this form."""

@@ -194,6 +194,7 @@ class Json:
     takes = frozenset(("arch",))
     binary = False
     bare = False
+    names_dimms = False
 
     def sniff(self, head: bytes, /) -> bool | re.Pattern[bytes]:
         """Tell whether it is a JSON object with one of these schemas, in ``head`` or later."""

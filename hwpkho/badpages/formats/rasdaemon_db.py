@@ -61,6 +61,7 @@ class RasdaemonDb(Form):
 
     name = "rasdaemon-db"
     about = "rasdaemon's database, `/var/lib/rasdaemon/ras-mc_event.db`"
+    names_dimms = True
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether it is an SQLite database."""

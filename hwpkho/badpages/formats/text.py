@@ -262,6 +262,7 @@ class PlainText:
     takes: frozenset[str] = frozenset()
     binary = False
     bare = True
+    names_dimms = False
 
     def sniff(self, head: bytes, /) -> bool:
         """Tell whether the first 16 KiB are nothing but numbers, ranges and comments."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.options import command
-from hwpkho.fleet.questions import QUESTIONS
+from hwpkho.fleet.questions import QUESTIONS, Question
 from hwpkho.report.fleet_answer import forms, plots
 from hwpkho.report.html.blocks import MAX_ROWS
 from hwpkho.report.html.facts import (
@@ -26,26 +26,18 @@ from hwpkho.report.svg import plot as drawing
 from hwpkho.report.svg.markup import inline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hwpkho.fleet.ask import Answer, Wanted
     from hwpkho.report.html.facts import Part, Style
     from hwpkho.report.registry import Call
 
-#: How bad it is that the answer to a question has any rows.
-_STYLES: dict[str, Style] = {
-    "lost": "error", "unsafe": "error", "growing": "warning", "repeat": "warning",
-    "policy": "warning",
-}  # fmt: skip
 #: Rows that decide whether a column holds numbers.
 _LOOKED_AT = 100
 #: Characters of a name or a time that is not broken into lines.
 _WORD = 32
-#: What a row of an answer stands for; other questions have plain "rows".
-_ROWS = {
-    "lost": "range", "new": "range", "unsafe": "capture", "policy": "capture", "worst": "host",
-    "release": "release", "findings": "code", "days": "day", "verdicts": "verdict",
-}  # fmt: skip
+#: What a query of the user's own is called.
+_QUERY = Question("sql", "a query")
 
 
 class Report:
@@ -66,7 +58,8 @@ class Report:
             sections.append(Section(each.name, each.title, parts))
         asked: list[Part] = [_asked(result.wanted, found), Text(_hashes(result.name))]
         sections.append(Section("asked", "What was asked", asked))
-        style, sentence = _summary(result) if len(found) > 1 else found[0].summary()
+        headline = _HEADLINES.get(result.wanted.question or "")
+        style, sentence = headline(result) if headline else found[0].summary()
         page = Page("fleet ask", result.name, style, sentence, (), sections, call)
         return render(page)
 
@@ -86,8 +79,8 @@ class Answered:
     """
 
     def __init__(self, answer: Answer, call: Call) -> None:
-        known = QUESTIONS.get(answer.wanted.question or "")
-        self.name, self.about = (known.name, known.about) if known else ("sql", "a query")
+        self._asked = QUESTIONS.get(answer.wanted.question or "", _QUERY)
+        self.name, self.about = self._asked.name, self._asked.about
         self.count = 0
         self._shown: list[tuple[Any, ...]] = []
         self._most = sys.maxsize if call.everything else MAX_ROWS
@@ -132,10 +125,9 @@ class Answered:
 
     def summary(self) -> tuple[Style, str]:
         """Return how bad the answer is, and a sentence that says how many rows it has."""
-        row = _ROWS.get(self.name, "row")
+        row, bad = self._asked.row, self._asked.bad
         what = f"{self.count} {row}{'s' * (self.count != 1)}" if self.count else "Nothing"
-        bad = self.name in _STYLES
-        style = _STYLES[self.name] if bad and self.count else "good" if bad else ""
+        style: Style = "" if bad is None else bad if self.count else "good"
         return style, f"{what}: {self.about}"
 
 
@@ -165,6 +157,10 @@ def _summary(answer: Answer) -> tuple[Style, str]:
     if lost:
         sentence += f"; {count('not_judged', 'capture')} could not be judged"
     return "error" if unsafe else "warning" if lost else "good", sentence
+
+
+#: Questions whose page begins with another sentence than how many rows the first answer has.
+_HEADLINES: dict[str, Callable[[Answer], tuple[Style, str]]] = {"summary": _summary}
 
 
 def _hashes(dataset: str) -> str:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.escape import printable
+from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.parts.plot import Bar, Bars, Days
 
 if TYPE_CHECKING:
@@ -17,14 +18,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-#: Questions that a page or picture answers in place of the one asked: a summary needs no plot of
-#: its single row, but what a reader wants to know next.
-_ALSO = {"summary": ("days", "worst", "growing", "outcomes", "verdicts", "findings")}
-
-
 def asked(question: str | None) -> Sequence[str | None]:
     """Return the questions to draw when ``question`` is asked; None stands for that one itself."""
-    return _ALSO.get(question or "", (None,))
+    known = QUESTIONS.get(question or "")
+    return known.then if known and known.then else (None,)
 
 
 def of(question: str | None, rows: Iterable[Row]) -> list[Plot]:

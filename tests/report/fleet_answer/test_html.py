@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from hwpkho.fleet.questions import QUESTIONS
+from hwpkho.fleet.questions import QUESTIONS, Question
 from hwpkho.report.html.blocks import MAX_ROWS
 from tests.support import certain, markup
 from tests.support.examples import much, some
@@ -89,6 +89,28 @@ def test_what_narrows_a_question_narrows_all_of_the_page(dataset, page, cli):
     assert [r[0] for r in got.rows("Hosts by their bad pages: 1 row")] == [host]
     other = {f"host-{n:06}" for n in range(400)} - {host}
     assert not [name for name in other if name in got.text]
+
+
+@pytest.mark.slow
+def test_a_question_is_a_line_of_the_table(dataset, page, cli, monkeypatch):
+    class Toy(Question):
+        sql = QUESTIONS["policy"].sql
+
+    toys = (
+        Toy("toy", "toys", ("max_pages",), row="bear", bad="error"),
+        Toy("toys", "two questions", then=("worst", "toy")),
+    )
+    for toy in toys:
+        monkeypatch.setitem(QUESTIONS, toy.name, toy)
+    refused = cli("fleet", "ask", dataset, "toy")
+    assert (refused.code, "toy needs --max-pages" in refused.err) == (2, True)
+    count = len(cli("fleet", "ask", dataset, "toy", "--max-pages", 8, "--json").json["rows"])
+    got = page(dataset, "toy", "--max-pages", 8)
+    assert f"error {count} bears: toys" in got.text
+    both = page(dataset, "toys", "--max-pages", 8)
+    assert (len(both.rows("Toys: ")), len(both.rows("Hosts by ")) > 0) == (count, True)
+    other = cli("fleet", "ask", dataset, "lost", "--max-pages", 8).err
+    assert "--max-pages is for policy or toy or toys" in other
 
 
 def test_a_query_of_ones_own(dataset, cli):

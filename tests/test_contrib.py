@@ -196,7 +196,7 @@ def _expressions():
 def test_rules_and_dashboard_name_what_there_is(tmp_path, cli, subtests):
     known = _metrics(tmp_path, cli)
     for where, expression in _expressions():
-        with subtests.test(where):
+        with subtests.test(f"{where}: {expression}"):
             names = re.findall(r"\b(?:hwpkho|hw)_[a-z_]+(?=[\[{\s)=>]|$)", expression)
             metrics = [n for n in names if n not in ("hw_id", "hw_type", "hw_state")]
             assert metrics

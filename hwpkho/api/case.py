@@ -10,6 +10,7 @@ from hwpkho.api.inputs import Choosing, Judging, JudgingOpen, Opening, Reading
 from hwpkho.api.results import Decoded, Judged, MemoryMap, PageList
 from hwpkho.base.escape import printable
 from hwpkho.commands import usage
+from hwpkho.errors import UsageError
 from hwpkho.inputs import case as cases
 from hwpkho.inputs import lists
 from hwpkho.inputs.case import read_inputs
@@ -218,8 +219,10 @@ def read_list(files: Files, **options: Unpack[Choosing]) -> PageList:
     parameters.files("files", files)
     with inputs.named(files) as (names,):
         found = lists.read_list(names, *inputs.choosing(options))
-        facts = usage.of_lists([found])._replace(memmap=False)
-        usage.refuse(inputs.given(options), facts)
+        given, facts = inputs.given(options), usage.of_lists([found])
+        if "boot" in given and not facts.boots:
+            raise UsageError("boot has no effect: no input is a log")
+        usage.refuse(given, facts)
         return PageList(found)
 
 

@@ -63,6 +63,15 @@ class Around:
             above.append((max(1, self._number - 1 - len(above) + len(self.parts)), text))
         return above
 
+    def beneath(self) -> str:
+        """See :attr:`hwpkho.logs.scanner.LineReader.beneath`."""
+        if self._backwards:
+            return next(self._lines_above(), "")
+        start = self.block.find(b"\n", self._start) + 1
+        text, start = (self.block, start) if start < len(self.block) else (self.below, 0)
+        end = text.find(b"\n", start)
+        return line_of(text, start, len(text) if end < 0 else end)
+
     def entry(self) -> str:
         """See :attr:`hwpkho.logs.scanner.LineReader.entry`."""
         begin, end = max(0, self._start - MAX_ENTRY), self._start + MAX_ENTRY

@@ -44,6 +44,9 @@ class LineReader(ABC):
             MAX_ABOVE of them (:mod:`hwpkho.logs.around`), nearest first, as (number, text). The
             parts of a line that carriage returns divide count as lines. The scanner sets it;
             without a scanner it returns nothing.
+        beneath: Returns the line that stands below the one being fed in the file, whichever way the
+            log is read: there a terminal or mail program puts the rest of a line that it breaks.
+            Empty where there is none, and without a scanner, which sets it.
         entry: Returns the entry of a journal around the line being fed, as far as it is within
             MAX_ENTRY bytes: in the export format from blank line to blank line; around an
             indented line in JSON from brace to brace, or in the verbose form with the line above
@@ -52,6 +55,7 @@ class LineReader(ABC):
 
     needles: tuple[bytes, ...]
     above: Callable[[], Sequence[tuple[int, str]]] = staticmethod(tuple)
+    beneath: Callable[[], str] = staticmethod(str)
     entry: Callable[[], str] = staticmethod(str)
 
     @abstractmethod
@@ -141,6 +145,7 @@ class Scanner:
         self._around = Around(backwards=backwards)
         for reader in self._readers:
             reader.above, reader.entry = self._around.above, self._around.entry
+            reader.beneath = self._around.beneath
 
     def feed(self, block: bytes, below: bytes = b"") -> None:
         """Take a block of whole lines, as :func:`hwpkho.logs.text.blocks` yields them.

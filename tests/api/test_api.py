@@ -321,7 +321,7 @@ def test_the_boot_of_a_list(tmp_path: Path) -> None:
         [9],
         [7, 9],
     ]
-    with pytest.raises(hwpkho.UsageError, match=r"boot has no effect: .*no input is a log"):
+    with pytest.raises(hwpkho.UsageError, match="boot has no effect: no input is a log"):
         hwpkho.read_list(io.BytesIO(b"0x10\n"), boot=1)
 
 

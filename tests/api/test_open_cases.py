@@ -114,12 +114,13 @@ def _closed_elsewhere(how: Callable[[], AbstractContextManager[hwpkho.Case]]) ->
     asyncio.run(in_tasks())
 
 
-def test_cases_are_closed_in_any_order() -> None:
+def test_cases_are_closed_in_any_order(subtests: pytest.Subtests) -> None:
     every = [opened() for opened in OPENED.values()]
     cases = [opened.__enter__() for opened in every]
     for opened, case in zip(every, cases, strict=True):
         for one in cases[cases.index(case) :]:
-            _used(one)
+            with subtests.test(f"{one.name} beside {case.name}"):
+                _used(one)
         opened.__exit__(None, None, None)
         _spelled_for_a_user()
 
@@ -137,16 +138,15 @@ READING: dict[str, Any] = {
 }
 
 
-def test_an_open_case_is_not_read_otherwise() -> None:
+@pytest.mark.parametrize("how", OPENED)
+def test_an_open_case_is_not_read_otherwise(how: str, subtests: pytest.Subtests) -> None:
     """These were taken and had no effect: the outcome was that of the case as it was read."""
-    for how in OPENED.values():
-        _read_otherwise(how)
-
-
-def _read_otherwise(how: Callable[[], AbstractContextManager[hwpkho.Case]]) -> None:
-    with how() as case:
+    with OPENED[how]() as case:
         for name, value in READING.items():
-            with pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect on a case"):
+            with (
+                subtests.test(name),
+                pytest.raises(hwpkho.UsageError, match=f"^{name} has no effect on a case"),
+            ):
                 case.validate(**{"memmap": IOMEM, name: value})
         with pytest.raises(hwpkho.UsageError, match="boot has no effect on a case"):
             case.validate(boot="last")

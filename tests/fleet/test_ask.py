@@ -201,14 +201,15 @@ def test_page_sizes_are_converted(tmp_path, cli):
 
 
 @pytest.mark.slow
-def test_pfns_at_the_end(tmp_path, cli):
+def test_pfns_at_the_end(tmp_path, cli, subtests):
     """Nothing overflows."""
     dataset = stored(tmp_path, cli, [
         (HOST, NIGHTS[0], f"1\n{2**52 - 1:#x}\n{2**63 - 1:#x}\n{2**64 - 1:#x}\n"),
         (HOST, NIGHTS[1], f"{2**52 - 1:#x}\n"),
     ])  # fmt: skip
     for question in QUESTIONS:
-        ask(cli, dataset, question, *(["--max-pages", 0] if question == "policy" else []))
+        with subtests.test(question):
+            ask(cli, dataset, question, *(["--max-pages", 0] if question == "policy" else []))
     assert ask(cli, dataset, "lost")[0]["first_pfn"] == 1
 
 

@@ -29,22 +29,25 @@ class Collector(LineReader):
     def __init__(self, wanted: Sequence[str] = ()) -> None:
         self.seen: list[tuple[int, str]] = []
         self.aboves: list[list[tuple[int, str]]] = []
+        self.beneaths: list[str] = []
         self._wanted = wanted
 
     def feed(self, number: int, line: str) -> bool:
         self.seen.append((number, line))
         self.aboves.append(list(self.above()))
+        self.beneaths.append(self.beneath())
         return line in self._wanted
 
 
 def scanned(
-    text: bytes, size: int = 1 << 16, wanted: Sequence[str] = ()
+    text: bytes, size: int = 1 << 16, wanted: Sequence[str] = (), *, backwards: bool = False
 ) -> tuple[Collector, Scanner]:
     """Have a log read in pieces of ``size`` bytes."""
     reader = Collector(wanted)
-    scanner = Scanner([reader])
-    for block in blocks(text[i : i + size] for i in range(0, len(text), size)):
-        scanner.feed(block)
+    scanner = Scanner([reader], backwards=backwards)
+    read = [*blocks(text[i : i + size] for i in range(0, len(text), size)), b""]
+    for block, below in pairwise(read):
+        scanner.feed(block, below)
     return reader, scanner
 
 
@@ -76,6 +79,9 @@ def test_the_next_line_is_shown_on_demand(size: int) -> None:
 def test_lines_above_are_there_whatever_stands_in_them(size: int) -> None:
     reader, _ = scanned(b"a\nb\n=knot\nc\n=knot\n", size)
     assert reader.aboves == [[(2, "b"), (1, "a")], [(4, "c"), (3, "=knot"), (2, "b")]]
+    assert reader.beneaths == ["c", ""]
+    reader, _ = scanned(b"=knot\na\n=knot\n", size, backwards=True)  # the file ends with the first
+    assert reader.beneaths == ["", "a"]
 
 
 def test_carriage_returns_divide_a_line() -> None:

@@ -14,9 +14,8 @@ from hwpkho.badpages.logs.base import Message, MessageReader
 from hwpkho.badpages.logs.mce_status import AMD, Record, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hwpkho.badpages.kinds import Kind
+    from hwpkho.badpages.logs.mce_status import Register
     from hwpkho.badpages.logs.timeline import Timeline
     from hwpkho.badpages.logs.when import Place
 
@@ -25,9 +24,15 @@ _SMCA_FAMILY = 0x17
 #: The most lines of a record of mcelog, with other programs' lines between them; and the most below
 #: its status, which is near the end.
 _PATIENCE, _TAIL = 40, 8
-#: The rest of a number that a terminal or mail program broke: these numbers have no leading zeros,
-#: so they do not show it themselves.
-_REST = re.compile(r"[\s>|]*[0-9a-fA-F]{1,15}(?:,?\s*$| (?:ADDR|MISC|PPIN|SYND|IPID|TIME)\b)")
+#: The rest of a number that a terminal or mail program broke, in the line below it.
+_REST = re.compile(
+    r"[\s>|]*[0-9a-fA-F]{1,15}(?:\s*$|[\"'}\],<]| (?:failed|ADDR|MISC|PPIN|SYND[12]?|IPID|TIME)\b)"
+)
+#: What is printed with leading zeros (%016llx), so that it shows whether it is whole.
+_PADDED = re.compile(r"(?:Addr|Address|_ADDR|IPID): (?:0x)?([0-9a-fA-F]+)$")
+_DIGITS = 16
+#: The groups of messages that name a page, or should.
+_OF_PAGES = ("page", "offlining", "access", "total", "unread", "unread_page")
 
 
 class MachineChecks(MessageReader):
@@ -42,16 +47,17 @@ class MachineChecks(MessageReader):
         rb"U [0-9]{1,5}(?:\n| (?:[0-9]{1,4} )?BANK [0-9])",
         # In an entry of many lines (journalctl -o export, verbose, json-pretty).
         rb"MESSAGE(?:=|\" ?: ?\")(?:CPU|MISC|ADDR|TIME|STATUS|PROCESSOR|(?:Unc|C)orrected err)",
-        b"Uncorrected hardware memory error",
+        rb"-access[ \t]*(?:at|\n)",
         b"Memory error not recovered",
-        b"fflining page [0-9a-f]",
+        rb"fflining page[ \t]*[0-9a-f\n]",
         b'ffline(?<=" offline)',
         b'" online',
         b"\t[0-9]{1,18} total\n",
     )
     signs = (
         "Machine ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr", "PROCESSOR",
-        "TIME ", "orrected ", "not recovered", "Offlining page ", " total", "Hardware event. ",
+        "TIME ", "orrected ", "user-access", "not recovered", "Offlining page", " total",
+        "Hardware event. ",
     )  # fmt: skip
     # Each branch begins with literal characters; lookbehinds and groups follow. That makes a search
     # three times as fast.
@@ -73,9 +79,10 @@ class MachineChecks(MessageReader):
         r"|PROCESSOR(?<!\wPROCESSOR) (?P<vendor>[0-9]{1,3}):"
         r"|TIME(?<!\wTIME) (?P<time>[0-9]{9,12})\b"
         r"|(?:^[\s>|]*|: |(?<=[0-9]>))(?P<words>(?:Unc|C)orrected error\b)"
-        rf"|Uncorrected (?P<access>hardware memory error in user-access at {_HEX})"
+        rf"|user-access(?P<access> at {_HEX})|user-access(?P<unread>(?: at)?(?: 0x)?\s*$)"
         r"|Memory error (?P<lost>not recovered)"
         r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
+        r"|Offlining page(?P<unread_page>\s*$)"
         r"|(?P<page>[0-9a-f](?<![0-9a-zA-Z].)[0-9a-f]{0,15}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
         r"|^[ >|]*\t(?P<total>[0-9]{1,18}) total$"
@@ -88,20 +95,12 @@ class MachineChecks(MessageReader):
         self._place: Place | None = None
         #: How many more lines may belong to the record.
         self._patience = 0
-        #: What reads the last line's number, with whether the next line has the rest of it.
-        self._ended: Callable[[bool], None] | None = None
 
     def feed(self, number: int, line: str) -> bool:
         """See :meth:`LineReader.feed`; the following lines of a record match no needle."""
-        self._end_number(line)
         super().feed(number, line)
         self._patience -= self._patience > 0
-        return self._patience > 0 or self._ended is not None
-
-    def _end_number(self, below: str) -> None:
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            ended(_REST.match(below) is not None)
+        return self._patience > 0
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`; a broken number is reported, and no line joined."""
@@ -110,7 +109,7 @@ class MachineChecks(MessageReader):
             if not self.log.names_any:  # the page may be named further up
                 self.log.unusable(place, "a memory error that was not recovered, without a page")
             return True
-        if begun["page"] or begun["offlining"] or begun["access"] or begun["total"]:
+        if any(begun[name] is not None for name in _OF_PAGES):
             self._pages(message)
             return True
         if begun["statusless"] or begun["cut"]:
@@ -134,15 +133,16 @@ class MachineChecks(MessageReader):
             self._record, self._place = Record(), place
         record = self._record
         word = begun[0].lstrip()[:4]
+        register: Register | None = None
         if word == "ADDR" or begun["error_addr"] or begun["mc_addr"]:
             if record.addr is not None and record.status is None:
                 self._end()
                 record = self._record = Record()
-            record.addr, self._place = int(numbers[0], 16), place
+            register, record.addr, self._place = "addr", int(numbers[0], 16), place
         elif word == "MISC":
-            record.misc = int(numbers[0], 16)
+            register, record.misc = "misc", int(numbers[0], 16)
         elif word == "IPID":
-            record.ipid = int(numbers[0], 16)
+            register, record.ipid = "ipid", int(numbers[0], 16)
         elif word == "STAT":
             record.status = int(numbers[0], 16)
             self._patience = min(self._patience, _TAIL)
@@ -152,34 +152,21 @@ class MachineChecks(MessageReader):
             record.time = int(begun["time"])
         elif begun["words"]:
             record.uncorrected = begun["words"].startswith("Unc")
-
-        def read(broken: bool) -> None:
-            record.broken |= broken
-
-        if numbers:
-            self._once_whole(message, read)
+        if register is not None:
+            (record.broken.add if self._broken(message) else record.broken.discard)(register)
         return True
 
-    def _once_whole(self, message: Message, read: Callable[[bool], None]) -> None:
-        """Call ``read`` with whether the number of a message goes on in the next line."""
+    def _broken(self, message: Message) -> bool:
+        """Tell whether the number of a message goes on in the line below."""
         if message.whole or message.text.strip():
-            read(False)
-        else:
-            self._ended = read
+            return False
+        padded = _PADDED.search(message.begun[0])
+        if padded:
+            return len(padded[1]) < _DIGITS
+        return _REST.match(self.beneath()) is not None
 
     def _pages(self, message: Message) -> None:
         place, begun, _, _ = message
-
-        def add(broken: bool) -> None:
-            if broken:
-                self.log.unusable(place, "an address that is broken at the end of its line")
-            elif begun["access"]:
-                address = next(filter(None, _numbers(begun)))
-                self.log.addresses(place, int(address, 16), "uncorrected")
-            else:
-                address = begun["offlining"]
-                self.log.addresses(place, int(address, 16), "soft-offlined", reporter="mcelog")
-
         if begun["total"]:
             above = self.above()
             if int(begun["total"]) and above and "uncorrected memory errors" in above[0][1]:
@@ -189,11 +176,19 @@ class MachineChecks(MessageReader):
         elif begun["page"]:
             kind: Kind = "soft-offlined" if begun["state"] == "offline" else "corrected"
             self.log.addresses(place, int(begun["page"], 16), kind)
+        elif (
+            begun["unread"] is not None or begun["unread_page"] is not None or self._broken(message)
+        ):
+            self.log.unusable(place, "an address that is broken at the end of its line")
+        elif begun["access"]:
+            address = next(filter(None, _numbers(begun)))
+            self.log.addresses(place, int(address, 16), "uncorrected")
         elif begun["failed"]:
             pages = self.log.around(int(begun["offlining"], 16))
             self.log.withdraw(*pages, ("soft-offlined",), "mcelog")
         else:
-            self._once_whole(message, add)
+            address = begun["offlining"]
+            self.log.addresses(place, int(address, 16), "soft-offlined", reporter="mcelog")
 
     def _end(self) -> None:
         record, self._record = self._record, None
@@ -203,7 +198,6 @@ class MachineChecks(MessageReader):
     def flush(self) -> None:
         """See :meth:`MessageReader.flush`."""
         super().flush()
-        self._end_number("")
         self._end()
 
 

@@ -12,8 +12,8 @@ arch/x86/kernel/cpu/mce/amd.c (smca_get_bank_type; the address in a UMC bank is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from hwpkho.badpages.kinds import Kind
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _VAL, _UC, _MISCV, _ADDRV, _DEFERRED = 1 << 63, 1 << 61, 1 << 59, 1 << 58, 1 << 44
 _INTEL, AMD, _HYGON = 0, 2, 9
+#: The registers that a log prints in lines of their own, or last in a line.
+Register = Literal["status", "addr", "misc", "ipid"]
+
 #: Vendors whose memory controllers report a normalized address of their own.
 NORMALIZING = (AMD, _HYGON)
 #: Intel's MCi_MISC: number of undefined low bits of the address, and the address mode.
@@ -45,8 +48,8 @@ class Record:
         smca: Whether the processor has MCA_IPID, without which the bank's type is unknown.
         channel: Whether the log's text says that the bank is a memory controller's, whose address
             is a channel address.
-        broken: Whether a number goes on in the next line, which a terminal broke.
         time: Seconds since 1970.
+        broken: The registers whose number goes on in another line.
     """
 
     status: int | None = None
@@ -57,8 +60,8 @@ class Record:
     uncorrected: bool | None = None
     smca: bool = False
     channel: bool = False
-    broken: bool = False
     time: int | None = None
+    broken: set[Register] = field(default_factory=set)
 
     @property
     def empty(self) -> bool:
@@ -107,7 +110,8 @@ def assess(record: Record) -> Found | None:
     extent = 1 if misc is None else _extent(record, misc)
     if not addr or extent is None:
         return Found(bad, None, why="without a physical address")
-    if record.broken:
+    counts = misc is not None and not _normalizes(record)
+    if record.broken - (set() if counts else {"misc"}):
         return Found(bad, None, why="with a number that is broken at the end of a line")
     return Found(bad, addr, extent)
 
@@ -142,9 +146,14 @@ def of_memory(code: int) -> bool:
     return not (2 <= code <= 7 or 0x0010 <= code <= 0x001F or code & 0x0400)
 
 
+def _normalizes(record: Record) -> bool:
+    """Tell whether MCi_MISC says nothing of the address."""
+    return record.vendor in NORMALIZING or record.ipid is not None
+
+
 def _extent(record: Record, misc: int) -> int | None:
     """Return how many bytes an error affects; None where its address is not physical."""
-    if record.vendor in NORMALIZING or record.ipid is not None:
+    if _normalizes(record):
         return 1
     lsb, mode = misc & _LSB, misc >> _MODE_SHIFT & _MODE
     if mode == _LINEAR:

@@ -335,18 +335,6 @@ def test_what_lines_say(text, found) -> None:
             "[Hardware Error]: IPID: 0x0000009600050f00, Syndrome: 0x0"
         ),
         "[Hardware Error]: CPU 1: Machine Check Exception: 5 Bank 7: ba00000001010090",
-        # A terminal or mail program broke a number that has no zeros in front.
-        *(
-            f"CPU 1: Machine Check Exception: 5 Bank 7: be00000001010090\nTSC 1 {registers}"
-            for registers in (
-                "ADDR 94\n40 MISC 86",
-                "ADDR 94\n40",
-                "MISC 86 ADDR 94\n> 40",
-                "ADDR 9440 MISC 8\n6",
-            )
-        ),
-        "mce: Uncorrected hardware memory error in user-access at 94\n40",
-        "mcelog: Offlining page 90\n00",
     ],
 )
 def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
@@ -357,6 +345,72 @@ def test_bad_and_no_page_named(text, tmp_path, cli) -> None:
     got = said(cli, tmp_path, f"{MF.format(0x123)}\n{text}\n")
     assert (got.code, got.json["pfns"]) == (0, [0x123])
     assert "HP612" in {p["code"] for p in got.json["problems"]}
+
+
+_MCE = "[Hardware Error]: "
+_STATUS = f"{_MCE}CPU 1: Machine Check: 0 Bank 7: be00000001010090\n{_MCE}TSC 1 "
+_AMD = f"{_MCE}CPU:0 (15:1:2) MC4_STATUS[-|UE|-|-|AddrV|UECC]: 0xb400200000080a13\n{_MCE}MC4_ADDR: "
+_SMCA = (
+    f"{_MCE}CPU:2 (17:31:0) MC17_STATUS[-|UE|MiscV|AddrV|-|-|SyndV|UECC]: 0xbc002000000b011b\n"
+    f"{_MCE}Error Addr: 0x0000000000009440\n{_MCE}IPID: "
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("around", ["{}\n", "> {}\n", '{{"MESSAGE":"{}","PRIORITY":"0"}}\n'])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        f"{_STATUS}ADDR 94~40 MISC 86", f"{_STATUS}ADDR 94~40",
+        f"{_STATUS}MISC 86 ADDR 94~40", f"{_STATUS}ADDR 9440 MISC 8~6",
+        f"{_STATUS}ADDR 94~40 SYND1 1 SYND2 2", f"{_AMD}0x00000000000094~40",
+        f"{_SMCA}0x00000096~00050f00, Syndrome: 0x0",
+        "mce: Uncorrected hardware memory error in user-access at 94~40",
+        "mce: Uncorrected hardware memory error in user-access ~at 9440",
+        "mce: Uncorrected hardware memory error in user-access at ~9440",
+        "mcelog: Offlining page 94~40", "mcelog: Offlining page ~9440",
+        "mcelog: Offlining page 94~40 failed: Invalid argument",
+    ],
+)  # fmt: skip
+def test_a_register_that_is_broken_names_no_page(broken, around, tmp_path, cli, subtests) -> None:
+    """By a terminal or mail program. In a log that is read from its end, too."""
+    text = "".join(around.format(line) for line in broken.split("\n"))
+    halves = text.replace("~", "\n> " if around.startswith(">") else "\n")
+    with subtests.test("alone"):
+        got = said(cli, tmp_path, halves)
+        assert got.code == 3
+        assert "broken at the end of" in got.err
+    stamped = [f"2026-01-02T03:0{9 - n}:00Z host1 kernel: {MF.format(n)}\n" for n in range(8)]
+    if "{" not in around and "\n" not in broken:
+        with subtests.test("newest first"):
+            found = read("".join(stamped[:4]) + halves + "".join(stamped[4:]))
+            assert sorted(found.pfns.tolist()) == [*range(8)]
+            assert "HP612" in {p.code for p in found.problems}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        # No rest: a stamp, a word, what is not below; of 16 digits there is none.
+        (f"{_STATUS}ADDR 9440\n[   12.0] a\n", {9}),
+        (f"{_STATUS}ADDR 9440\nadded 40\n", {9}),
+        (f"40\n{_STATUS}ADDR 9440\n", {9}),
+        (f"{_STATUS.replace('be', 'b4')}ADDR 9440 MISC 8\n6\n", {9}),  # no MISC
+        (f"{_STATUS}ADDR 94\n40\n{_MCE}ADDR 9440\n", {9}),  # said again
+        (f"{_AMD}0x0000000000009440\n12\n", {9}),
+        ("mcelog: Offlining page 9000\nMemory failure: 0x9: just unpoisoned\n", set()),
+        (  # Newest first: the rest is below the entry before.
+            "".join(
+                f"Jan  1 00:0{9 - n}:00 host1 mcelog: Offlining page {page}\n"
+                for n, page in enumerate(("8000", "12345\n6000", "9000", "a000", "b000"))
+            ),
+            {8, 9, 10, 11},
+        ),
+    ],
+)  # fmt: skip
+def test_a_register_that_is_whole(text, pages) -> None:
+    assert {pfn for pfn, _ in kinds(text)} == pages
 
 
 @pytest.mark.parametrize(

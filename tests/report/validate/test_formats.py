@@ -215,7 +215,7 @@ def test_sarif_results_point_at_rules_and_files(batch, folder, subtests):
     assert [r["id"] for r in rules] == list(registry())
     assert run["results"]
     for result in run["results"]:
-        with subtests.test(result["ruleId"]):
+        with subtests.test(f"{result['ruleId']} {result['locations']}"):
             assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
             (location,) = result["locations"]
             where = location["physicalLocation"]["artifactLocation"]

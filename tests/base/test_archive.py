@@ -185,7 +185,9 @@ def test_a_million_members_end_soon(tmp_path) -> None:
     assert got.peak < 400 << 20
 
 
-@pytest.mark.parametrize("size", ["77777777777", "\x80\0\0\0\0\0\1\0\0\0\0\0", "\xff" * 12])
+@pytest.mark.parametrize(
+    "size", ["77777777777", "\x80\0\0\0\0\0\1\0\0\0\0\0", "\xff" * 12, "no number!!!"]
+)
 def test_sizes_beyond_the_archive(size, tmp_path) -> None:
     data = bytearray(member("x", b"1"))
     data[124 : 124 + len(size)] = size.encode("latin-1")

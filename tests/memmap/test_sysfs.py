@@ -74,11 +74,9 @@ def grep(lines: Iterable[str]) -> list[Table]:
     return list(form.finish())
 
 
-def archive(
-    members: Iterable[tuple[str | tarfile.TarInfo, bytes]], layout: int = tarfile.GNU_FORMAT
-) -> bytes:
+def archive(members: Iterable[tuple[str | tarfile.TarInfo, bytes]]) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=layout) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for member, data in members:
             info = tarfile.TarInfo(member) if isinstance(member, str) else member
             if info.isreg():
@@ -302,20 +300,13 @@ def test_numbers_give_the_order() -> None:
 # Archives
 
 
-@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
 @pytest.mark.parametrize(
     "prefix",
     ["memmap/0", "./0", "0", "/sys/firmware/memmap/0", "etc/memmap/0",
      "d" * 90 + "/" + "e" * 40 + "/0"],
 )  # fmt: skip
-def test_names(format_: int, prefix: str) -> None:
-    (found,) = packed(archive(tree(prefix), format_))
-    assert len(found.entries) == 1
-
-
-@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_long_and_foreign_names(format_) -> None:
-    (found,) = packed(archive(tree("x" * 300 + "/ünï/0"), format_))
+def test_names(prefix: str) -> None:
+    (found,) = packed(archive(tree(prefix)))
     assert len(found.entries) == 1
 
 
@@ -361,18 +352,6 @@ def test_archive_that_is_cut_off_or_bent() -> None:
     bent[512 * 2 + 100] ^= 1
     with pytest.raises(InputError, match="no valid header at offset 0x400"):
         packed(bytes(bent))
-
-
-@pytest.mark.parametrize(
-    "field", [b"\xff" * 12, b"\x80" + b"\0" * 3 + b"\xff" * 8, b"77777777777\0", b"no number!!!"]
-)
-def test_negative_and_enormous_sizes_end(field) -> None:
-    data = bytearray(archive([("memmap/0/start", b"0x0")]))
-    data[124:136] = field
-    data[148:156] = b" " * 8
-    data[148:156] = b"%06o\0 " % sum(data[:512])
-    with pytest.raises(InputError, match="at offset 0x0 reaches past the end"):
-        packed(bytes(data))
 
 
 def test_folder_that_cannot_be_read_is_no_map(tmp_path: Path) -> None:

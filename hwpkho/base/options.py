@@ -7,7 +7,6 @@ program ``page_size=4096``. Advice names an option only where the command that r
 
 from __future__ import annotations
 
-import shlex
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -69,6 +68,8 @@ def command(name: str, *words: str) -> str:
 
     FILE stands for a word that a terminal cannot show.
     """
+    import shlex  # few calls say what to type
+
     typed = (shlex.quote(w) if printable(w) == w else "FILE" for w in words)
     return " ".join(("hwpkho", name, *typed))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,6 +102,8 @@ def call_of(inputs: Sequence[str]) -> Call:
 
 def command_line() -> str:
     """Return the command line as typed, quoted for a shell; printable."""
+    import shlex  # few reports say it
+
     return printable(shlex.join(["hwpkho", *sys.argv[1:]]))
 
 

@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from hwpkho.base import tomltext
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError, UsageError
@@ -138,6 +137,8 @@ def _of(path: Path) -> File | None:
     if table and not (b"hwpkho" in raw and _MAY_HAVE_TABLE.search(raw)):
         return None
     try:
+        from hwpkho.base import tomltext  # most calls have no file
+
         values: Any = tomltext.load(raw, shown)
     except InputError as error:
         raise UsageError(str(error)) from error

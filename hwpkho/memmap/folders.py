@@ -17,7 +17,6 @@ from hwpkho.errors import InputError
 from hwpkho.images.registry import format_of
 from hwpkho.logs.text import blocks, is_text_with_nuls, utf16_of
 from hwpkho.memmap import registry
-from hwpkho.memmap.formats.sysfs_memmap import STARTS, split_path
 from hwpkho.memmap.lines import MapLines
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def copies_in(archive: str) -> list[Path]:
 
     None are returned of a folder on disk, which may be large.
     """
+    from hwpkho.memmap.formats.sysfs_memmap import STARTS, split_path  # few folders are archives
+
     found = places.within(archive)
     files = found[0].files() if found else ()
     values = (value for file in files if (value := split_path(file)))

@@ -28,7 +28,7 @@ def within(path: str | Path) -> tuple[Archive, str] | None:
     if held is None or not held.archives:
         return None
     name = str(Path(path))
-    for key, archive in held.archives.items():
+    for key, archive in reversed(held.archives.items()):  # one in another was entered after it
         if name == key:
             return archive, ""
         if name.startswith(f"{key}/"):

@@ -20,7 +20,7 @@ from hwpkho.abi import boot_json
 from hwpkho.badpages import registry as lists
 from hwpkho.base import opening, places
 from hwpkho.base.escape import printable
-from hwpkho.base.options import option
+from hwpkho.base.options import command, option
 from hwpkho.errors import InputError
 from hwpkho.images import raw
 from hwpkho.images.files import FileBytes
@@ -73,7 +73,12 @@ def named(spec: str) -> Path | None:
     found = opening.enter(spec) or (spec if places.is_folder(spec) else None)
     if found is None:
         return None
-    return places.top(found, lambda at: bool(recognise.of_folder(at)) or sosreport.is_one(at))
+    return _top(found)
+
+
+def _top(path: str | Path) -> Path:
+    """Return the folder of an archive that holds the case; others as they are."""
+    return places.top(path, lambda at: bool(recognise.of_folder(at)) or sosreport.is_one(at))
 
 
 def cases(folder: Path) -> list[str]:
@@ -181,6 +186,9 @@ def _nothing(folder: Path, found: Contents) -> str:
         return other
     below = [p for p in places.inside(folder) if places.is_folder(p)][:_LOOKED_AT]
     if any(_is_case(path) for path in below):
+        if places.within(folder) is not None:
+            each = command("validate --batch", "FOLDER")
+            return f"an archive of cases, not one case; unpack it, and judge each: {each}"
         return f"a folder of cases, not one case; {mistakes.cases(str(folder))}"
     if found.memmaps:
         only = printable(Path(found.memmaps[0]).name)
@@ -191,7 +199,7 @@ def _nothing(folder: Path, found: Contents) -> str:
 
 def _is_case(folder: Path) -> bool:
     try:
-        return bool(_read(folder).inputs)
+        return bool(_read(_top(folder)).inputs)
     except (InputError, OSError):
         return False
 

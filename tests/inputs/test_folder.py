@@ -263,7 +263,9 @@ def test_a_case_may_hold_an_archive_of_debugfs(suffix, tmp_path, subtests: pytes
     plain = run_cli("validate", source / "memory.elf", "--memmap", source / "iomem.txt", "--json")
     batch = run_cli("validate", "--batch", host.parent, "--jobs", 1, "--json").json["results"]
     alone = run_cli("validate", host, "--json").json
-    for name, got in (("alone", alone), ("in a batch", batch[0]["result"])):
+    whole = run_cli("validate", tarred(host, tmp_path / "host.tar"), "--json").json
+    ways = {"alone": alone, "in a batch": batch[0]["result"], "in an archive itself": whole}
+    for name, got in ways.items():
         with subtests.test(name):
             assert got["runs"] == plain.json["runs"]
             assert not [f for f in got["findings"] if f["code"] == "HP410"]  # scratch, by debugfs
@@ -333,6 +335,13 @@ def test_what_is_no_case(case, tmp_path) -> None:
     assert said(tmp_path) == "a folder of cases, not one case; give it with --batch"
     with pytest.raises(hwpkho.InputError, match=f"judge each: hwpkho validate --batch {tmp_path}"):
         hwpkho.validate(tmp_path)
+    packed = tarred(case, tmp_path / "case.tar", under="case")
+    with tarfile.open(tmp_path / "cases.tar", "w") as out:
+        out.add(packed, "case.tar")
+    assert said(tmp_path / "cases.tar") == (
+        "an archive of cases, not one case; unpack it, and judge each: hwpkho validate --batch "
+        "FOLDER"
+    )
     only = tmp_path / "only"
     only.mkdir()
     assert said(only) == "no memory image, copy or list in this folder"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import confining, opening
-from hwpkho.base.arch import by_machine, known, machines, page_sizes
+from hwpkho.base.arch import ARCHES, by_machine, known, page_sizes
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.handover import debugfs as copies
@@ -138,10 +138,13 @@ class Tree:
         if not self.copied:
             found = known(by_machine(os.uname().machine))
             return found.name if found else None
+        named = {arch.machine: arch.name for arch in ARCHES}
         for name in ("proc/sys/kernel/arch", "sos_commands/kernel/uname_-a", "uname"):
-            found_here = re.findall(rf"\b(?:{machines()})\b", self.word(name) or "")
-            if found_here:  # uname -a prints the name of the host first
-                return by_machine(found_here[-1])
+            words = (self.word(name) or "").split()
+            # uname -a prints host and release first, which may be called like a machine.
+            for word in reversed(words[3:] or words):
+                if word in named:
+                    return named[word]
         return None
 
     @property

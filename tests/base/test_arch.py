@@ -176,8 +176,16 @@ def test_what_a_toy_architecture_does_not_have(
     assert cli("memmap", "--json", log).json["arch"] == "toy"
     # A copied tree: the name of the host says nothing, the machine does.
     (tmp_path / "tree/proc").mkdir(parents=True)
-    (tmp_path / "tree/uname").write_text("Linux aarch64 9.0.1 #1 SMP toy64 toy64 GNU/Linux\n")
-    assert cli("check", "--json", "--root", tmp_path / "tree").json["arch"] == "toy"
+    for uname, arch in (
+        ("Linux aarch64 9.0.1 #1 SMP toy64 toy64 GNU/Linux", "toy"),
+        ("Linux toy64 9.0.1-x86_64 #1 SMP riscv64 GNU/Linux", None),
+        ("Linux toy64-1 9.0.1 #1 SMP x86_64 unknown unknown GNU/Linux", "x86_64"),
+        ("Linux 9.0.1 toy64", "toy"),
+        ("toy64", "toy"),
+    ):
+        with subtests.test(uname):
+            (tmp_path / "tree/uname").write_text(f"{uname}\n")
+            assert cli("check", "--json", "--root", tmp_path / "tree").json["arch"] == arch
     # Without a word about the architecture its page size tells it.
     cli("encode", tmp_path / "list", "-o", tmp_path / "y.elf", "--no-scratch", *place, "16M")
     said = cli("validate", tmp_path / "y.elf", "--memmap", tmp_path / "iomem", "--json")

@@ -51,14 +51,18 @@ def acceptance(
     """Return the acceptance for what the user gave.
 
     Each text of ``select`` and ``ignore`` is a comma separated list of codes, names and prefixes.
-    Raises UsageError for an unknown code, InputError for a baseline that cannot be read.
+    Raises UsageError for an unknown code and a ``select`` of none, InputError for a baseline that
+    cannot be read.
     """
     select = tuple(select)
+    selected = _matching("select", select) if select else None
+    if selected == frozenset():
+        raise UsageError(f"{option('select')} names no code, so no finding would count")
     entries: tuple[baseline.Entry, ...] = ()
     if baseline_file is not None:
         entries = _entries(baseline_file)
     return Acceptance(
-        _matching("select", select) if select else None,
+        selected,
         _matching("ignore", ignore),
         entries,
         fail_on,

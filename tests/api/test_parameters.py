@@ -63,7 +63,7 @@ JUDGING: dict[str, list[object]] = {
     **COMPARING,
     **LIMITING,
     "fail_on": ["z", 5],
-    "select": ["HP301", ["ZZ9"], [5], 5],
+    "select": ["HP301", ["ZZ9"], [""], [5], 5],
     "ignore": ["HP301", ["ZZ9"], [5], 5],
     "baseline": [5, [IOMEM], io.StringIO()],
     "against": ["list", 5, [5], [[]], [IMAGE, io.StringIO()]],

@@ -233,6 +233,11 @@ def test_select_and_ignore(replay, subtests):
             assert got.json["summary"]["errors"] == ("HP601" in codes)
             # Verdicts are facts; only findings can be left out.
             assert got.json["summary"]["by_verdict"] == {"replays": 4, "not-ram": 1}
+    for nothing in ("", " , "):  # as of a variable of a script that is not set
+        with subtests.test(repr(nothing)):
+            got = replay(LOST, "--select", nothing)
+            assert (got.code, got.out) == (2, "")
+            assert got.told == "hwpkho: --select names no code, so no finding would count"
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])

@@ -179,7 +179,7 @@ def open_memory(
     given: dict[str, Any] = {"name": name, "roots": roots, "vmcoreinfo": vmcoreinfo}
     given = parameters.check(given, parameters.MEMORY)
     roots = given["roots"]
-    if not hasattr(memory, "read"):
+    if isinstance(memory, type) or not checks.takes(getattr(memory, "read", None), 2):
         raise checks.wrong("memory", "an object with read(phys, size)", memory)
     there = parameters.areas("extents", extents)
     known = {} if roots is None else {phys: role for role, phys in roots.items()}

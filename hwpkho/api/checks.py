@@ -7,6 +7,7 @@ bit_length() and no place in a document.
 from __future__ import annotations
 
 import codecs
+import inspect
 import io
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -70,10 +71,23 @@ def serves(value: object, method: str) -> bool:
     """
     if isinstance(value, type) or not callable(getattr(value, method, None)):
         return False
-    if is_text(value) or not _open(value):
+    if is_text(value) or not _open(value) or not takes(getattr(value, method), 1):
         return False
     able = getattr(value, _ABLE[method], None)
     return not (callable(able) and able() is False)
+
+
+def takes(function: object, count: int) -> bool:
+    """Tell whether ``function`` can be called with so many arguments, as far as it says so."""
+    if not callable(function):
+        return False
+    try:
+        inspect.signature(function).bind(*range(count))
+    except ValueError:  # some of C do not say it
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def one_of(known: Callable[[], Iterable[object]]) -> Check:

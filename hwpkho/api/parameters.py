@@ -39,6 +39,7 @@ from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import readers
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.listing import Listing
 from hwpkho.encode.request import MAX_CAPACITY
 from hwpkho.errors import UsageError
 from hwpkho.judging.case_result import FailOn
@@ -173,6 +174,12 @@ def pfns(name: str, value: Any) -> array[int]:
     """Return PFNs in their order. Raises ValueError for what is not a PFN."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, bytearray)):
         raise wrong(name, "integers", value)
+    if isinstance(value, memoryview) and value.itemsize == 1:
+        raise TypeError(f"{name}: expected integers, not the bytes of a memoryview: cast it")
+    if not isinstance(value, (array, range, Listing)):  # else True would be page 1
+        value = list(value)
+        if bool in map(type, value):
+            raise wrong(name, "integers", True)
     try:
         return array("Q", value)
     except OverflowError as error:
@@ -225,6 +232,13 @@ def _consumers() -> list[str]:
     from hwpkho.judging.efi_table.generations import Consumers  # nor does it judge
 
     return Consumers.names()
+
+
+def _kinds(name: str, value: Any) -> object:
+    found = many(one_of(lambda: KINDS), "kinds of bad pages")(name, value)
+    if not found:  # as of an iterator that is used up
+        raise UsageError(f"{name}: no kind of bad pages is given")
+    return found
 
 
 def _damages() -> tuple[str | None, ...]:
@@ -283,7 +297,7 @@ WRITE: dict[str, Check] = {
     "unit": optional(integer),
     "phys_base": optional(ADDRESS),
     "at": optional(ADDRESS),
-    "kinds": many(one_of(lambda: KINDS), "kinds of bad pages"),
+    "kinds": _kinds,
     "force": FLAG,
 }
 

@@ -46,15 +46,24 @@ class ProgramSource(Source):
         self._roots = None if roots is None else sorted({*roots})
 
     def read(self, phys: int, size: int) -> memoryview | None:
-        """See :meth:`Source.read`. Raises InputError where the program returns another length."""
+        """See :meth:`Source.read`.
+
+        Raises InputError where the program returns another length, TypeError where it returns no
+        bytes.
+        """
         if not size:
             return memoryview(b"")
         data = self._memory.read(phys, size)
         if data is None:
             return None
-        if len(data) != size:
-            raise InputError(f"{self.name}: {len(data)} of {size} bytes were read at 0x{phys:x}")
-        return memoryview(data)
+        try:
+            view = memoryview(data).cast("B")
+        except TypeError:
+            given = type(data).__name__
+            raise TypeError(f"{self.name}: read() gives {given}, expected bytes") from None
+        if len(view) != size:
+            raise InputError(f"{self.name}: {len(view)} of {size} bytes were read at 0x{phys:x}")
+        return view
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`; with ``roots``, only these pages are looked at."""

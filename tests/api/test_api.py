@@ -756,6 +756,10 @@ def test_what_a_program_reads_is_checked() -> None:
         def read(self, phys: int, size: int) -> None:
             return None
 
+    class Text:
+        def read(self, phys: int, size: int) -> str:
+            return "x" * size
+
     class Broken:
         def read(self, phys: int, size: int) -> bytes:
             raise RuntimeError("the debugger's own")
@@ -768,6 +772,8 @@ def test_what_a_program_reads_is_checked() -> None:
         opened(Short(), name="gdb\x1b")
     with pytest.raises(hwpkho.InputError, match="no root FDT in 4194304 bytes of memory"):
         opened(Nothing())
+    with pytest.raises(TypeError, match=r"gdb: read\(\) gives str, expected bytes"):
+        opened(Text(), name="gdb")
     with pytest.raises(RuntimeError, match="the debugger's own"):
         opened(Broken())
     with pytest.raises(hwpkho.UsageError, match="roots='both' is not one of 'in', 'out'"):

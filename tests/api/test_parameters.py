@@ -71,13 +71,23 @@ JUDGING: dict[str, list[object]] = {
 OPENING = {n: CHOOSING[n] for n in (*READING, "base", "form", "boot")}
 JUDGING_OPEN = {n: values for n, values in JUDGING.items() if n == "role" or n not in OPENING}
 JUDGING_OPEN["boot"] = JUDGING["boot"]
-FILES: list[object] = [5, b"x", io.StringIO(), [], [5]]
 AREAS: list[object] = [5, "z", [5], [(1,)], [("a", "b")], [(-4096, 4096)], [(1 << 60, 1 << 64)]]
 
 
 class Memory:
     def read(self, _phys: int, size: int) -> bytes:
         return bytes(size)
+
+
+class NotWritable:
+    def write(self) -> None:
+        raise AssertionError
+
+
+PFNS: list[object] = [
+    [-1], [1 << 64], ["z"], [1.5], [True], [1, False], 5, "12", bytes(8), memoryview(bytes(8)),
+]  # fmt: skip
+FILES: list[object] = [5, b"x", io.StringIO(), [], [5], Memory()]
 
 
 def opened(*given: Any, **options: Any) -> None:
@@ -114,7 +124,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
     "build": (
         built,
         {
-            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12", bytes(8)],
+            "pfns": PFNS,
             "page_size": READING["page_size"],
             "at": [1, -1, 1 << 60, 1.5, "z"],
             "ram": [*AREAS, [(0, 0)]],
@@ -140,7 +150,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
     "judge": (
         lambda pfns=(1,), memmap=IOMEM, **o: hwpkho.judge(pfns, memmap, **o),
         {
-            "pfns": [[-1], [1 << 64], ["z"], [1.5], 5, "12", bytes(8)],
+            "pfns": PFNS,
             "memmap": [
                 5, b"x", io.StringIO(), [5], [(1,)], [("a", "b", "c")], [(5, 4, "x")],
                 [(HUGE, 1, "x")],
@@ -169,7 +179,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
     "open_memory": (
         shown,
         {
-            "memory": [5],
+            "memory": [5, io.BytesIO(b"x"), io.BytesIO],
             "extents": AREAS[:-1],
             "name": [5],
             "roots": [5, {"z": 5}, {"in": -1}, {"in": "z"}],
@@ -191,14 +201,14 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], dict[str, list[object]]]] = {
         lambda pages=IMAGE, out=None, **o: hwpkho.write_list(pages, out or io.BytesIO(), **o),
         {
             "pages": FILES,
-            "out": [5, io.StringIO()],
+            "out": [5, io.StringIO(), NotWritable()],
             "to": ["z", 5],
             "max_loss": [-1, "z"],
             "budget": [0, 5, "z"],
             "unit": [0, 5, "z"],
             "phys_base": [-1, 1 << 70, "z"],
             "at": [-1, 1 << 70, "z"],
-            "kinds": [5, ["z"], "poisoned"],
+            "kinds": [5, ["z"], "poisoned", []],
             "force": ["z"],
             **COMPARING,
         },

@@ -49,6 +49,15 @@ def now() -> Kept | None:
     return _kept.get()
 
 
+def notes() -> list[str]:
+    """Return notes on the archives that the call has read: what was left out, what may be cut off.
+
+    Empty outside :func:`for_call`.
+    """
+    held = now()
+    return [note for archive in held.archives.values() for note in archive.notes()] if held else []
+
+
 @contextmanager
 def for_call(*, files: bool = False) -> Iterator[None]:
     """Within the block, unpack a compressed file only once, however often it is opened, and read

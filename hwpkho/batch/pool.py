@@ -171,7 +171,8 @@ def _judge_case(
             inputs, case_options, said = job.prepare(options)
             memmaps = case_options.memmaps
             judged = validate(inputs, case_options)
-        judged = replace(judged, rests_on=(*judged.rests_on, *said))
+        new = (note for note in said if note not in judged.rests_on)  # that of an archive is there
+        judged = replace(judged, rests_on=(*judged.rests_on, *new))
         return apply(judged, accepted, job.case, inputs, memmaps)
     except Exception as error:  # a bug of hwpkho must not cost the other cases
         code, text = why(error)

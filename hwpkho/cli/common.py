@@ -34,10 +34,8 @@ def gives_way(name: str, *others: str) -> bool:
 
 def say_left_out() -> None:
     """Say what was left out of the archives that this call has read, and which may be cut off."""
-    held = kept.now()
-    for archive in held.archives.values() if held else ():
-        for note in archive.notes():
-            screen.say(f"hwpkho: {note}")
+    for note in kept.notes():
+        screen.say(f"hwpkho: {note}")
 
 
 def add(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:

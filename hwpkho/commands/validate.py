@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.kho import named, read_by
+from hwpkho.base import kept
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
@@ -117,6 +118,7 @@ def of_case(
     regions = memory(options, machines)
     usage.refuse(options.given, usage.with_map(facts, regions))
     judged = judge_case(case, options, regions)
+    said += tuple(note for note in kept.notes() if note not in said)  # a map's archive, say
     return replace(judged, rests_on=(*judged.rests_on, *said)) if said else judged
 
 

@@ -403,7 +403,15 @@ def test_every_command_says_what_was_left_out_of_an_archive(
             got = run_cli(name, path, *more)
             assert got.code in (0, 1), got.err
             assert got.err.count(note) == 1
-    assert "left out of this archive: 1 links\n" in run_cli("validate", path).out
+    (tmp_path / "list").write_text("0x1\n")
+    for inputs in ([path], [tmp_path / "list", "--memmap", path], [path, "--memmap", path]):
+        assert run_cli("validate", *inputs).out.count("left out of this archive: 1 links\n") == 1
+    batch = tmp_path / "batch"
+    batch.mkdir()
+    path.rename(batch / path.name)
+    (case,) = run_cli("validate", "--batch", batch, "--json").json["results"]
+    assert str(case).count("left out of this archive: 1 links") == 1
+    (batch / path.name).unlink()
     for name in ("memory.elf", "iomem"):
         (folder / name).unlink()
     path = FORMS["tar"](folder)  # nothing but the link

@@ -46,7 +46,7 @@ def test_a_tracker_is_no_tree_by_its_name() -> None:
     TRACKERS.register(toy.tracker, kho_version)
     VERSIONS.register(toy.name, toy)
     try:
-        assert base.TREE.lacks(request(kho=toy.number)) == "kho-v2 or later"
+        assert base.TREE.lacks(request(kho=toy.number)) == "--kho v2, v3 or v4"
         assert base.TREE.lacks(request()) is None
     finally:
         VERSIONS.unregister(toy.name)
@@ -144,9 +144,9 @@ def test_each_is_done_or_says_what_it_lacks(changes, subtests):
     ("name", "lacking", "words"),
     [
         ("count-huge", {"revision": "fdt-v1"}, "--revision struct-v1"),
-        ("count-huge", {"kho": 1, "metadata": None}, "kho-v2 or later"),
+        ("count-huge", {"kho": 1, "metadata": None}, "--kho v2, v3 or v4"),
         ("fdt-compatible", {}, "--revision fdt-v1"),
-        ("size-missing", {"kho": 2}, "kho-v3 or later"),
+        ("size-missing", {"kho": 2}, "--kho v3 or v4"),
         ("entries-swapped", {"capacity": 1024}, "--capacity 1025"),
         ("block-larger", {"order": 1}, "--order 0"),
         ("blocks-merged", {"capacity": 1 << 20}, "--capacity 260608 or less"),
@@ -156,8 +156,8 @@ def test_each_is_done_or_says_what_it_lacks(changes, subtests):
         ("scratch-length-8", {"scratch": ()}, "--scratch START:SIZE"),
         ("all-ram-marked", {"ram": (), "at": 0x6000_0000}, "--ram START:SIZE"),
         ("metadata-outside-ram", {"metadata": None}, "--kexec-count 1"),
-        ("metadata-outside-ram", {"kho": 1, "metadata": None}, "kho-v2 or later"),
-        ("nodes-big-endian", {"kho": 1, "metadata": None}, "kho-v2 or later"),
+        ("metadata-outside-ram", {"kho": 1, "metadata": None}, "--kho v2, v3 or v4"),
+        ("nodes-big-endian", {"kho": 1, "metadata": None}, "--kho v2, v3 or v4"),
     ],
 )
 def test_what_is_lacking_is_named(name, lacking, words):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwpkho.abi.kho import KEXEC_METADATA
+from hwpkho.abi.kho import KEXEC_METADATA, VERSIONS, Version
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.tracker.radix import RadixTracker
 from hwpkho.abi.vmalloc import slots
-from hwpkho.base.options import areas, option
+from hwpkho.base.options import areas, called, option
 
 if TYPE_CHECKING:
     from hwpkho.encode.damage.draft import Draft
@@ -75,9 +75,23 @@ class Damages(list[Damage]):
         return add
 
 
+def _versions(fit: Callable[[Version], bool]) -> str:
+    """Return the option that chooses a KHO version, with all versions that ``fit``."""
+    *others, last = (called(str(v.number), v.name) for v in VERSIONS if fit(v))
+    return option("kho", f"{', '.join(others)} or {last}" if others else last)
+
+
+def _not_only_fdts(version: Version) -> bool:
+    return not version.fdts
+
+
+def _has_tree(version: Version) -> bool:
+    return isinstance(TRACKERS[version.tracker], RadixTracker)
+
+
 def _struct(request: Request) -> str | None:
     if request.version.fdts:
-        return "kho-v2 or later"
+        return _versions(_not_only_fdts)
     return None if request.wanted_revision == "struct-v1" else option("revision", "struct-v1")
 
 
@@ -96,7 +110,7 @@ def _metadata(request: Request) -> str | None:
     if KEXEC_METADATA in dict(request.all_subtrees):
         return None
     if request.version.fdts:
-        return "kho-v2 or later"
+        return _versions(_not_only_fdts)
     return f"{option('kexec_count', 1)}, and leave no kexec-metadata out"
 
 
@@ -117,14 +131,11 @@ TWO_PAGES = Need(
 )
 RAM = Need("the RAM to be named", lambda r: None if r.ram else areas("ram"))
 META = Need("kexec-metadata", _metadata)
-#: Trackers before kho-v2 are not trees.
 TREE = Need(
-    "a tracker that is a tree: kho-v2 or later",
-    lambda r: None if isinstance(TRACKERS[r.version.tracker], RadixTracker) else "kho-v2 or later",
+    "a tracker that is a radix tree",
+    lambda r: None if _has_tree(r.version) else _versions(_has_tree),
 )
-SIZED = Need(
-    "a blob-size: kho-v3 or later", lambda r: None if r.version.sized else "kho-v3 or later"
-)
+SIZED = Need("a blob-size", lambda r: None if r.version.sized else _versions(lambda v: v.sized))
 
 
 def pages(count: int) -> Need:

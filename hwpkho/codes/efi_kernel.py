@@ -173,7 +173,8 @@ OWN_PAGES = Code(
     "measured",
     "A set unit covers the table itself.",
     "It reads the table all the same; generation d loses only the table's page.",
-    "The table is in bad memory. It has no checksum, so a flipped bit goes unnoticed.",
+    "Compare the table with a list of the bad pages (--against): it is in bad memory, where bits "
+    "may flip, and it has no checksum.",
 )
 
 CODES = (

@@ -149,7 +149,8 @@ LUO_FDT = Code(
     "The blob of LUO is a device tree, as kernels before luo-v5 wrote it.",
     "A kernel of that version reads it. One with KHO version 4 (Linux 7.2 and later) panics at "
     "boot.",
-    "hwpkho reads luo-v5 only.",
+    "Boot a kernel of the version that wrote it. hwpkho reads luo-v5 only: it cannot show these "
+    "sessions and files.",
 )
 SUBTREE_UNREAD = Code(
     "HP916",

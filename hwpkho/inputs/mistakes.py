@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages import registry as lists
 from hwpkho.badpages.signs import MEDIA_ERRORS, PAGE_TYPES
-from hwpkho.base import opening, places, tar
+from hwpkho.base import lending, opening, places, tar
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.base.options import command, option, taken
@@ -45,7 +45,7 @@ DATA_SET = "hwpkho-fleet.json"
 def elsewhere(kind: Kind, path: str) -> str:
     """Return what to do with an input of a kind, as the end of a message."""
     _, what, name = _KINDS[kind]
-    return f"{what}: {command(name, path)}"
+    return f"{what}: {command(name, _path(path))}"
 
 
 def cases(path: str) -> str:
@@ -180,7 +180,12 @@ def _reads(file: FileBytes, form: str) -> bool:
 
 def _typed(file: FileBytes) -> str:
     """Return the file's name as typed on the command line."""
-    return "-" if file.path == "stdin" else file.path
+    return "-" if file.path == "stdin" else _path(file.path)
+
+
+def _path(name: str) -> str:
+    """Return the name of an input as a path; FILE for one that the library's caller has open."""
+    return name if lending.descriptor_of(name) is None else "FILE"
 
 
 def _kind(spec: str, among: Collection[Kind]) -> Kind | None:

@@ -219,6 +219,10 @@ def test_an_open_file_that_cannot_be_read(subtests: pytest.Subtests) -> None:
     ):
         with subtests.test(says), gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
             assert said(hwpkho.read_list, unpacked).startswith(says)
+    for call, needed in ((hwpkho.decode, "handover"), (hwpkho.read_memmap, "memory map")):
+        with subtests.test(needed):
+            says = f"<BytesIO>: this is a list of bad pages, not a {needed}; judge it: "
+            assert said(call, io.BytesIO(b"0x10\n")) == f"{says}hwpkho validate FILE"
     with pytest.raises(RuntimeError, match="the program's own"):
         hwpkho.read_list(Reads(RuntimeError("the program's own")))
     with pytest.raises(TypeError, match=r"<Reads>: read\(\) gives str, expected bytes"):

@@ -122,7 +122,10 @@ def describe_history(seen: int, cases: int) -> str:
 
 
 def first_seen(lists: Sequence[Listing]) -> Listing:
-    """Return the distinct PFNs of all lists in the order of their first occurrence."""
+    """Return the distinct PFNs of all lists in the order of their first occurrence.
+
+    :func:`hwpkho.base.ranges.paint` would divide a range also where one behind it ends.
+    """
     if all(x.last is x.first for x in lists):
         return Listing(dict.fromkeys(chain.from_iterable(lists)))
     runs = chain.from_iterable(x.runs() for x in lists)

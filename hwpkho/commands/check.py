@@ -46,8 +46,8 @@ class CheckOptions(NamedTuple):
 
     Attributes:
         root: A copied tree of /proc and /sys; None: the running kernel.
-        page_size: Bytes, if the tree does not tell.
-        arch: If the tree does not tell.
+        page_size: Bytes, if the tree does not record it.
+        arch: If the tree does not record it.
         consumer: The KHO version that the next kernel speaks.
         consumer_efi: Its generation of readers of the EFI table of poisoned memory.
         next_cmdline: Its command line.

@@ -37,8 +37,8 @@ class Before(NamedTuple):
         pages: Its pages.
         page_size: Bytes.
         complete: Whether they were all bad pages of that boot; a list without a word on that is.
-        boot_id: Of the boot that saved them, None where the file does not tell.
-        when: ISO 8601, None where the file does not tell.
+        boot_id: Of the boot that saved them, None where the file does not record it.
+        when: ISO 8601, None where the file does not record it.
         foreseen: Those of them that were to be forgotten.
     """
 
@@ -52,7 +52,7 @@ class Before(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        """When it was saved, seconds since 1970; None where the file does not tell."""
+        """When it was saved, seconds since 1970; None where the file does not record it."""
         try:
             return datetime.datetime.fromisoformat(self.when or "").timestamp()
         except (ValueError, OverflowError):

@@ -81,7 +81,7 @@ def _pairs(pages: PfnSet) -> list[list[int]]:
 def read_before(path: str, page_size: int | None = None) -> Before:
     """Read what was saved, or any list of bad pages.
 
-    ``page_size`` (bytes) is taken where a handover does not tell its own. Raises InputError where
+    ``page_size`` (bytes) is taken where a handover does not record its own. Raises InputError where
     it cannot be read.
     """
     try:

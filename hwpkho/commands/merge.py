@@ -93,7 +93,7 @@ class Merged(NamedTuple):
         table: What the EFI table is like that was written, None where none was.
         problems: What of the cases could not be used, and where they disagree.
         owners: From each case to the next, which owners of preserved memory came and went; None
-            where one of them does not tell.
+            where one of them does not record it.
     """
 
     cases: tuple[str, ...]

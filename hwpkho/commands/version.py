@@ -128,7 +128,7 @@ def _version(part: Part) -> str | None:
 
         return zlib.ZLIB_RUNTIME_VERSION
     if not part.project:
-        return None  # Python's own, and it does not tell that of its library
+        return None  # Python's own, and it does not state that of its library
     try:
         return version(part.project)
     except PackageNotFoundError:

@@ -288,7 +288,7 @@ def _attach_by_role(copy: DebugfsCopy, found: Sequence[generations.Found], sourc
 
 
 def _page_size_of_copy(copy: DebugfsCopy) -> int | None:
-    """Return the page size (bytes) by the size of the hwpoison blob, None where it does not tell.
+    """Return the page size (bytes) that the size of the hwpoison blob shows, None where none.
 
     A blob that is registered as a whole page tells it, as debugfs shows all of it.
     """

@@ -222,7 +222,7 @@ def _original(
 
     The kernel's own page still has property names behind totalsize, where fdt_open_into() put them
     before fdt_pack() moved them (seen in every real capture). A page-cache copy of the debugfs file
-    has zeros there, or the next FDT where somebody joined files. Where that does not tell, the
+    has zeros there, or the next FDT where somebody joined files. Where that does not decide, the
     pages are equal and lead to the same structures; the one nearest to its tracker is taken,
     because a kernel allocates the two one after the other.
     """

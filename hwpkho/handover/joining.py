@@ -42,7 +42,7 @@ def same(copy: DebugfsCopy, root: roots.RootFdt, page: bytes, source: Source) ->
     if len(raw) >= _TELLING and raw[: root.totalsize] == page[: min(len(raw), root.totalsize)]:
         return True
     own = copy.root()
-    # A copy that is cut off before the tracker's address does not tell.
+    # A copy that is cut off before the tracker's address does not record it.
     if own is not None and (own.memory_map is not None or not copy.cut):
         return own.memory_map == root.memory_map
     for name in (roots.KEXEC_METADATA, roots.HWPOISON):

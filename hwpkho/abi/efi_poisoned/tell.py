@@ -1,9 +1,9 @@
 """Tells which layout a table of poisoned memory has.
 
-The version does not tell: ``bitmap`` and ``bitmap-base`` both have version 1. What does, in this
-order: the first word (``list`` has no version), a word of 0 at offset 8 (phys_base, as no bitmap is
-of size 0), the length of the table, and last whether the units lie in the machine's memory. Where
-two layouts fit, none is chosen.
+The version does not show it: ``bitmap`` and ``bitmap-base`` both have version 1. What does, in
+this order: the first word (``list`` has no version), a word of 0 at offset 8 (phys_base, as no
+bitmap is of size 0), the length of the table, and last whether the units lie in the machine's
+memory. Where two layouts fit, none is chosen.
 """
 
 from __future__ import annotations

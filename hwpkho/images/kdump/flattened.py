@@ -173,7 +173,10 @@ class Flattened(FileBytes):
 def _resolve(
     starts: Sequence[int], ends: Sequence[int], origins: Sequence[int]
 ) -> tuple[array[int], array[int], array[int]]:
-    """Turn blocks in the order of writing into ascending disjoint columns; later blocks win."""
+    """Turn blocks in the order of writing into ascending disjoint columns; later blocks win.
+
+    In columns, and not by :func:`hwpkho.base.ranges.paint`: a dump has millions of blocks.
+    """
     order = sorted(range(len(starts)), key=starts.__getitem__)
     out = array("Q"), array("Q"), array("Q")
     if all(ends[a] <= starts[b] for a, b in pairwise(order)):

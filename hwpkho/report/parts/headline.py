@@ -124,7 +124,7 @@ def _unknown(v: Validation) -> tuple[str, str]:
 
 def _open(v: Validation) -> tuple[str, str]:
     """Return style and sentence on a list that was read of a handover that was not, in full."""
-    unknown = "this input does not tell whether the list will be replayed"
+    unknown = "this input does not show whether the list will be replayed"
     if not _judged(v):
         return "warning", f"{unknown}; no memory map says what becomes of {_all(v.pfns)}"
     style, sentence = _verdicts(v, "would")

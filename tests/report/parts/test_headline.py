@@ -29,7 +29,7 @@ from tests.support.judged import validation
         (validation([(1, 1, 0)], outcome=None, handover=False),
          "the one page would be taken out of use"),
         (validation([(1, 1, 0)], outcome=None),
-         ("this input does not tell whether the list will be replayed; if it is, the one page "
+         ("this input does not show whether the list will be replayed; if it is, the one page "
           "would be taken out of use")),
         (validation(outcome="crash", findings=[Finding("HP307", "error", "source", "")]),
          "the next kernel will panic at boot (read from its source, not measured)"),

@@ -877,6 +877,102 @@ def test_a_number_that_is_wrapped() -> None:
     assert wrong == []
 
 
+#: The rows of each table that tells of bad pages, by its heading.
+_TABLES = dict(
+    zip(
+        ("Memory failure", "Memory controller", "Extlog", "MCE", "CXL poison", "CXL DRAM"),
+        (row for row in _LONG if row.startswith(ROW)),
+        strict=True,
+    )
+)
+_ELSEWHERE = (
+    f"PCIe AER events:\n{ROW}0000:00:1c.0 Corrected error: Receiver Error\n\n"
+    f"ARM processor events:\n{ROW}error: affinity_level=2, mpidr=0x8, psci_state=0x0\n\n"
+    f"CXL generic events:\n{ROW}error: memdev=mem0, log=Fatal, hdr_head_id=0x0, \n\n"
+    f"Disk errors:\n{ROW}error: dev=0:0, sector=1, error='x', \n\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", _TABLES)
+@pytest.mark.parametrize("beneath", ["", "\nNo SIGNAL event.\n", "{}\n"])
+def test_a_row_that_is_cut_off_or_broken(table, beneath) -> None:
+    """Wherever that is, it is reported, or its page is named; the rows around it are read."""
+    lost = []
+    other = re.sub(r"0x(0*)9(?=440|000|,)|37952", r"0x\g<1>5", _TABLES[table]).replace(
+        "addr 0x5,", "addr 20480,"
+    )
+    below = beneath.format("3" + other[1:])
+    for above in ("", f"{other}\n"):
+        row = ("2" if above else "1") + _TABLES[table][1:]
+        others = {5} if above or "{" in beneath else set()
+        for at in range(1, len(row), much(3, 1)):
+            for rest in ("\n", f"\n{row[at:]}\n"):
+                text = f"{_ELSEWHERE}{table} events:\n{above}{row[:at]}{rest}{below}"
+                got, problems = _pages_and_problems("ras-mc-ctl", text)
+                reported = any("lower bound" not in p for p in problems)
+                whole = got == others | {9}
+                if not (whole or (reported and got in (set(), others))):
+                    lost.append((text[len(_ELSEWHERE) :], got, problems))
+    assert lost == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "pages", "said"),
+    [
+        (_ELSEWHERE, set(), ""),
+        (_ELSEWHERE + f"PCIe AER events:\n{ROW}\n\nDisk errors:\n{ROW[:20]}", set(), ""),
+        ("Memory failure events:\n\nNo MCE errors.\n", set(), "rows are missing"),
+        ("Memory controller events:\n" + f"{ROW}1 Corrected error(s): x at", set(), ""),
+        # What tail -c leaves; other numbers and dates.
+        (f"{ROW[9:]}error: pfn=0x9, page_type=x, action_result=y\n", {9}, ""),
+        (f"{ROW}error: pfn=0x9, page_type=x y\n2 2025\nDate: 7 2025-03-28\n", {9}, "broken"),
+        (f"{ROW}error: pfn=0x9, page_type=x y\n7\n\nadded at 7 2025-03-28\n", {9}, ""),
+        (f"No MCE errors.\n\nMemory failure events:\n{ROW}error: pfn=0x\n9, page_type=", {9}, ""),
+        (  # a table with older rows
+            (
+                f"MCE events:\n{ROW}error: Corrected error, status=0x0\n\nMemory failure events:\n"
+                "1 2024-03-28 13:28:48 +0800 error: pfn=0x9, page_type=x, y\n"
+            ),
+            {9},
+            "",
+        ),
+        (  # the time of the row is that of another boot
+            (
+                "".join(
+                    f"2026-05-10T01:40:3{n}Z host1 kernel: Memory failure: 0x{n}: recovery action "
+                    "for x: Ignored\n"
+                    for n in range(8)
+                )
+                + f"\nMemory failure events:\n{ROW}error: pfn=0x9, page_type=x, y\n"
+            ),
+            {*range(8), 9},
+            "",
+        ),
+    ],
+)
+def test_what_is_no_row_that_is_cut_off(text, pages, said) -> None:
+    got, problems = _pages_and_problems("ras-mc-ctl", text)
+    assert got == pages
+    assert any(said in p for p in problems) if said else not any("ras-mc" in p for p in problems)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("line 42 error: x", "retry 3 2025-03-28 13:28:48", "5 events:", "7 error(s): x", "2 x"),
+        *(f"\n{DATE} error: x, status=500, addr=9", f"\n{ROW}x"),
+    ],
+)
+def test_a_log_of_other_programs_is_read(line) -> None:
+    """However many of its lines look a bit like rows."""
+    text = f"Mar 28 13:00:00 host1 app[1]: {line}\n" * (1 << 15)
+    got, problems = _pages_and_problems("ras-mc-ctl", f"{text}{ROW}error: pfn=0x9, page_type=x\n")
+    assert (got, len(problems)) == ({9}, 1), problems  # it is a lower bound
+
+
 @pytest.mark.slow
 def test_fillers_within_messages_take_no_time(subtests: pytest.Subtests) -> None:
     begun = {

@@ -30,7 +30,7 @@ _FIELD = re.compile(r'[ \t>|]{0,16}MESSAGE=|[ \t]{1,8}"MESSAGE"')
 _LONGEST_NUMBER = len("0x") + 16
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 #: A line of hexadecimal digits alone is a rest as well: the number was the last of its line.
-_REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,15}(?=[:\s,)]|$)")
+_REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,16}(?=[:\s,)]|$)")
 
 
 class Message(NamedTuple):

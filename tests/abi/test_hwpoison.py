@@ -89,3 +89,21 @@ def test_compatible_in_a_list(subtests):
         with subtests.test(repr(strings)):
             assert fdt_v1.parse(_fdt_blob(compatible=strings)).revision == "fdt-v1"
     assert struct_v1.matches(b"anything")
+
+
+def test_what_a_file_alone_must_be(subtests):
+    """Any version counts, so that decode can say that it is unknown; other bytes do not."""
+    newer = _fdt_blob(compatible=b"hwpoison-v2\0")
+    for raw, blob in (
+        (newer, newer),
+        (_fdt_blob(compatible=b"hwpoison\0"), None),
+        (_fdt_blob(compatible=None), None),
+        (newer[:40], None),
+        (b"\x0f\0\0\0", b"\x0f\0\0\0"),
+        (b"\x10\0\0\0" + bytes(28), None),
+        (b"\2\0\1\0" + bytes(28), None),
+        (b"\2\0\0\0".ljust(4096, b"\0"), b"\2\0\0\0" + bytes(28)),
+        (b"\2\0\0\0".ljust(4095, b"\0") + b"\1", None),
+    ):
+        with subtests.test(repr(raw[:4] + raw[-4:])):
+            assert hwpoison.of_file(raw, len(raw)) == blob

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def test_a_handover_and_a_table_are_both_shown(tmp_path: Path, cli):
     assert "EFI table of poisoned memory at 0x1fb74018" in cli("decode", path).out
 
 
-def test_annotate_shows_entry_and_table(tmp_path: Path, cli):
+def test_annotate_shows_entry_and_table(tmp_path: Path, cli, subtests):
     text = cli("decode", "--annotate", efi.unpack("arm64-16k-d-gen1", tmp_path)).out
     assert "EFI configuration table entry at 0x5ffdfc20, 24 bytes" in text
     assert "15 8a 82 af" in text or "158a82af f40e9a43" in text
@@ -97,6 +98,17 @@ def test_annotate_shows_entry_and_table(tmp_path: Path, cli):
     chain = cli("decode", "--annotate", efi.unpack("a-2816m-gen2", tmp_path)).out
     assert "node 1 at 0x100372000" in chain or "node 1 at 0x" in chain
     assert "entry 0: 0x" in chain
+    based = ["unit_size 2097152", "phys_base 0x0", "size 32"]
+    for layout, version, rows in (
+        ("bitmap", 1, ["version 1", "unit_size 2097152", "size 32", "units 5 6"]),
+        ("bitmap-base", 1, ["version 1", *based, "units 5 6"]),
+        ("bitmap-base", 2, ["version 2  <- HP802 efi-table-version", *based]),
+    ):
+        with subtests.test(layout, version=version):
+            path = saved(tmp_path, {TABLE: table([(5, 7)], layout, version=version)})
+            text = cli("decode", "--annotate", path).out
+            row = re.compile("  ((?:version|unit_size|phys_base|size|units) .*)$", re.MULTILINE)
+            assert row.findall(text) == rows
 
 
 def test_pfns_of_an_image_with_a_table_alone(tmp_path: Path, cli):

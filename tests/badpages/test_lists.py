@@ -160,11 +160,12 @@ def test_entries_are_a_list() -> None:
 
 
 def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> None:
-    def read(*handovers: tuple[str | None, list[int] | None]) -> list[int]:
+    def read(*handovers: tuple[str | None, list[int] | None], unread: str = "") -> list[int]:
         document = {
             "schema": "hwpkho.decode/1",
             "handovers": [
                 {"role": role, "page_size": 4096, "hwpoison": pfns and {"pfns": pfns}}
+                | ({"unread": True} if role == unread else {})
                 for role, pfns in handovers
             ],
         }
@@ -177,6 +178,9 @@ def test_of_several_handovers_in_a_document_the_same_counts_as_in_an_image() -> 
         read((None, [1]), (None, [2]))
     with pytest.raises(InputError, match="PFNs are null"):
         read(("in", [1]), ("in", None))
+    with pytest.raises(InputError, match="the root FDT of the handover that counts is damaged"):
+        read(("in", [1]), ("out", None), unread="out")
+    assert read(("in", [1]), ("out", [2]), unread="in") == [2]
 
 
 def test_a_document_is_bounded_and_has_no_hole(tmp_path, subtests) -> None:

@@ -70,6 +70,7 @@ def test_a_damaged_outgoing_root_is_shown(defect, cli):
     incoming, outgoing = got.json["handovers"]
     assert (incoming["role"], incoming["hwpoison"]["pfns"]) == ("in", None)
     assert (outgoing["role"], outgoing["root"]["phys"]) == ("out", 0x23A000)
+    assert (incoming["unread"], outgoing["unread"]) == (False, True)
     assert got.code == 1
     assert [p["code"] for p in outgoing["problems"]] == ["HP201"]
     assert "HP319" in {p["code"] for p in incoming["problems"]}

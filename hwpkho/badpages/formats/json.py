@@ -153,10 +153,12 @@ def _of_decode(document: dict[str, Any]) -> tuple[Any, Any, Any]:
     handovers = document["handovers"]
     if not any(h["hwpoison"] for h in handovers):
         raise _NoListError("no handover with a hwpoison subtree")
-    place = which_counts([(h["role"], bool(h["hwpoison"])) for h in handovers])
+    place = which_counts([(h["role"], bool(h["hwpoison"] or h.get("unread"))) for h in handovers])
     if place is None:
         raise _NoListError("several handovers, and nothing shows which one counts")
     best = handovers[place]
+    if best["hwpoison"] is None and best.get("unread"):
+        raise _NoListError("the root FDT of the handover that counts is damaged")
     if best["hwpoison"] is None or best["hwpoison"]["pfns"] is None:
         raise _NoListError("the handover's PFNs are null")
     return best["hwpoison"]["pfns"], best["page_size"], best.get("arch")

@@ -41,6 +41,7 @@ def _head(h: Handover) -> dict[str, Any]:
         "arch": h.arch,
         "role": h.role,
         "root": _root(h.root) if h.root else None,
+        "unread": h.unread,
         "tracker": h.tracker,
         "scratch": _scratch(h.scratch) if h.scratch else None,
         "kexec_metadata": {

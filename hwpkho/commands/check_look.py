@@ -32,7 +32,7 @@ def gather(tree: Tree, page_size: int | None = None, arch: str | None = None) ->
         if facts.page_size is None:
             facts.miss(
                 f"{printable(str(tree.root))}: nothing there shows the page size",
-                "where the bad pages are is not known; give --page-size",
+                "where the bad pages are is not known unless the page size is given",
             )
         check_handover.nothing_in_memory(facts)
         facts.nodes = counters.nodes(tree.root)

@@ -200,8 +200,7 @@ def places(to: str, pages: BadPages, how: Writing) -> Iterator[str]:
 def unrecorded(page_size: int, writer: ListWriter | None) -> Iterator[str]:
     """Yield a note where the form has no place for the page size."""
     if page_size != DEFAULT_PAGE_SIZE and writer is not None and writer.bare:
-        how = option("page_size", page_size)
-        yield f"the list does not record its page size: read it with {how}"
+        yield f"the list does not record its page size: say that it is {page_size} to read it"
 
 
 def arch_of(pages: BadPages, how: ValidateOptions, regions: Regions | None) -> str | None:

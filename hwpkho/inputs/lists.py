@@ -153,8 +153,8 @@ def read_list(
         pages = of_handover(case.name, handover, case.handovers)
         unused = (
             ListNote(
-                f"the EFI table at 0x{t.phys or 0:x} is not in the list; "
-                f"{option('efi_table', hex(t.phys or 0))} reads it instead",
+                f"the EFI table at 0x{t.phys or 0:x} is not in the list; choose it by its address "
+                "to read it instead",
                 case.name,
             )
             for t in case.tables

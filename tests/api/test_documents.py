@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,19 @@ def test_a_log_that_has_more_than_is_listed(cli: Callable[..., Any], tmp_path: P
     assert "choose one by its number" in said
 
 
+@pytest.mark.slow
+def test_what_is_written_and_not_recorded(cli: Callable[..., Any], tmp_path: Path) -> None:
+    machine = Machine(page_size=65536)
+    machine.handover([0x11])
+    path = saved(tmp_path, {**machine.memory, TABLE: table()}, arch="arm64")
+    given = ["encode", "--json", path, "--to", "text", "-f", "-o", tmp_path / "out"]
+    user = cli(*given)
+    with of_library():
+        assert cli(*given).out == user.out
+    assert "say that it is 65536" in str(user.json["notes"])
+    assert "choose it by its address" in str(user.json["notes"])
+
+
 @pytest.mark.parametrize("code", some(CODES, 16))
 def test_what_a_code_is_reported_with(code: str, cli: Callable[..., Any], tmp_path: Path) -> None:
     given = arguments(code, tmp_path)
@@ -66,3 +80,4 @@ def test_what_a_code_is_reported_with(code: str, cli: Callable[..., Any], tmp_pa
     with of_library():
         program = cli("validate", "--json", *given)
     assert program.out == user.out
+    assert not re.search(r"(?<![\w-])--[a-z]", user.out)

@@ -344,7 +344,8 @@ def test_the_page_size_that_makes_the_counter_right(tmp_path, look):
     tree.count(len(bad) + 1, 16384)
     document = look(tree)
     assert (document["page_size"], document["will_replay"]) == (None, None)
-    assert any("nothing there shows the page size" in line for line in document["not_seen"])
+    (said,) = (line for line in document["not_seen"] if "nothing there shows the page size" in line)
+    assert said.endswith("is not known unless the page size is given")
 
 
 # --- What cannot be looked at ---------------------------------------------------------------------

@@ -213,7 +213,7 @@ def test_provenance_in_large_pages_tells_how_to_read_it(tmp_path, cli):
     large.write_text(json.dumps({"schema": "hwpkho.list/1", "page_size": 16384, "pfns": [1]}))
     result = cli("merge", large, "--provenance")
     assert result.out == "0x1  # 0\n"
-    assert "read it with --page-size 16384" in result.err
+    assert "say that it is 16384 to read it" in result.err
 
 
 @given(
@@ -460,7 +460,7 @@ def test_a_table_that_kernels_of_some_generations_die_of(command, cli, tmp_path,
 def test_the_table_beside_a_list_is_not_forgotten_in_silence(cli, tmp_path, subtests):
     image = efi.unpack("b-kho-gen1", tmp_path)
     at = hex(efi.truth("b-kho-gen1")["table_phys"])
-    told = f"the EFI table at {at} is not in the list; --efi-table {at} reads it"
+    told = f"the EFI table at {at} is not in the list; choose it by its address to read it"
     for command in (["merge"], ["list"], ["encode", "--to", "list"]):
         with subtests.test(command[0]):
             assert told in cli(*command, image).told

@@ -168,7 +168,7 @@ def test_what_cannot_all_be_replaced_is_left_as_it_was(there, exchange, tmp_path
 
 @pytest.fixture
 def umask():
-    before = os.umask(0o022)
+    before = os.umask(0o007)
     yield
     os.umask(before)
 
@@ -195,7 +195,7 @@ def test_modes(tmp_path, cli, subtests):
             assert cli("merge", tmp_path / "list", "-f", "-o", plain).code == 0
             assert _mode(plain) == mode
     assert cli("merge", tmp_path / "list", "-o", tmp_path / "new").code == 0
-    assert _mode(tmp_path / "new") == 0o644
+    assert _mode(tmp_path / "new") == 0o660
     folder = tmp_path / "dir"
     args = ["encode", tmp_path / "list", *PLACED, "--to", "segments", "-f", "-o", folder]
     assert cli(*args).code == 0
@@ -447,7 +447,7 @@ def test_a_file_appears_whole(tmp_path):
         out.write(b"one")
         assert not path.exists()
     assert path.read_bytes() == b"one"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert _mode(path) == 0o660
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -139,7 +139,8 @@ def prepared(
     and the inputs are of two; InputError where lines of the map are lost.
     """
     takes, to = wanted.form.takes, option("to", wanted.to)
-    if "arch" in takes and len(arches) > 1 and how.case.arch is None and wanted.to != "json":
+    records = "architecture" in wanted.form.carries
+    if "arch" in takes and len(arches) > 1 and how.case.arch is None and not records:
         raise UsageError(f"{to}: the inputs are of {' and '.join(arches)}; give {option('arch')}")
     if "memory" in takes and regions is not None:
         return wanted._replace(how=wanted.how._replace(memory=_memory(regions)))

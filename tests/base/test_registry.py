@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from typing import TYPE_CHECKING
@@ -244,6 +245,24 @@ def test_a_toy_form_of_list_is_written(cli, tmp_path: Path, subtests: pytest.Sub
             assert "toy-list" in cli(command, "--help").out.replace("\n", "").replace(" ", "")
             again = cli("diff", "--json", tmp_path / "list", tmp_path / command)
             assert (again.json["removed"], again.json["added"]) == ([0x10000000000000], [])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("toy_list")
+def test_a_toy_form_says_whether_it_needs_one_architecture(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    for arch in ("x86_64", "arm64"):
+        document = {"schema": "hwpkho.list/1", "page_size": 4096, "arch": arch, "pfns": [1]}
+        (tmp_path / arch).write_text(json.dumps(document))
+    for carries, codes in (((), (0, 2)), (("architecture",), (0, 0))):
+        for takes, code in zip(((), ("arch",)), codes, strict=True):
+            monkeypatch.setattr(list_form.Toy, "takes", frozenset(takes))
+            monkeypatch.setattr(list_form.Toy, "carries", frozenset(carries))
+            for command in ("list", "merge"):
+                with subtests.test(f"{command} {takes} {carries}"):
+                    args = (tmp_path / "x86_64", tmp_path / "arm64", "--to", "toy-list")
+                    assert cli(command, *args).code == code
 
 
 @pytest.mark.usefixtures("toy_list")

@@ -94,9 +94,9 @@ def judge(
 
     Args:
         pfns: In any order; a list, an array, or anything else that gives integers.
-        memmap: Files, what :func:`hwpkho.read_memmap` returned (its ``map_name`` and
-            ``next_cmdline`` count), or rows ``(start, end, type)`` as /proc/iomem has them: first
-            and last byte, and a name such as ``System RAM``.
+        memmap: Files, what :func:`hwpkho.read_memmap` returned (its ``map_name`` counts, and its
+            ``next_cmdline`` where none is given here), or rows ``(start, end, type)`` as
+            /proc/iomem has them: first and last byte, and a name such as ``System RAM``.
         page_size: Bytes that a PFN stands for.
         arch: ``x86_64`` or ``arm64``, if the map does not record it.
         next_cmdline: Command line of the next kernel.
@@ -120,7 +120,8 @@ def judge(
         if isinstance(memmap, MemoryMap):
             maps = memmap._shown.memmap
             options["map_name"] = memmap._shown.map_name
-            options["next_cmdline"] = next_cmdline or memmap._shown.next_cmdline
+            if next_cmdline is None:
+                options["next_cmdline"] = memmap._shown.next_cmdline
         else:
             maps = _rows(parameters.rows("memmap", memmap), arch)
         how = options_of(options, ())

@@ -593,6 +593,10 @@ def test_a_map_that_was_read_is_judged_by_as_its_file_is(
             assert judged.rows() == by_file.rows()
             verdicts.add(tuple(row.verdict for row in judged.rows()))
     assert len(verdicts) == len(every)
+    limited = hwpkho.read_memmap(two, next_cmdline="mem=128M")
+    for said in ("", "mem=256M"):
+        judged = hwpkho.judge(pfns, limited, next_cmdline=said)
+        assert judged.rows() == hwpkho.judge(pfns, two, next_cmdline=said).rows()
 
 
 def test_what_is_odd_about_a_map_that_was_read_is_told() -> None:

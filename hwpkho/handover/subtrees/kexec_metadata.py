@@ -10,11 +10,11 @@ from hwpkho.abi.kexec_metadata import (
     KexecMetadata,
 )
 from hwpkho.abi.kho import KEXEC_METADATA
+from hwpkho.abi.spans import Span
 from hwpkho.base.escape import printable
 from hwpkho.handover.subtrees.base import SubtreeReader
 
 if TYPE_CHECKING:
-    from hwpkho.abi.spans import Span
     from hwpkho.handover.problems import Report
     from hwpkho.images.base import Source
 
@@ -38,8 +38,6 @@ class KexecMetadataReader(SubtreeReader):
 
     def spans(self, raw: bytes) -> list[Span]:
         """Return its three fields."""
-        from hwpkho.abi.spans import Span  # for --annotate alone
-
         metadata = KexecMetadata.parse(raw)
         return [
             Span(0, 4, f"version {KEXEC_METADATA_VERSION}"),

@@ -595,8 +595,9 @@ def test_a_map_that_was_read_is_judged_by_as_its_file_is(
     assert len(verdicts) == len(every)
     limited = hwpkho.read_memmap(two, next_cmdline="mem=128M")
     for said in ("", "mem=256M"):
-        judged = hwpkho.judge(pfns, limited, next_cmdline=said)
-        assert judged.rows() == hwpkho.judge(pfns, two, next_cmdline=said).rows()
+        with subtests.test(next_cmdline=said):
+            judged = hwpkho.judge(pfns, limited, next_cmdline=said)
+            assert judged.rows() == hwpkho.judge(pfns, two, next_cmdline=said).rows()
 
 
 def test_what_is_odd_about_a_map_that_was_read_is_told() -> None:

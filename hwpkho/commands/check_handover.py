@@ -114,7 +114,7 @@ def nothing_in_memory(facts: Facts) -> None:
 def _running(facts: Facts, options: CaseOptions) -> Case | None:
     """Read the handovers of the running kernel without a search of all its memory.
 
-    None where it has neither KHO nor an EFI table. Raises InputError where that cannot be told.
+    None where it has neither KHO nor an EFI table. Raises InputError where nothing shows that.
     """
     from hwpkho.live.machine import Live
     from hwpkho.live.near import Near, device_trees, marked

@@ -119,7 +119,7 @@ def test_a_version_decides_where_the_image_has_no_more(consumer: str, cli, tmp_p
 def test_a_kernel_without_the_feature(cli, tmp_path: Path):
     doc = _judge(cli, tmp_path, {TABLE: table([(100, 101)])}, "--consumer-efi", "none")
     assert (doc["efi"]["outcome"], doc["efi"]["reason"]) == (None, "kernel without the feature")
-    assert any("cannot be told: kernel without" in f["message"] for f in doc["findings"])
+    assert any("not known: kernel without" in f["message"] for f in doc["findings"])
     assert doc["summary"]["by_verdict"] == {"in-use": 512}
 
 

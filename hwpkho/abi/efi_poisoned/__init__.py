@@ -115,7 +115,7 @@ LAYOUTS: Registry[Layout] = Registry(
 )
 
 
-#: The layout in which the header of a table is read whose own layout cannot be told.
+#: The layout in which the header of a table is read whose own layout is not known.
 ASSUMED = "bitmap-base"
 
 

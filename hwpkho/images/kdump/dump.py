@@ -2,7 +2,7 @@
 
 Source: makedumpfile IMPLEMENTATION and diskdump_mod.h (page_desc_t); crash diskdump.c; QEMU
 dump/dump.c. A page that was filtered out is absent; whether it was filtered because it was zero
-cannot be told. Zero pages that were not filtered share the data of one descriptor.
+is not recorded. Zero pages that were not filtered share the data of one descriptor.
 """
 
 from __future__ import annotations

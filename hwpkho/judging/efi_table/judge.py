@@ -81,7 +81,7 @@ def _decided(
     """Return what the kernel makes of the table; None where it takes it as it was written."""
     if reading.code is not None:
         reader = "the next kernel" if consumer == NONE else f"a kernel of generation {consumer}"
-        says = reading.outcome or "cannot be told"
+        says = reading.outcome or "not known"
         message = f"{reader}, table 0x{table.phys or 0:x}: {says}: {reading.reason}"
         return finding(reading.code, message, phys=table.phys)
     if reading.outcome == "accepted" and table.layout not in (None, generation.layout):

@@ -61,7 +61,7 @@ def _table(v: Validation, efi: EfiJudged) -> tuple[str, str]:
         how = "ignore the EFI table" if efi.outcome else "not know the EFI table"
         return "error" if efi.outcome else "warning", f"the next kernel will {how}: {_forgotten(v)}"
     if efi.outcome is None:
-        return "warning", "what the next kernel does with the EFI table cannot be told"
+        return "warning", "this input does not show what the next kernel does with the EFI table"
     if not v.pfns:
         return "good", "the next kernel will take the EFI table, which calls nothing bad"
     counts = v.runs.counts()
@@ -119,7 +119,7 @@ def _unknown(v: Validation) -> tuple[str, str]:
         return _verdicts(v, "would")
     if not v.basis.handover:
         return "note", "the list is empty"
-    return "warning", "what the next kernel will do cannot be told from this input"
+    return "warning", "this input does not show what the next kernel will do"
 
 
 def _open(v: Validation) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def _units(efi: EfiJudged) -> tuple[PfnSet, str]:
     name = "called bad by the EFI table"
     if efi.outcome == "accepted":
         return of_bytes(efi.bad(), _UNIT), name
-    comes = "which is ignored" if efi.unread else f"outcome: {efi.outcome or 'cannot be told'}"
+    comes = "which is ignored" if efi.unread else f"outcome: {efi.outcome or 'not known'}"
     drawn = efi.table.readable and efi.table.run_count() <= MAX_RUNS
     return of_bytes(efi.table.ranges() if drawn else (), _UNIT), f"{name}, {comes}"
 

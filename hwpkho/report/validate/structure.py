@@ -70,7 +70,7 @@ def _table(efi: EfiJudged) -> Box:
     spans.append((efi.phys, size))
     if efi.outcome == "accepted":
         return Box(0, "EFI table", [*lines, f"accepted by {efi.consumer}"], spans)
-    comes = "ignored" if efi.unread else efi.outcome or "cannot be told"
+    comes = "ignored" if efi.unread else efi.outcome or "not known"
     return Box(
         0, "EFI table", lines, spans, "ignored" if efi.unread else "read",
         why=f"{comes}: {efi.reason}",

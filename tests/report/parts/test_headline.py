@@ -23,7 +23,7 @@ from tests.support.judged import validation
          "the next kernel will not look at the list: all 2 pages will be forgotten"),
         (validation(outcome=None, handover=False), "the list is empty"),
         (validation(outcome=None),
-         "what the next kernel will do cannot be told from this input"),
+         "this input does not show what the next kernel will do"),
         (validation(outcome="replay"),
          "the list is empty; the proposed consumer mishandles an empty list (HP318)"),
         (validation([(1, 1, 0)], outcome=None, handover=False),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.abi import fdt
 from hwpkho.base.escape import printable
@@ -49,6 +49,8 @@ class Version(NamedTuple):
         parts: Versions of parts that the compatible string names as well, as patches on the
             mailing list do: ``radix-v1``. A kernel accepts only a handover with the same parts as
             its own.
+        luo: What its kernels take as the blob of LUO: ``structure``; ``tree`` where some of them
+            take a device tree; ``none`` where some have no LUO.
     """
 
     number: int
@@ -59,6 +61,7 @@ class Version(NamedTuple):
     fdts: bool = False
     revision: str = "struct-v1"
     parts: tuple[str, ...] = ()
+    luo: Literal["none", "tree", "structure"] = "structure"
 
     @property
     def name(self) -> str:
@@ -71,9 +74,12 @@ class Version(NamedTuple):
         return ";".join((f"kho-v{self.number}", *self.parts))
 
 
-V1 = Version(1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True, revision="fdt-v1")
-V2 = Version(2, "7.0", "radix-7.0", sized=False)
-V3 = Version(3, "7.1", "radix")
+V1 = Version(
+    1, "6.16 to 6.19", "bitmap", data="fdt", sized=False, fdts=True, revision="fdt-v1", luo="none"
+)
+V2 = Version(2, "7.0", "radix-7.0", sized=False, luo="tree")
+V3 = Version(3, "7.1", "radix", luo="tree")
+# The series that made LUO a structure, "liveupdate: register luo_ser as KHO subtree", brought v4.
 V4 = Version(4, "7.2, 7.3", "radix")
 
 #: By name: ``v4``.

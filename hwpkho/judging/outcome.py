@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a blob's version, which every consumer of the struct revision reads first.
 _VERSION = 4
-#: The first KHO version all of whose kernels have LUO.
-_FIRST_LUO = 2
-#: The first one whose kernels all refuse LUO as a device tree: the series that made it a structure
-#: ("liveupdate: register luo_ser as KHO subtree") also brought this version.
-_NO_LUO_TREE = 4
 
 
 def judge_handover(handover: Handover, kernel: NextKernel) -> Decision:
@@ -156,7 +151,7 @@ def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     """Decide where LUO, which starts long before the replay, panics."""
     fdt = h.root.fdt if h.root else None
     ref = fdt.find(roots.LUO) if fdt and not spent(h) else None
-    if ref and ref.defect and kernel.version.number >= _FIRST_LUO:
+    if ref and ref.defect and kernel.version.luo != "none":
         # Any error but a missing node ends in luo_restore_fail().
         phys = h.root.phys if h.root else None
         return Decision("crash", finding(LUO_REFUSED, f"LUO: {ref.defect}", phys=phys))
@@ -170,7 +165,7 @@ def _luo(h: Handover, kernel: NextKernel) -> Decision | None:
     if tree.unread is not None and kernel.outside(linear(tree.unread, h.arch)):
         message = f"LUO: session block 0x{tree.unread:x} is outside RAM"
         return Decision("crash", finding(SESSION_BLOCK, message, phys=tree.unread))
-    if tree.is_tree and kernel.version.number >= _NO_LUO_TREE:
+    if tree.is_tree and kernel.version.luo == "structure":
         message = "LUO is a device tree, the next kernel takes a structure"
         return Decision("crash", finding(LUO_REFUSED, message, phys=tree.phys))
     if tree.compatible is not None and tree.fatal is None:

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from hwpkho.abi import fdt, luo
+from hwpkho.abi.kho import V4, VERSIONS
 from tests.support.examples import much, some
 from tests.support.handovers import Machine
 from tests.support.luo import Orchestrator
@@ -566,8 +567,16 @@ def test_a_tree_in_the_incoming_handover_is_told_from_a_reused_page(cli, tmp_pat
             assert code in [p["code"] for p in h["problems"]]
 
 
-@pytest.mark.parametrize(("kho", "outcome"), [(3, "replay"), (4, "crash")])
-def test_a_tree_is_read_by_kernels_before_version_4_alone(kho, outcome, cli, tmp_path):
+@pytest.mark.parametrize(
+    ("kho", "reads", "outcome"),
+    [(3, None, "replay"), (4, None, "crash"), (9, "tree", "replay"), (9, "structure", "crash")],
+)
+def test_a_tree_is_read_by_kernels_whose_version_has_it(
+    kho, reads, outcome, cli, tmp_path, request
+):
+    if reads is not None:
+        VERSIONS.register("v9", V4._replace(number=9, luo=reads))
+        request.addfinalizer(lambda: VERSIONS.unregister("v9"))
     tree = fdt.Node("", properties=[fdt.Property("compatible", b"luo-v2\0", 0)])
     machine = Machine(arch="x86_64", at=0x1000_0000)
     machine.handover(subtrees=[("LUO", fdt.build(tree, strings=b""))], kho=kho)

@@ -39,7 +39,7 @@ from hwpkho.badpages.kinds import KINDS
 from hwpkho.badpages.registry import readers
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
-from hwpkho.base.listing import Listing
+from hwpkho.base.listing import MAX_PFNS, parts
 from hwpkho.encode.request import MAX_CAPACITY
 from hwpkho.errors import UsageError
 from hwpkho.judging.case_result import FailOn
@@ -171,21 +171,27 @@ def judged_by(name: str, value: Any) -> None:
 
 
 def pfns(name: str, value: Any) -> array[int]:
-    """Return PFNs in their order. Raises ValueError for what is not a PFN."""
+    """Return PFNs in their order.
+
+    Raises ValueError for what is not a PFN, UsageError for more than any list may have.
+    """
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, bytearray)):
         raise wrong(name, "integers", value)
     if isinstance(value, memoryview) and value.itemsize == 1:
         raise TypeError(f"{name}: expected integers, not the bytes of a memoryview: cast it")
-    if not isinstance(value, (array, range, Listing)):  # else True would be page 1
-        value = list(value)
-        if bool in map(type, value):
+    found = array("Q")
+    for some in parts(value):
+        if bool in map(type, some):  # True would be page 1
             raise wrong(name, "integers", True)
-    try:
-        return array("Q", value)
-    except OverflowError as error:
-        raise ValueError(f"{name}: a PFN is an integer from 0 to 2^64 - 1") from error
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}") from error
+        try:
+            found.fromlist(some)
+        except OverflowError as error:
+            raise ValueError(f"{name}: a PFN is an integer from 0 to 2^64 - 1") from error
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from error
+        if len(found) > MAX_PFNS:
+            raise UsageError(f"{name}: more than {MAX_PFNS} PFNs")
+    return found
 
 
 def items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:

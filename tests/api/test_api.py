@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from array import array
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -607,7 +608,10 @@ def test_what_is_odd_about_a_map_that_was_read_is_told() -> None:
     assert codes <= {f.code for f in hwpkho.judge([0x10000], read).findings}
 
 
-def test_what_judge_takes() -> None:
+def test_what_judge_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwpkho.api.parameters.MAX_PFNS", 3)
+    with pytest.raises(hwpkho.UsageError, match=r"^pfns: more than 3 PFNs$"):
+        hwpkho.judge(count())
     with pytest.raises(hwpkho.UsageError, match="page_size=5 is not one of 4096"):
         hwpkho.judge([1], page_size=5)
     with pytest.raises(hwpkho.UsageError, match="arch='z' is not one of None, 'x86_64'"):

@@ -441,6 +441,8 @@ def test_a_table_is_no_longer_than_a_list_may_be(cli, tmp_path):
     assert (tmp_path / "t").read_bytes() == full.read_bytes()
     got = cli(*args, "--json", "--to", "efi-table", "-f", "-o", tmp_path / "t")
     assert (got.code, got.out) == (3, "")
+    got = cli(*args, "--to", "efi-table", "--layout", "list", "-f", "-o", tmp_path / "t")
+    assert (got.code, got.out, got.err.count("\n")) == (3, "", 1)
 
 
 @pytest.mark.parametrize("command", ["list", "encode", "merge"])

@@ -17,6 +17,8 @@ LINUX_STARTS = "Linux version "
 _MAX_MARKS = 1 << 16
 
 _BANNER = late(r"\bLinux version [0-9]+\.[0-9]+(.{0,512})")
+#: Who built the kernel, and on which host.
+_BUILDER = late(r"\([^()@]*@[^()]*\)?")
 #: Architectures without KHO whose logs are read too, and another name of aarch64.
 _OTHER_MACHINES = r"arm64|riscv64|loongarch64|ia64|armv[67]l?|arm"
 
@@ -61,8 +63,15 @@ class BootMarks(LineReader):
         return 0
 
     def _arch(self, banner: str) -> str | None:
-        """Return the architecture that a kernel's first line names, None where it names none."""
-        match = self._machines.search(banner)
+        """Return the architecture that a kernel's first line names, None where it names none.
+
+        The host on which it was built counts only before a compiler whose name has no architecture:
+        a cross compiler's has.
+        """
+        said = _BUILDER.sub("", banner, count=1)
+        match = self._machines.search(said)
+        if match is None and "(" in said:
+            match = self._machines.search(banner)
         return by_machine(match[1]) if match else None
 
     @cached_property

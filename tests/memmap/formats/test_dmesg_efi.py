@@ -125,12 +125,23 @@ def test_the_log_around_an_efi_list_tells_arm64(told: str, log: Path) -> None:
     assert (memmap.arch, memmap.arch_from) == ("arm64", "input")
 
 
-def test_efi_list_of_riscv_is_not_taken_for_arm64(log: Path) -> None:
-    text = """\
-[    0.000000] Linux version 6.6.0 (b@h) (riscv64-linux-gnu-gcc 13.2.0) #1 SMP
-[    0.000000] efi:   0x000080000000-0x0000ffffffff [Conventional|   |  |  |  |   |WB|WT|WC|UC]
-"""
-    assert read_text(log, text).arch == "riscv64"
+def test_the_banner_around_an_efi_list_tells_the_architecture(
+    log: Path, subtests: pytest.Subtests
+) -> None:
+    """A cross compiler runs on a host of another architecture; any other, on its own."""
+    row = "efi:   0x000080000000-0x0000ffffffff [Conventional|   |  |  |  |   |WB|WT|WC|UC]"
+    for banner, arch, how in (
+        ("6.6.0 (b@h) (riscv64-linux-gnu-gcc 13.2.0) #1 SMP", "riscv64", "input"),
+        ("6.6.0 (b@x86_64-1) (aarch64-linux-gnu-gcc 13.2.0) #1 SMP", "arm64", "input"),
+        ("6.6.0 (b@x86_64-1) (riscv64-linux-gnu-gcc 13.2.0) #1 SMP", "riscv64", "input"),
+        ("6.6.0-1.aarch64 (b@x86_64-1) (clang version 17.0.6) #1 SMP", "arm64", "input"),
+        ("5.15.0-1034-raspi (buildd@bos03-arm64-003) (gcc 11.3.0) #37", "arm64", "input"),
+        ("6.6.0 (b@aarch64-", "x86_64", "default"),
+        ("6.6.0 (b@aarch64-1)", "x86_64", "default"),
+    ):
+        with subtests.test(banner):
+            found = read_text(log, f"[    0.000000] Linux version {banner}\n{row}\n")
+            assert (found.arch, found.arch_from) == (arch, how)
 
 
 def test_efi_memory_attributes_table_is_no_map(log: Path) -> None:

@@ -31,6 +31,8 @@ _LONGEST_NUMBER = len("0x") + 16
 _OPEN_NUMBER = re.compile(r"0x[0-9a-fA-F]*$")
 #: A line of hexadecimal digits alone is a rest as well: the number was the last of its line.
 _REST_OF_NUMBER = re.compile(r"[0-9a-fA-F]{1,16}(?=[:\s,)]|$)")
+#: The rest of a number that was broken within ``0x``.
+_REST_OF_HEX = re.compile(r"x[0-9a-fA-F]{1,16}(?=[:\s,)]|$)")
 
 
 class Message(NamedTuple):
@@ -158,6 +160,8 @@ def _joined(text: str, rest: str) -> str:
     """Join two lines, with a blank unless a number was broken between them."""
     rest = rest.rstrip()
     begun, end = _OPEN_NUMBER.search(text), _REST_OF_NUMBER.match(rest)
+    if text.endswith(" 0") and _REST_OF_HEX.match(rest):
+        return text + rest
     if begun and end and len(begun[0]) + len(end[0]) <= _LONGEST_NUMBER:
         return text + rest
     return f"{text.rstrip()} {rest}"

@@ -72,8 +72,8 @@ class _Event:
 class Cper(MessageReader):
     """The reader, see the module."""
 
-    needles = (rb"Hardware Error\]:",)
-    start = re.compile(r"\[Hardware Error\]:")
+    needles = (rb"Hardware Error\]:", rb"\[Hardware[ \t]*\n")
+    start = re.compile(r"\[Hardware(?: Error\]:|(?P<broken>\s*$))")
 
     def __init__(self, log: Timeline) -> None:
         super().__init__(log)
@@ -81,7 +81,9 @@ class Cper(MessageReader):
 
     def take(self, message: Message) -> bool:
         """See :meth:`MessageReader.take`."""
-        place, _, text, whole = message
+        place, begun, text, whole = message
+        if begun["broken"] is not None:
+            return whole
         if not whole and _BROKEN.match(text):
             return False
         said = _BODY.match(text)

@@ -28,9 +28,16 @@ _DECODED = re.compile(r"\bSystemAddress:0x([0-9a-fA-F]{1,16})\b")
 class Edac(MessageReader):
     """The reader, see the module."""
 
-    needles = (b"MC[0-9]{1,4}: ", b"UE (?<=syncing: UE )")
+    needles = (
+        b"MC[0-9]{1,4}: ",
+        b"UE (?<=syncing: UE )",
+        rb"UE [^\n]{1,300}(?: on [^\n]{1,100} \([a-z]{1,20}:|page:0x)",
+    )
     start = re.compile(
         r"EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?:CE|UE)\b|not syncing: UE(?= )"
+        # A mail program broke the line.
+        r"|^[\s>|]*(?:MC[0-9]{1,4}: [0-9]{1,10} UE\b"
+        r"|(?:[0-9]{1,10} )?UE(?= .{1,300}(?: on .{1,100} \([a-z]{1,20}:|\bpage:0x)))"
     )
 
     def take(self, message: Message) -> bool:

@@ -80,6 +80,7 @@ _KEPT = "Unpoison: a damaged number; the page that it means stays listed"
 #: The rest of a number that is the last of its message; what web pages and JSON add may follow.
 _REST = re.compile(r"[\s>|]*([0-9a-f]{1,16})(?=\s*$|[\"'<\\),])", re.IGNORECASE)
 _MOST_DIGITS = 16
+_SOFT_BEGUN = re.compile(r"(?:huge ?)?(?:page ?)?(?:already ?)?[a-z]{0,10}\s*")
 _SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
 #: Texts that show that a number is a PFN even if the colon behind it is lost.
 _KNOWN = re.compile(
@@ -97,16 +98,19 @@ class Hwpoison(MessageReader):
 
     needles = (
         b"Memory failure[: ]",
+        b"failure: 0x[0-9a-f]{1,16}: (?:recovery action|already |Sending SIGBUS|Killing )",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was|Unable)",
-        b"ffline(?:_page)?: ",  # begins like those of others, see LineReader.needles
-        b"Unpoison: ",
+        rb"ffline(?:_page)?:[ \n]",  # begins like those of others, see LineReader.needles
+        rb"Unpoison:[ \n]",
     )
-    #: Every alternative begins with letters, which makes Python's search many times as fast.
+    #: Nearly every alternative begins with letters, which makes Python's search many times as fast.
     start = re.compile(
         r"Memory failure(?::|(?= (?:from trap -?[0-9]{1,5} )?on page\b))|MCE(?= 0x)"
         r"|Soft[ _]offline:|soft[ _]offline(?:_page)?:|Unpoison:"
         r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned| Unable to find user space)"
+        # A mail program broke the line.
+        r"|^[\s>|]*(?P<rest>failure:|offline:)(?= 0x[0-9a-fA-F]{1,16}:)"
         r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
 
@@ -133,8 +137,8 @@ class Hwpoison(MessageReader):
         """See :meth:`MessageReader.take`."""
         place, begun, text, whole = message
         self._finish_unpoison()
-        what = begun[0]
-        if what in ("Memory failure:", "MCE") and not _NO_ADDRESS.match(text):
+        what = begun["rest"] or begun[0]
+        if what in ("Memory failure:", "failure:", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
         if what.endswith(("offline:", "offline_page:")):
             return self._soft(message)
@@ -254,6 +258,8 @@ class Hwpoison(MessageReader):
         pfn, said = numbered
         if _SOFT_DONE.match(said):
             self.log.pages(place, pfn, pfn, "soft-offlined")
+        elif _SOFT_BEGUN.fullmatch(said):
+            return whole
         return bool(said) or whole
 
     def flush(self) -> None:

@@ -28,9 +28,16 @@ _PATIENCE, _TAIL = 40, 8
 _REST = re.compile(
     r"[\s>|]*[0-9a-fA-F]{1,15}(?:\s*$|[\"'}\],<]| (?:failed|ADDR|MISC|PPIN|SYND[12]?|IPID|TIME)\b)"
 )
+#: The rest of a machine check's first line, from a blank in front of its status on; and the family
+#: of AMD's processors, which the line above it has.
+_BANK = r"(?:Machine )?(?:[Cc]heck )?(?:\w{0,20}: {1,40})?(?:(?:0x)?[0-9a-fA-F]+ )?Bank [0-9]+: "
+_RESTED = re.compile(rf"[\s>|]*{_BANK}")
+_FAMILY = re.compile(r"CPU:[0-9]+ \(([0-9a-f]{1,4}):[^)]{0,12}\)\s*$")
 #: What is printed with leading zeros (%016llx), so that it shows whether it is whole.
 _PADDED = re.compile(r"(?:Addr|Address|_ADDR|IPID): (?:0x)?([0-9a-fA-F]+)$")
 _DIGITS = 16
+#: The rest of what mcelog says of a page that it takes offline.
+_PAGE = re.compile(r"[\s>|]*page [0-9a-f]")
 #: The groups of messages that name a page, or should.
 _OF_PAGES = ("page", "offlining", "access", "total", "unread", "unread_page")
 
@@ -41,7 +48,8 @@ class MachineChecks(MessageReader):
     needles = (
         rb"Hardware Error\]:[ \t]*[A-Z]",
         rb"Hardware event\. This",
-        b"MC[0-9]{1,4}: ",
+        rb"MC[0-9]{1,4}(?:: |_STATUS\[)",
+        b"Bank [0-9]{1,4}: (?:0x)?[0-9a-f]",
         b"Machine [Cc]heck",
         b"MCE [0-9]{1,9}\n",
         rb"U [0-9]{1,5}(?:\n| (?:[0-9]{1,4} )?BANK [0-9])",
@@ -49,14 +57,14 @@ class MachineChecks(MessageReader):
         rb"MESSAGE(?:=|\" ?: ?\")(?:CPU|MISC|ADDR|TIME|STATUS|PROCESSOR|(?:Unc|C)orrected err)",
         rb"-access[ \t]*(?:at|\n)",
         b"Memory error not recovered",
-        rb"fflining page[ \t]*[0-9a-f\n]",
+        rb"fflining(?: page)?(?:[ \t]*\n| +[0-9a-f])",
         b'ffline(?<=" offline)',
         b'" online',
         b"\t[0-9]{1,18} total\n",
     )
     signs = (
-        "Machine ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr", "PROCESSOR",
-        "TIME ", "orrected ", "user-access", "not recovered", "Offlining page", " total",
+        "Machine ", "Bank ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr",
+        "PROCESSOR", "TIME ", "orrected ", "user-access", "not recovered", "Offlining", " total",
         "Hardware event. ",
     )  # fmt: skip
     # Each branch begins with literal characters; lookbehinds and groups follow. That makes a search
@@ -67,10 +75,13 @@ class MachineChecks(MessageReader):
         # A terminal or mail program broke the line.
         r"|CPU(?<!\wCPU) [0-9]+: Machine (?P<statusless>[Cc]heck(?: Exception)?:?"
         r"(?: {1,40}[0-9a-fA-F]{1,16})?(?: Ba?n?k?)?(?: [0-9]{1,4}:?)?\s*$)"
+        rf"|^[\s>|]*(?P<rest>{_BANK}{_HEX}(?=\s*$|[\"'}}\],<\\]))"
+        rf"|^[\s>|]*(?P<amd_rest>(?:\((?P<amd_family>[0-9a-f]{{1,4}}):[^)]{{0,12}}\) )?"
+        rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
         # AMD; kernels up to 3.13 print no family.
         r"|CPU:(?P<amd>[0-9]+(?: \((?P<family>[0-9a-f]{1,4}):[^)]{0,12}\) |\t)"
-        rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: {_HEX})"
-        r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}+(?:\]:? ?(?:0x)?)?\s*$)"
+        rf"MC[0-9]+_STATUS\[[^\]]{{0,120}}\]: (?!0\s*$){_HEX})"
+        r"|MC(?P<cut>[0-9]+_STATUS\[[^|\]]{0,20}\|UE\|[^\]]{0,120}+(?:\]:? ?(?:0x?)?)?\s*$)"
         r"|Hardware event\. This is (?P<text>not)|^[\s>|]*(?:CPU|MCE) (?P<record>[0-9]+)$"
         r"|CPU(?<!\wCPU) (?P<bank>[0-9]+ (?:[0-9]+ )?BANK [0-9]+)"
         rf"|ADDR(?<!\wADDR) {_HEX}|MISC(?<!\wMISC) {_HEX}|IPID(?<!\wIPID):? {_HEX}"
@@ -82,7 +93,7 @@ class MachineChecks(MessageReader):
         rf"|user-access(?P<access> at {_HEX})|user-access(?P<unread>(?: at)?(?: 0x)?\s*$)"
         r"|Memory error (?P<lost>not recovered)"
         r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
-        r"|Offlining page(?P<unread_page>\s*$)"
+        r"|Offlining(?P<unread_page>(?: page)?\s*$)"
         r"|(?P<page>[0-9a-f](?<![0-9a-zA-Z].)[0-9a-f]{0,15}): total [0-9]+ seen \".{0,40}?\" "
         r"(?P<state>online|offline(?:-failed)?)\b"
         r"|^[ >|]*\t(?P<total>[0-9]{1,18}) total$"
@@ -113,21 +124,23 @@ class MachineChecks(MessageReader):
             self._pages(message)
             return True
         if begun["statusless"] or begun["cut"]:
-            self.log.unusable(place, "a machine check whose status is cut off")
+            if not _RESTED.match(self.beneath()):
+                self.log.unusable(place, "a machine check whose status is cut off")
             return True
         numbers = [group for group in _numbers(begun) if group]
         text = begun["text"] or begun["record"] or begun["bank"]
-        if begun["begins"] or begun["amd"] or text:
+        begins, amd = begun["begins"] or begun["rest"], begun["amd"] or begun["amd_rest"]
+        if begins or amd or text:
             self._patience = _PATIENCE
             self._taken -= bool(text)  # any program may write such a line: only its registers count
             if not (text and self._record and self._record.empty):
                 self._end()
                 self._record, self._place = Record(), place
-            if begun["begins"]:
+            if begins:
                 self._record.status = int(numbers[0], 16)
-            elif begun["amd"]:
+            elif amd:
                 self._record.status, self._record.vendor = int(numbers[0], 16), AMD
-                self._record.smca = int(begun["family"] or "0", 16) >= _SMCA_FAMILY
+                self._record.smca = self._family(begun) >= _SMCA_FAMILY
             return True
         if self._record is None:
             self._record, self._place = Record(), place
@@ -156,6 +169,14 @@ class MachineChecks(MessageReader):
             (record.broken.add if self._broken(message) else record.broken.discard)(register)
         return True
 
+    def _family(self, begun: re.Match[str]) -> int:
+        """Return the family of an AMD processor; a line that was broken may have lost it."""
+        if begun["amd"]:
+            return int(begun["family"] or "0", 16)
+        above = [text for _, text in self.above()[:1]]
+        found = begun["amd_family"] or next((f[1] for f in map(_FAMILY.search, above) if f), None)
+        return int(found, 16) if found else _SMCA_FAMILY
+
     def _broken(self, message: Message) -> bool:
         """Tell whether the number of a message goes on in the line below."""
         if message.whole or message.text.strip():
@@ -176,6 +197,10 @@ class MachineChecks(MessageReader):
         elif begun["page"]:
             kind: Kind = "soft-offlined" if begun["state"] == "offline" else "corrected"
             self.log.addresses(place, int(begun["page"], 16), kind)
+        elif begun["unread_page"] is not None and not (
+            begun["unread_page"].strip() or _PAGE.match(self.beneath())
+        ):
+            return  # another program's
         elif (
             begun["unread"] is not None or begun["unread_page"] is not None or self._broken(message)
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import quopri
 import textwrap
@@ -411,6 +412,81 @@ def test_a_register_that_is_broken_names_no_page(broken, around, tmp_path, cli, 
 )  # fmt: skip
 def test_a_register_that_is_whole(text, pages) -> None:
     assert {pfn for pfn, _ in kinds(text)} == pages
+
+
+_EVENT = (
+    f"{{1}}{_MCE}Hardware error from APEI Generic Hardware Error Source: 4",
+    f"{{1}}{_MCE}event severity: recoverable", f"{{1}}{_MCE} Error 0, type: recoverable",
+    f"{{1}}{_MCE}  section_type: memory error",
+    f"{{1}}{_MCE}  physical_address: 0x0000000000009440",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (MF.format(9),), ("Soft offline: 0x9: page already poisoned",), _EVENT,
+        ("mcelog: Offlining page 9440",),
+        ("mce: Uncorrected hardware memory error in user-access at 9440",),
+        (f"mce: {_MCE}CPU 1: Machine Check Exception: 5 Bank 7: be00000001010090",
+         f"mce: {_MCE}TSC 2a5d3f1b8c ADDR 9440 MISC 86 PPIN 1a2b3c4d5e6f"),
+        tuple(f"{_AMD}0x0000000000009440".split("\n")),
+        tuple(f"{_SMCA.replace('17:31', '19:31')}0x000000b000000000, Syndrome: 0x0".split("\n")),
+        (("EDAC MC0: 1 UE memory read error on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 (channel:1 slot:0 "
+         "page:0x9 offset:0x0 grain:32 syndrome:0x0 - area:DRAM err_code:0101:0090 socket:0)"),),
+    ],
+)  # fmt: skip
+def test_a_mail_with_wrapped_lines_hides_no_page(lines) -> None:
+    """Wherever its lines are broken: the page is named, or there is a problem."""
+    wrong = []
+    for host, width, quote in itertools.product(range(1, 30), (70, 78), ("", "> ")):
+        stamped = [f"May 10 01:40:38 {'h' * host} kernel: [   12.345678] {line}" for line in lines]
+        wrapped = (
+            quote + part
+            for line in stamped
+            for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        )
+        text = "\n".join(wrapped) + "\n"
+        try:
+            found = read(text)
+        except InputError:
+            continue
+        pages = {pfn for m in found.mentions if m.kind != "corrected" for pfn in (m.first, m.last)}
+        if pages != {9} and (pages or len(found.problems) < 2):
+            wrong.append((text, pages))
+    assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ("> Memory\n> failure: 0x9: recovery action for x: Ignored\n", {9}),
+        ("Memory failure: 0\nx9: recovery action for x: Ignored\n", {9}),
+        ("Soft\noffline: 0x9: page\nalready poisoned\n", {9}),
+        ("EDAC\nMC0: 1 UE x on y (page:0x9 offset:0x0 grain:32)\n", {9}),
+        (f"{_STATUS.replace('Machine ', f'Machine{chr(10)}')}ADDR 9440\n", {9}),
+        (f"{_STATUS.replace('0 Bank', f'0{chr(10)}Bank')}ADDR 9440\n", {9}),
+        *((f"{_AMD.replace(at, f'{chr(10)}{at.strip()}')}0x0000000000009440\n", {9})
+          for at in (" (15:", " MC4_STATUS")),
+        # Other programs' lines.
+        (f"{MF.format(9)}\nfailure: 0x8 is no page\nBank 7: be is x\nADDR 8000\n", {9}),
+        (f"{MF.format(9)}\nOfflining\nCPU 3\nUE 8 is on\nOfflining\n", {9}),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_a_broken_message(text, pages) -> None:
+    found = read(text)
+    assert {pfn for m in found.mentions for pfn in (m.first, m.last)} == pages
+    assert [p.code for p in found.problems] == ["HP614"]
+
+
+@pytest.mark.slow
+def test_the_family_of_a_processor_is_in_another_line(tmp_path, cli) -> None:
+    """If it is in none, the address may be of a memory channel."""
+    for family in ("", "(19:31:0) "):
+        text = _SMCA.split(_MCE + "IPID")[0].replace("CPU:2 (17:31:0) ", f"\n{family}")
+        assert said(cli, tmp_path, text).code == 3
 
 
 @pytest.mark.parametrize(

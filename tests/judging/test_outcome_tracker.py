@@ -129,6 +129,8 @@ def test_elements_of_kho_v1_that_no_kernel_makes(change, expected, m, tmp_path, 
     assert odd == (change not in ("none", "order of nothing"))
     decided = got.json["decided_by"]
     assert got.json["findings"].count(decided) == (decided is not None)
+    if expected == "crash":
+        assert decided["code"] == ("HP419" if "outside" in change else "HP402")
 
 
 @pytest.mark.parametrize(("at", "expected"), [(0, "replay"), (1, "dropped")])

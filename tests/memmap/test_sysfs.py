@@ -335,6 +335,9 @@ def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
     path.write_bytes(archive([*others, *tree("a/b/memmap/0")]))
     found = memmap_of(path)
     assert (found.form, [m.name for m in found.maps]) == ("sysfs-memmap-tar", ["sysfs_memmap"])
+    runtime = {"type": b"0x6", "phys_addr": b"0x1000", "num_pages": b"0x2", "attribute": b"0xf"}
+    path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("d/c/runtime-map/0", runtime)]))
+    assert {m.name for m in memmap_of(path).maps} == {"sysfs_memmap", "efi_runtime"}
     other = {**ENTRY, "end": b"0x2fffff\n"}
     path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("a/c/memmap/0", other)]))
     with pytest.raises(InputError, match="a/c/memmap: its sysfs_memmap map differs from that of "):

@@ -11,7 +11,7 @@ from hwpkho.images.base import MIN_PAGE, Source
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-#: Bytes read at once by a search.
+#: Bytes read at once.
 WINDOW = 1 << 20
 
 
@@ -53,6 +53,14 @@ class ProgramSource(Source):
         """
         if not size:
             return memoryview(b"")
+        if size > WINDOW:
+            found = bytearray()
+            for at in range(phys, phys + size, WINDOW):
+                part = self.read(at, min(WINDOW, phys + size - at))
+                if part is None:
+                    return None
+                found += part
+            return memoryview(found)
         data = self._memory.read(phys, size)
         if data is None:
             return None

@@ -741,6 +741,23 @@ def test_memory_that_a_program_reads(name: str, capture: Callable[[str], Path]) 
             assert [without(h, *apart) for h in found] == [without(h, *apart) for h in handovers]
 
 
+@pytest.mark.slow
+def test_no_more_is_asked_of_a_program_at_once_than_is_said() -> None:
+    class Filled:
+        def read(self, phys: int, size: int) -> bytes | None:
+            assert 1 <= size <= 1 << 20
+            return image.read(phys, size) or (bytes(size) if phys < 8 << 20 else None)
+
+    root = hwpkho.decode(IMAGE).handover().root
+    roots: dict[Any, Any] = {"out": root and root.phys}
+    with (
+        hwpkho.open_case(IMAGE) as image,
+        hwpkho.open_memory(Filled(), [(0, 8 << 20)], roots=roots, arch="x86_64") as filled,
+    ):
+        assert len(filled.read(1, (8 << 20) - 1) or b"") == (8 << 20) - 1
+        assert filled.read(1, 9 << 20) is None
+
+
 def test_the_text_is_what_the_command_prints(cli: Cli) -> None:
     assert hwpkho.decode(IMAGE).to_text() == cli("decode", IMAGE).out
 

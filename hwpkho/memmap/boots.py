@@ -75,6 +75,8 @@ class _Splitter:
         self._now.arch = mark.arch or self._now.arch
 
     def table(self, table: Table) -> None:
+        if table.arch and self._now.arch not in (None, table.arch):
+            self._next()  # only a kernel of its own architecture prints it
         if table.name == "efi":
             self._place_efi(table)
         if names.of(table.name).replaces and table.name in self._now.maps:

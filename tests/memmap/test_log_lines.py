@@ -70,6 +70,9 @@ def test_what_starts_behind_a_linux_map_is_another_boot(tmp_path: Path) -> None:
     other = "[    0.000000] Linux version 6.1.0 (aarch64-linux-gnu-gcc) #1\n"
     memmap = read_text(tmp_path / "log", SURFACE + FILLER + other + FILLER)
     assert (memmap.arch, {m.boot for m in memmap.maps}) == ("x86_64", {0})
+    # So is a map that no kernel of the architecture prints.
+    memmap = read_text(tmp_path / "log", other + FILLER + SURFACE)
+    assert (memmap.arch, {m.boot for m in memmap.maps}) == ("x86_64", {0})
 
 
 def test_boots_far_apart_are_two(tmp_path: Path) -> None:

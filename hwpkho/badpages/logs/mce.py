@@ -36,6 +36,8 @@ _FAMILY = re.compile(r"CPU:[0-9]+ \(([0-9a-f]{1,4}):[^)]{0,12}\)\s*$")
 #: What is printed with leading zeros (%016llx), so that it shows whether it is whole.
 _PADDED = re.compile(r"(?:Addr|Address|_ADDR|IPID): (?:0x)?([0-9a-fA-F]+)$")
 _DIGITS = 16
+#: Another message right behind a number: two processors print at once on a serial console.
+_ANOTHER = re.compile(r"<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]")
 #: The rest of what mcelog says of a page that it takes offline.
 _PAGE = re.compile(r"[\s>|]*page [0-9a-f]")
 #: The groups of messages that name a page, or should.
@@ -138,6 +140,9 @@ class MachineChecks(MessageReader):
                 self._record, self._place = Record(), place
             if begins:
                 self._record.status = int(numbers[0], 16)
+            elif amd and len(numbers[0]) < _DIGITS:
+                self._record = None
+                self.log.unusable(place, "a machine check whose status is cut off")
             elif amd:
                 self._record.status, self._record.vendor = int(numbers[0], 16), AMD
                 self._record.smca = self._family(begun) >= _SMCA_FAMILY
@@ -178,12 +183,12 @@ class MachineChecks(MessageReader):
         return int(found, 16) if found else _SMCA_FAMILY
 
     def _broken(self, message: Message) -> bool:
-        """Tell whether the number of a message goes on in the line below."""
-        if message.whole or message.text.strip():
-            return False
+        """Tell whether the number of a message goes on elsewhere: in the line below, mostly."""
         padded = _PADDED.search(message.begun[0])
         if padded:
             return len(padded[1]) < _DIGITS
+        if message.whole or message.text.strip():
+            return _ANOTHER.match(message.text) is not None
         return _REST.match(self.beneath()) is not None
 
     def _pages(self, message: Message) -> None:

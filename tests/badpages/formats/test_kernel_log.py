@@ -371,6 +371,12 @@ _SMCA = (
         "mce: Uncorrected hardware memory error in user-access at ~9440",
         "mcelog: Offlining page 94~40", "mcelog: Offlining page ~9440",
         "mcelog: Offlining page 94~40 failed: Invalid argument",
+        # Two CPUs print at once on a serial console.
+        f"{_STATUS}ADDR 94[   12.400000] BUG: x~40 MISC 86", f"{_STATUS}ADDR 94<4>[   12.4] x~40",
+        f"{_AMD}0x00000000000094[   12.400000] x40", f"{_AMD}0x0000000000009<4>[   12.4] x~440",
+        f"{_SMCA}0x00000096<6>[   13.0] x~00050f00, Syndrome: 0x0",
+        "mce: Uncorrected hardware memory error in user-access at 94[   13.000000] x40",
+        "mcelog: Offlining page 94<4>[   12.4] x40",
     ],
 )  # fmt: skip
 def test_a_register_that_is_broken_names_no_page(broken, around, tmp_path, cli, subtests) -> None:
@@ -479,6 +485,13 @@ def test_what_is_left_of_a_broken_message(text, pages) -> None:
     found = read(text)
     assert {pfn for m in found.mentions for pfn in (m.first, m.last)} == pages
     assert [p.code for p in found.problems] == ["HP614"]
+
+
+@pytest.mark.slow
+def test_a_status_that_is_interrupted(tmp_path, cli) -> None:
+    for at in ("x", "xb", "xbc0020", "xbc002000000b011"):
+        text = _SMCA.replace(f"0{at}", f"0{at[:-1]}<6>[   13.0] x\n{at[-1:]}", 1)
+        assert said(cli, tmp_path, f"{text}0x000000b000000000, Syndrome: 0x0\n").code == 3
 
 
 @pytest.mark.slow

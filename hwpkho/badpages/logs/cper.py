@@ -37,7 +37,7 @@ _BROKEN = re.compile(
 )
 _NUMBER = re.compile(r"\{([0-9]{1,10})\}$")
 #: A text may end within it.
-_MEMORY = re.compile(r"memory error|m[emory]{0,5}(?: e?r?r?o?)?$")
+_MEMORY = re.compile(r"memory e|m[emory]{0,5}(?: e?r?r?o?)?$")
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
 #: The most events whose lines may be interleaved.
 _MAX_OPEN = 64

@@ -80,6 +80,11 @@ _KEPT = "Unpoison: a damaged number; the page that it means stays listed"
 #: The rest of a number that is the last of its message; what web pages and JSON add may follow.
 _REST = re.compile(r"[\s>|]*([0-9a-f]{1,16})(?=\s*$|[\"'<\\),])", re.IGNORECASE)
 _MOST_DIGITS = 16
+#: A result that is cut off; it may be one of those below.
+_SOFT_CUT = re.compile(
+    r"(?:h[uge]{0,3} ?)?(?:p[age]{0,3} ?)?(?:a[lready]{0,6} ?)?(?:p[oisned]{0,7})?"
+    r"|i[nvalidte]{0,10}"
+)
 _SOFT_BEGUN = re.compile(r"(?:huge ?)?(?:page ?)?(?:already ?)?[a-z]{0,10}\s*")
 _SOFT_DONE = re.compile(r"invalidated|(?:huge ?)?(?:page )?already poisoned")
 #: Texts that show that a number is a PFN even if the colon behind it is lost.
@@ -98,7 +103,8 @@ class Hwpoison(MessageReader):
 
     needles = (
         b"Memory failure[: ]",
-        b"failure: 0x[0-9a-f]{1,16}: (?:recovery action|already |Sending SIGBUS|Killing )",
+        b"failure: 0x[0-9a-f]{1,16}: (?:recovery|already |Sending SIGBUS|Killing )",
+        rb"recovery action for(?<=[0-9a-f]: recovery action for)",
         b"MCE 0x",
         b"MCE: (?:Killing|Software|Page was|Unable)",
         rb"ffline(?:_page)?:[ \n]",  # begins like those of others, see LineReader.needles
@@ -109,8 +115,9 @@ class Hwpoison(MessageReader):
         r"Memory failure(?::|(?= (?:from trap -?[0-9]{1,5} )?on page\b))|MCE(?= 0x)"
         r"|Soft[ _]offline:|soft[ _]offline(?:_page)?:|Unpoison:"
         r"|MCE:(?= Software-unpoisoned| Page was already unpoisoned| Unable to find user space)"
-        # A mail program broke the line.
+        # A mail program or terminal broke the line, or another message stands in it.
         r"|^[\s>|]*(?P<rest>failure:|offline:)(?= 0x[0-9a-fA-F]{1,16}:)"
+        r"|:(?= 0x[0-9a-f]{1,16}: recovery action for)"
         r"|MCE: Killing(?= .{1,60} due to hardware memory corruption fault at)"
     )
 
@@ -138,7 +145,7 @@ class Hwpoison(MessageReader):
         place, begun, text, whole = message
         self._finish_unpoison()
         what = begun["rest"] or begun[0]
-        if what in ("Memory failure:", "failure:", "MCE") and not _NO_ADDRESS.match(text):
+        if what in ("Memory failure:", "failure:", ":", "MCE") and not _NO_ADDRESS.match(text):
             return self._failed(message)
         if what.endswith(("offline:", "offline_page:")):
             return self._soft(message)
@@ -258,6 +265,10 @@ class Hwpoison(MessageReader):
         pfn, said = numbered
         if _SOFT_DONE.match(said):
             self.log.pages(place, pfn, pfn, "soft-offlined")
+        elif whole and _SOFT_CUT.fullmatch(said.strip()):
+            self.log.unusable(
+                place, f"Soft offline: 0x{pfn:x}: the log does not say what became of the page"
+            )
         elif _SOFT_BEGUN.fullmatch(said):
             return whole
         return bool(said) or whole

@@ -469,6 +469,8 @@ def test_a_mail_with_wrapped_lines_hides_no_page(lines) -> None:
     ("text", "pages"),
     [
         ("> Memory\n> failure: 0x9: recovery action for x: Ignored\n", {9}),
+        *((f"{MF.format(9)[:at]}{between}{MF.format(9)[at:]}\n", {9})
+          for at in (1, 8, 13, 14) for between in ("\n", "<4>[   12.4] ", "login: ")),
         ("Memory failure: 0\nx9: recovery action for x: Ignored\n", {9}),
         ("Soft\noffline: 0x9: page\nalready poisoned\n", {9}),
         ("EDAC\nMC0: 1 UE x on y (page:0x9 offset:0x0 grain:32)\n", {9}),
@@ -485,6 +487,17 @@ def test_what_is_left_of_a_broken_message(text, pages) -> None:
     found = read(text)
     assert {pfn for m in found.mentions for pfn in (m.first, m.last)} == pages
     assert [p.code for p in found.problems] == ["HP614"]
+
+
+@pytest.mark.slow
+def test_a_soft_offlining_whose_result_is_cut_off(tmp_path, cli, subtests) -> None:
+    for result, code in (
+        *(("", 3), (" p", 3), (" page alre", 3), (" page already poison", 3), (" inval", 3)),
+        *((" page is in use", 0), (" isolation failed", 0), (" invalidated", 0)),
+    ):
+        with subtests.test(result):
+            text = f"Soft offline: 0x9:{result}\n[    2.000000] eth0: up\n"
+            assert said(cli, tmp_path, text).code == code
 
 
 @pytest.mark.slow

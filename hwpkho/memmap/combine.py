@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import human_bytes
@@ -55,23 +55,31 @@ def combine(parts: Sequence[tuple[str, Boot]]) -> tuple[list[Table], list[Proble
                     f"{shown}: its {name} map differs from that of {other[0]}: they are not of one "
                     "machine and one boot"
                 )
-    for i, (shown, boot) in enumerate(parts):
-        for other_shown, other_boot in parts[:i]:
-            problems += _compare(other_shown, other_boot, shown, boot)
+    compared: dict[str, _Best] = {}  # one of each name: the others are equal to it
+    for shown, boot in parts:
+        best = _comparable(boot)
+        if best is not None and best.name not in compared:
+            whole = maps[best.name] if best.gaps else (shown, best)
+            new = _Best(*whole, boot.arch)
+            for earlier in compared.values():
+                problems += _compare(earlier, new)
+            compared[best.name] = new
     return [table for _, table in maps.values()], problems
 
 
-def _compare(left: str, a: Boot, right: str, b: Boot) -> list[Problem]:
+class _Best(NamedTuple):
+    """The best map of a file: the file's name, printable, the map, and its architecture."""
+
+    shown: str
+    table: Table
+    arch: str | None
+
+
+def _compare(a: _Best, b: _Best) -> list[Problem]:
     """Return where the best maps of two files disagree about RAM."""
-    first, second = _comparable(a), _comparable(b)
-    if first is None or second is None or first.name == second.name:
-        return []
     arch = a.arch or b.arch or arches.DEFAULT
     found: list[Problem] = []
-    for (shown, one), (other_shown, other) in (
-        ((left, first), (right, second)),
-        ((right, second), (left, first)),
-    ):
+    for (shown, one, _), (other_shown, other, _) in ((a, b), (b, a)):
         shared = intersection(_ranges(one, arch, ram=True), _ranges(other, arch, ram=False))
         wrong = [(start, end) for start, end in shared if end - start >= _PAGE]
         if wrong:

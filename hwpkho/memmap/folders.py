@@ -83,22 +83,29 @@ def maps_in(folder: Path) -> list[Path]:
     Raises InputError where the folder holds too many files.
     """
     held = [p for p in places.inside(folder) if not p.name.startswith(".")]
-    if len(held) > _MAX_FILES:
-        raise InputError(f"{printable(str(folder))}: {len(held)} files are too many for one case")
+    _check_number(len(held), folder)
     return [path for path in held if _is_map(path)]
+
+
+def _check_number(found: int, folder: Path) -> None:
+    if found > _MAX_FILES:
+        raise InputError(f"{printable(str(folder))}: {found} files are too many for one case")
 
 
 def copies_in(archive: str) -> list[Path]:
     """Return the copies of /sys/firmware/memmap and runtime-map, wherever in an archive they are.
 
-    None are returned of a folder on disk, which may be large.
+    None are returned of a folder on disk, which may be large. Raises InputError where there are too
+    many.
     """
     from hwpkho.memmap.formats.sysfs_memmap import STARTS, split_path  # few folders are archives
 
     found = places.within(archive)
     files = found[0].files() if found else ()
     values = (value for file in files if (value := split_path(file)))
-    return sorted({Path(archive) / folder for folder, _, field in values if field in STARTS})
+    copies = sorted({Path(archive) / folder for folder, _, field in values if field in STARTS})
+    _check_number(len(copies), Path(archive))
+    return copies
 
 
 def _has_addresses(path: Path) -> bool:

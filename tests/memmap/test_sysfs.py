@@ -342,6 +342,10 @@ def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
     path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("a/c/memmap/0", other)]))
     with pytest.raises(InputError, match="a/c/memmap: its sysfs_memmap map differs from that of "):
         memmap_of(path)
+    many = [m for n in range(4097) for m in tree(f"a/{n}/memmap/0", {"start": b"0x0"})]
+    path.write_bytes(archive([*others, *many]))
+    with pytest.raises(InputError, match="archive: 4097 files are too many for one case"):
+        memmap_of(path)
     path.write_bytes(archive(others))
     with pytest.raises(InputError, match="no memory map in this folder"):
         memmap_of(path)

@@ -40,8 +40,9 @@ _DIGITS = 16
 _ANOTHER = re.compile(r"<[0-9]{1,3}>|\[ {0,8}[0-9]{1,9}\.[0-9]")
 #: The rest of what mcelog says of a page that it takes offline.
 _PAGE = re.compile(r"[\s>|]*page [0-9a-f]")
-#: The groups of messages that name a page, or should.
-_OF_PAGES = ("page", "offlining", "access", "total", "unread", "unread_page")
+#: The groups of messages that end within a word; and those of messages that name a page, or should.
+_UNREAD = ("unread_word", "unread_name")
+_OF_PAGES = ("page", "offlining", "access", "total", "unread", "unread_page", *_UNREAD)
 
 
 class MachineChecks(MessageReader):
@@ -58,6 +59,8 @@ class MachineChecks(MessageReader):
         # In an entry of many lines (journalctl -o export, verbose, json-pretty).
         rb"MESSAGE(?:=|\" ?: ?\")(?:CPU|MISC|ADDR|TIME|STATUS|PROCESSOR|(?:Unc|C)orrected err)",
         rb"-access[ \t]*(?:at|\n)",
+        b"memory error in u",
+        rb"mcelog(?:\[[0-9]{1,8}\])?: O[fling]{0,8}(?: pa?g?)?\n",
         b"Memory error not recovered",
         rb"fflining(?: page)?(?:[ \t]*\n| +[0-9a-f])",
         b'ffline(?<=" offline)',
@@ -67,7 +70,7 @@ class MachineChecks(MessageReader):
     signs = (
         "Machine ", "Bank ", "CPU", "MCE ", "ADDR", "MISC", "IPID", "STATUS", "Error Addr",
         "PROCESSOR", "TIME ", "orrected ", "user-access", "not recovered", "Offlining", " total",
-        "Hardware event. ",
+        "Hardware event. ", "error in u", "mcelog",
     )  # fmt: skip
     # Each branch begins with literal characters; lookbehinds and groups follow. That makes a search
     # three times as fast.
@@ -93,6 +96,8 @@ class MachineChecks(MessageReader):
         r"|TIME(?<!\wTIME) (?P<time>[0-9]{9,12})\b"
         r"|(?:^[\s>|]*|: |(?<=[0-9]>))(?P<words>(?:Unc|C)orrected error\b)"
         rf"|user-access(?P<access> at {_HEX})|user-access(?P<unread>(?: at)?(?: 0x)?\s*$)"
+        r"|error in u(?P<unread_word>(?:se?r?-?|ser-ac?c?e?s?|ser-access a)?\s*$)"
+        r"|mcelog(?:\[[0-9]{1,8}\])?: O(?P<unread_name>(?:f[flin]{0,6}|fflining pa?g?)?\s*$)"
         r"|Memory error (?P<lost>not recovered)"
         r"|Offlining(?<!\wOfflining) page (?P<offlining>[0-9a-f]{1,16})\b(?P<failed> failed)?"
         r"|Offlining(?P<unread_page>(?: page)?\s*$)"
@@ -206,8 +211,8 @@ class MachineChecks(MessageReader):
             begun["unread_page"].strip() or _PAGE.match(self.beneath())
         ):
             return  # another program's
-        elif (
-            begun["unread"] is not None or begun["unread_page"] is not None or self._broken(message)
+        elif self._broken(message) or any(
+            begun[name] is not None for name in ("unread", "unread_page", *_UNREAD)
         ):
             self.log.unusable(place, "an address that is broken at the end of its line")
         elif begun["access"]:

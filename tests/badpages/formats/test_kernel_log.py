@@ -368,6 +368,9 @@ _SMCA = (
         f"{_SMCA}0x00000096~00050f00, Syndrome: 0x0",
         "mce: Uncorrected hardware memory error in user-access at 94~40",
         "mce: Uncorrected hardware memory error in user-access ~at 9440",
+        *(f"[    1.000000] x\nmce: Uncorrected hardware memory error in {at}" for at in
+          ("u~ser-access at 9440", "user-acc~ess at 9440", "user-access a~t 9440")),
+        "mcelog: Off~lining page 9440", "mcelog[7]: Offlining pa~ge 9440",
         "mce: Uncorrected hardware memory error in user-access at ~9440",
         "mcelog: Offlining page 94~40", "mcelog: Offlining page ~9440",
         "mcelog: Offlining page 94~40 failed: Invalid argument",

@@ -61,7 +61,7 @@ class TableOptions(NamedTuple):
         grids: Headers of the tables that the pages come from.
     """
 
-    layout: str = "bitmap-base"
+    layout: str
     unit: int | None = None
     phys_base: int | None = None
     memory: Sequence[Span] | None = None

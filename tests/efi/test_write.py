@@ -276,14 +276,14 @@ def test_memory_that_a_driver_has_is_in_the_bitmap(cli, tmp_path: Path):
 def test_a_table_cannot_be_larger_than_any_stub_makes():
     bad = pfn_set(array("Q", [1 << 51]))
     with pytest.raises(UsageError, match="give --unit"):
-        write.geometry(write.TableOptions(unit=4096), bad, 4096)
+        write.geometry(write.TableOptions("bitmap-base", unit=4096), bad, 4096)
 
 
 def test_the_unit_of_a_large_machine_doubles():
     memory = [(0, 64 << 40, True)]
     header = write.geometry(write.TableOptions("bitmap", memory=memory), pfn_set(()), 4096)
     assert (header.unit_size, header.size) == (8 << 20, 1 << 20)
-    header = write.geometry(write.TableOptions(memory=memory), pfn_set(()), 4096)
+    header = write.geometry(write.TableOptions("bitmap-base", memory=memory), pfn_set(()), 4096)
     assert (header.unit_size, header.size) == (UNIT, 4 << 20)
 
 

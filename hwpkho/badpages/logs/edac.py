@@ -31,13 +31,13 @@ class Edac(MessageReader):
     needles = (
         b"MC[0-9]{1,4}: ",
         b"UE (?<=syncing: UE )",
-        rb"UE [^\n]{1,300}(?: on [^\n]{1,100} \([a-z]{1,20}:|page:0x)",
+        rb"UE [^\nU]{1,80} on \S{1,60} \([a-z]{1,20}:",
     )
     start = re.compile(
         r"EDAC (?:[\w-]{1,16} )?MC[0-9]{1,4}: (?:[0-9]{1,10} )?(?:CE|UE)\b|not syncing: UE(?= )"
         # A mail program broke the line.
         r"|^[\s>|]*(?:MC[0-9]{1,4}: [0-9]{1,10} UE\b"
-        r"|(?:[0-9]{1,10} )?UE(?= .{1,300}(?: on .{1,100} \([a-z]{1,20}:|\bpage:0x)))"
+        r"|(?:[0-9]{1,10} )?UE(?= [^U]{1,80} on \S{1,60} \([a-z]{1,20}:))"
     )
 
     def take(self, message: Message) -> bool:

@@ -493,6 +493,19 @@ def test_what_is_left_of_a_broken_message(text, pages) -> None:
 
 
 @pytest.mark.slow
+def test_what_looks_broken_takes_no_time(subtests) -> None:
+    lines = ("UE on ", "UE on x (", "Bank 7: be ", "MC4_STATUS[", "Offlining ", "+0800 error: ")
+    for line in (*lines, "0x9: recovery action for ", "Uncorrected error(s): "):
+        with subtests.test(line):
+            text = (
+                MF.format(9)
+                + "\n"
+                + (line * 300 + "\n") * (much(1 << 16, 1 << 19) // len(line) // 300)
+            )
+            within(len(text) / (1 << 20), lambda: kinds(text))  # noqa: B023
+
+
+@pytest.mark.slow
 def test_a_soft_offlining_whose_result_is_cut_off(tmp_path, cli, subtests) -> None:
     for result, code in (
         *(("", 3), (" p", 3), (" page alre", 3), (" page already poison", 3), (" inval", 3)),

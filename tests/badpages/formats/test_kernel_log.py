@@ -481,6 +481,7 @@ def test_a_mail_with_wrapped_lines_hides_no_page(lines) -> None:
         (f"{_STATUS.replace('0 Bank', f'0{chr(10)}Bank')}ADDR 9440\n", {9}),
         *((f"{_AMD.replace(at, f'{chr(10)}{at.strip()}')}0x0000000000009440\n", {9})
           for at in (" (15:", " MC4_STATUS")),
+        ("\n".join(_EVENT).replace("memory error", "memory e<4>[   12.4] rror") + "\n", {9}),
         # Other programs' lines.
         (f"{MF.format(9)}\nfailure: 0x8 is no page\nBank 7: be is x\nADDR 8000\n", {9}),
         (f"{MF.format(9)}\nOfflining\nCPU 3\nUE 8 is on\nOfflining\n", {9}),

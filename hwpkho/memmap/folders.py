@@ -20,7 +20,7 @@ from hwpkho.memmap import registry
 from hwpkho.memmap.lines import MapLines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Files in a folder that are looked at: nobody puts maps among more.
 _MAX_FILES = 4096
@@ -92,20 +92,26 @@ def _check_number(found: int, folder: Path) -> None:
         raise InputError(f"{printable(str(folder))}: {found} files are too many for one case")
 
 
-def copies_in(archive: str) -> list[Path]:
-    """Return the copies of /sys/firmware/memmap and runtime-map, wherever in an archive they are.
+def copies_in(folder: str, found: Iterable[Path]) -> list[Path]:
+    """Return the copies of /sys/firmware/memmap and runtime-map, however deep in an archive.
 
-    None are returned of a folder on disk, which may be large. Raises InputError where there are too
-    many.
+    Those that belong to the maps ``found`` are left out. None are returned of a folder on disk,
+    which may be large. Raises InputError where there are too many.
     """
-    from hwpkho.memmap.formats.sysfs_memmap import STARTS, split_path  # few folders are archives
+    inside = places.within(folder)
+    if inside is None:
+        return []
+    archive, top = inside
+    from hwpkho.memmap.formats import sysfs_memmap  # few folders are archives
 
-    found = places.within(archive)
-    files = found[0].files() if found else ()
-    values = (value for file in files if (value := split_path(file)))
-    copies = sorted({Path(archive) / folder for folder, _, field in values if field in STARTS})
-    _check_number(len(copies), Path(archive))
-    return copies
+    below = f"{top}/" if top else ""
+    files = (file.removeprefix(below) for file in archive.files() if file.startswith(below))
+    values = (value for file in files if (value := sysfs_memmap.split_path(file)))
+    copies = {Path(folder) / at for at, _, field in values if field in sysfs_memmap.STARTS}
+    for path in found:
+        copies.difference_update(sysfs_memmap.folders_of(path))
+    _check_number(len(copies), Path(folder))
+    return sorted(copies)
 
 
 def _has_addresses(path: Path) -> bool:

@@ -181,14 +181,13 @@ def _files(path: str) -> list[str]:
     if entered is None:
         return [path]
     folder = places.top(entered, folders.is_map)
-    if folders.is_map(folder):
-        return [str(folder)]
     said: list[str] = []
     if folders.is_sosreport(folder):
         found, said = folders.of_sosreport(folder)
+        found = found or folders.copies_in(entered, ())
     else:
-        found = folders.maps_in(folder)
-    found = found or folders.copies_in(entered)
+        found = [folder] if folders.is_map(folder) else folders.maps_in(folder)
+        found += folders.copies_in(entered, found)
     if said and not found:
         raise InputError(said[0])
     if not found:

@@ -338,10 +338,13 @@ def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
     runtime = {"type": b"0x6", "phys_addr": b"0x1000", "num_pages": b"0x2", "attribute": b"0xf"}
     path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("d/c/runtime-map/0", runtime)]))
     assert {m.name for m in memmap_of(path).maps} == {"sysfs_memmap", "efi_runtime"}
+    path.write_bytes(archive([*tree("c/runtime-map/0", runtime), *tree("a/b/memmap/0")]))
+    assert {m.name for m in memmap_of(path).maps} == {"sysfs_memmap", "efi_runtime"}
     other = {**ENTRY, "end": b"0x2fffff\n"}
-    path.write_bytes(archive([*others, *tree("a/b/memmap/0"), *tree("a/c/memmap/0", other)]))
-    with pytest.raises(InputError, match="a/c/memmap: its sysfs_memmap map differs from that of "):
-        memmap_of(path)
+    for first in ("a/b", "a", "."):
+        path.write_bytes(archive([*tree(f"{first}/memmap/0"), *tree("a/c/memmap/0", other)]))
+        with pytest.raises(InputError, match="its sysfs_memmap map differs from that of "):
+            memmap_of(path)
     many = [m for n in range(4097) for m in tree(f"a/{n}/memmap/0", {"start": b"0x0"})]
     path.write_bytes(archive([*others, *many]))
     with pytest.raises(InputError, match="archive: 4097 files are too many for one case"):

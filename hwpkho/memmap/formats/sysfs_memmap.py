@@ -231,7 +231,7 @@ class SysfsMemmap(FileForm):
         """See :meth:`FileForm.read`."""
         shown = printable(str(path))
         values = Values(shown)
-        for folder in _folders(path):
+        for folder in folders_of(path):
             inside = "" if folder == path else str(folder.relative_to(path))
             for number, field, file in _files(folder):
                 text = _content(file, shown)
@@ -242,13 +242,13 @@ class SysfsMemmap(FileForm):
 def is_copy(path: Path) -> bool:
     """Tell whether a folder, also one inside an archive, is such a copy."""
     try:
-        return places.is_folder(path) and any(True for _ in _folders(path))
+        return places.is_folder(path) and any(True for _ in folders_of(path))
     except InputError:
         return False
 
 
-def _folders(path: Path) -> Iterator[Path]:
-    """Yield the folder itself and those below it that hold numbered entries."""
+def folders_of(path: Path) -> Iterator[Path]:
+    """Yield the folder itself and those below it that hold numbered entries of its copy."""
     for folder in (path, *(path / name for name in _BELOW)):
         if places.is_folder(folder) and any(True for _ in _files(folder)):
             yield folder

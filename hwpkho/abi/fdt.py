@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.counting import counted
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def parse(blob: bytes | memoryview, limits: tuple[int, int] = KHO_LIMITS) -> Tre
     strings block. Damage inside the structure or reservation block is in :attr:`Tree.error`.
     """
     if len(blob) < HEADER_SIZE:
-        raise InputError(f"FDT header: {len(blob)} bytes, needs {HEADER_SIZE}")
+        raise InputError(f"FDT header: {counted(len(blob), 'byte')}, needs {HEADER_SIZE}")
     header: tuple[int, ...] = _HEADER.unpack_from(blob, 0)
     magic, total, off_struct, off_strings, off_reserve, version, last, cpu, n_strings, n_struct = (
         header
@@ -269,7 +270,8 @@ class _Reader:
         if self.old and size >= 8 and (start - self.start) % 8:
             start += 4
         if start + size > self.end:
-            return f"property at offset 0x{at:x}: {size} bytes reach past the structure block"
+            said = counted(size, "byte reaches", "bytes reach")
+            return f"property at offset 0x{at:x}: {said} past the structure block"
         self.at = (start + size + 3) & ~3
         name = self._string(nameoff)
         if name is None:

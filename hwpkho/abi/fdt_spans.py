@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.spans import Span
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def plain(prop: fdt.Property) -> str:
         return f'"{printable(raw.rstrip(bytes(1)))}"'
     if len(raw) == 8:
         return f"0x{int.from_bytes(raw, 'little'):x} (u64, native endian)"
-    return f"{len(raw)} bytes"
+    return counted(len(raw), "byte")
 
 
 def spans(data: bytes, tree: fdt.Tree, meaning: Meaning = plain) -> list[Span]:

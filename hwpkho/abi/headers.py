@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from construct import Bytes, Int16ul, Int32sl, Int32ul, Int64ul, Struct
 
+from hwpkho.base.counting import counted
+
 if TYPE_CHECKING:
     from construct import Construct, Container
 
@@ -83,7 +85,7 @@ def parse(header: Construct[Any, Any], raw: bytes | memoryview) -> Container[Any
     """Read ``header`` from exactly its own size of bytes; ValueError for any other length."""
     data = bytes(raw)
     if len(data) != _size(header):
-        raise ValueError(f"{len(data)} bytes where the structure has {_size(header)}")
+        raise ValueError(f"{counted(len(data), 'byte')} where the structure has {_size(header)}")
     container: Container[Any] = header.parse(data)
     return container
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hwpkho.base.counting import counted
+
 KEXEC_METADATA_SIZE = 73
 KEXEC_METADATA_VERSION = 1
 
@@ -31,7 +33,9 @@ class KexecMetadata(NamedTuple):
         from hwpkho.abi import headers
 
         if len(raw) < KEXEC_METADATA_SIZE:
-            raise ValueError(f"{len(raw)} bytes, the structure has {KEXEC_METADATA_SIZE}")
+            raise ValueError(
+                f"{counted(len(raw), 'byte')}, the structure has {KEXEC_METADATA_SIZE}"
+            )
         h = headers.parse(headers.KEXEC_METADATA, raw[:KEXEC_METADATA_SIZE])
         if h.version != KEXEC_METADATA_VERSION:
             raise ValueError(f"version {h.version}, known is {KEXEC_METADATA_VERSION}")

@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.abi import fdt
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.registry import Registry
 from hwpkho.errors import InputError, UsageError
@@ -274,7 +275,7 @@ def _u64(value: bytes | None, name: str) -> tuple[int | None, str | None]:
     if value is None:
         return None, f"{name} is missing"
     if len(value) != 8:
-        return None, f"{name} has {len(value)} bytes, expected 8"
+        return None, f"{name} has {counted(len(value), 'byte')}, expected 8"
     number: int = struct.unpack("<Q", value)[0]
     return number, None
 
@@ -336,7 +337,7 @@ def parse_cut(raw: bytes | memoryview) -> RootFdt:
     """
     data = bytes(raw)
     if len(data) < fdt.HEADER_SIZE or data[:4] != fdt.MAGIC:
-        raise InputError(f"FDT header: {len(data)} bytes, needs {fdt.HEADER_SIZE}")
+        raise InputError(f"FDT header: {counted(len(data), 'byte')}, needs {fdt.HEADER_SIZE}")
     words = list(struct.unpack_from(">10I", data))
     total, off_struct = words[1], words[2]
     body = data[off_struct : off_struct + words[9]]

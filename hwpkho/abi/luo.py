@@ -16,6 +16,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.spans import Span
+from hwpkho.base.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +80,11 @@ class Luo(NamedTuple):
         elif b";" in name:
             at = len(data) - FIELDS
             if at % 8 or at <= len(name) or any(data[len(name) : at]):
-                raise ValueError(f"{len(data)} bytes do not show where its fields begin")
+                raise ValueError(
+                    f"{counted(len(data), 'byte does', 'bytes do')} not show where its fields begin"
+                )
         if len(data) < at + FIELDS:
-            raise ValueError(f"{len(data)} bytes, {at + FIELDS} expected")
+            raise ValueError(f"{counted(len(data), 'byte')}, {at + FIELDS} expected")
         h = headers.parse(headers.LUO_FIELDS, data[at : at + FIELDS])
         text = name.decode() if name is not None else ""
         return cls(text, h.liveupdate_num, h.sessions_pa, h.flbs_pa, at, features)

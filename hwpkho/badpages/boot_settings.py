@@ -19,6 +19,7 @@ from hwpkho.badpages.collector import MAX_EXPANDED, Collector
 from hwpkho.badpages.lines import LONGEST, ends_within_line, numbered
 from hwpkho.badpages.patterns import PatternError, pattern
 from hwpkho.base.addresses import PHYS_END, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE, MASK_SHORT
@@ -191,7 +192,8 @@ def badram(found: Collector, value: str, where: str, kind: Kind) -> None:
     values = [int(number[1], 16) for number in numbers if number]
     if len(values) % 2:
         raise InputError(
-            f"{found.name}: {where}: badram: {len(values)} numbers, the last address has no mask"
+            f"{found.name}: {where}: badram: {counted(len(values), 'number')}, the last address "
+            "has no mask"
         )
     for address, mask in zip(values[::2], values[1::2], strict=True):
         try:

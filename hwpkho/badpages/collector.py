@@ -12,6 +12,7 @@ from hwpkho.badpages.kinds import BAD, KINDS
 from hwpkho.badpages.mentions import Mentions, Places, gathered, in_order, is_constant
 from hwpkho.badpages.model import BadPages, ListNote, ListProblem, Loss
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
 from hwpkho.codes.pfnlist import ENTRY_UNUSABLE
 from hwpkho.errors import InputError
@@ -200,18 +201,21 @@ class Collector:
         if self._unusable is not None and not (self._left_out or kinds & BAD):
             raise InputError(f"{self.name}: {self._unusable}")
         mentions = columns.mentions(self.name)
-        counted = mentions.pages()
+        listed = mentions.pages()
         if not kinds <= BAD:
             bad = [at for at, kind in enumerate(mentions.kind) if kind in BAD]
-            counted = mentions.picked(bad).pages()
+            listed = mentions.picked(bad).pages()
         if self._untold:
-            self.note(f"{self._untold} more problems like these are not shown")
+            more = counted(
+                self._untold, "more problem like these is", "more problems like these are"
+            )
+            self.note(f"{more} not shown")
         if self._rounded:
-            more = "s are" if self._rounded > 1 else " is"
-            self.note(f"{self._rounded} range{more} rounded outward to whole pages")
+            ranges = counted(self._rounded, "range is", "ranges are")
+            self.note(f"{ranges} rounded outward to whole pages")
         return BadPages(
             self.name,
-            pfn_set(counted).listing(),
+            pfn_set(listed).listing(),
             self._asked.page_size,
             self.arch,
             self._form,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwpkho.badpages import packing
 from hwpkho.badpages.writing import need_e820, physical
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, pfn_set
@@ -97,8 +98,9 @@ def marked(pages: BadPages, how: Writing, form: str) -> tuple[list[e820.Slot], L
     room = (MAX_ENTRIES if how.budget is None else how.budget) - len(table.slots)
     if room < 0:
         raise UsageError(
-            f"{option('to', form)}: the machine's own table has {len(table.slots)} entries, over "
-            f"a budget of {len(table.slots) + room}; give a larger {option('budget')}"
+            f"{option('to', form)}: the machine's own table has "
+            f"{counted(len(table.slots), 'entry')}, over a budget of {len(table.slots) + room}; "
+            f"give a larger {option('budget')}"
         )
     everything, left = physical(pages)
     ram, retired = table.frames(e820.RAM), table.frames(e820.UNUSABLE)

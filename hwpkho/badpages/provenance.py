@@ -11,6 +11,7 @@ from hwpkho.badpages import mentions as columns
 from hwpkho.badpages.kinds import BAD
 from hwpkho.badpages.model import ListProblem
 from hwpkho.badpages.sets import known_by
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import PfnSet, in_any, in_at_least, pfn_set
 from hwpkho.base.ranges import paint
 from hwpkho.codes.pfnlist import KINDS_DIFFER, SOURCES_DISAGREE
@@ -158,5 +159,5 @@ def _problem(code: Code, say: str, pages: PfnSet) -> ListProblem:
     count, runs = pages.pages(), list(zip(pages.first, pages.last, strict=True))
     shown = [f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b in runs[:_SHOWN]]
     more = ", …" if len(runs) > _SHOWN else ""
-    what = f"{count} page{'s' * (count != 1)}"
+    what = counted(count, "page")
     return ListProblem(code.id, code.severity, f"{say.format(what)}: {', '.join(shown)}{more}")

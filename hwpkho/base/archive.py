@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import tar, unpacking
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 
@@ -29,12 +30,20 @@ _PIECE = 1 << 20
 #: Members without content of their own: how they are counted, and what is said of one.
 _WITHOUT = {
     "link": (
-        "links",
+        ("link", "links"),
         "is a link, not followed in an archive; tar -h packs the file that it leads to",
     ),
-    "other": ("devices and the like", "is a device or the like, expected a file"),
+    "other": (
+        ("device or the like", "devices and the like"),
+        "is a device or the like, expected a file",
+    ),
 }
-_REPLACED = "files of which a later member has the name"
+_REPLACED = (
+    "file of which a later member has the name",
+    "files of which a later member has the name",
+)
+_IN_A_FOLDERS_PLACE = "file in a folder's place", "files in a folder's place"
+_OUTSIDE = "name that leads out of it", "names that lead out of it"
 
 
 class Archive:
@@ -42,7 +51,7 @@ class Archive:
 
     Attributes:
         shown: Its name for messages, printable.
-        left_out: Why members were left out → how many.
+        left_out: Which members were left out, in the singular and the plural → how many.
     """
 
     def __init__(self, descriptor: int, shown: str) -> None:
@@ -51,7 +60,7 @@ class Archive:
         Raises InputError where a header is damaged or the archive exceeds a limit.
         """
         self.shown = shown
-        self.left_out: Counter[str] = Counter()
+        self.left_out: Counter[tuple[str, str]] = Counter()
         self._descriptor = descriptor
         self._files: dict[str, tar.Member] = {}
         self._folders: dict[str, set[str]] = {"": set()}
@@ -74,13 +83,13 @@ class Archive:
         last = size // tar.BLOCK * tar.BLOCK - tar.BLOCK
         self._ends = not any(read(last, tar.BLOCK))
         for path in [p for p in self._files if p in self._folders]:
-            self.left_out["files in a folder's place"] += 1
+            self.left_out[_IN_A_FOLDERS_PLACE] += 1
             del self._files[path]
 
     def _add(self, member: tar.Member) -> None:
         parts = _parts(member.path)
         if parts is None:
-            self.left_out["names that lead out of it"] += 1
+            self.left_out[_OUTSIDE] += 1
             return
         if member.target:
             # A hard link is another name of a member before it; any other link may lead anywhere.
@@ -157,7 +166,7 @@ class Archive:
         said = [] if self._ends else [cut]
         if not self.left_out:
             return said
-        counts = ", ".join(f"{n} {what}" for what, n in sorted(self.left_out.items()))
+        counts = ", ".join(counted(n, *what) for what, n in sorted(self.left_out.items()))
         return [*said, f"{self.shown}: left out of this archive: {counts}"]
 
     def open(self, path: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from hwpkho.base.counting import counted
 from hwpkho.base.late import late
 
 #: Unicode categories that may move the cursor, colour the screen or hide: controls, formats
@@ -35,7 +36,9 @@ def quoted(word: str) -> str:
 
     Of any other word only the length is told: the file may not be a list but something private.
     """
-    return f"'{word}'" if _NUMBER.fullmatch(word) else f"a word of {len(word)} characters"
+    return (
+        f"'{word}'" if _NUMBER.fullmatch(word) else f"a word of {counted(len(word), 'character')}"
+    )
 
 
 def _escape(char: str) -> str:

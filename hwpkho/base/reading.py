@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening, sparse, unopened
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.errors import InputError, ReadError
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ class Input:
         size = os.fstat(self._fd).st_size
         if size < self._size:
             raise ReadError(
-                f"{self.shown}: became shorter while it was read: {size} of {self._size} bytes "
-                "are left"
+                f"{self.shown}: became shorter while it was read: {size} of "
+                f"{counted(self._size, 'byte is', 'bytes are')} left"
             )
 
     def pieces(self) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hwpkho.base import sparse, temporary
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -252,7 +253,7 @@ def _pieces(source: _Packed, method: Method, shown: str, enough: int | None) -> 
                 if not data:
                     raise InputError(
                         f"{shown}: the {method.name} stream is cut off: the file ends at offset "
-                        f"0x{source.offset:x}, after {size} bytes unpacked"
+                        f"0x{source.offset:x}, after {counted(size, 'byte')} unpacked"
                     )
             piece = _step(stream, data, method, shown, source.offset)
             data = b""
@@ -348,6 +349,6 @@ def _step(stream: _Stream, data: bytes, method: Method, shown: str, packed: int)
         ).__name__ not in ("LZMAError", "ZstdError"):
             raise  # naming the classes would import their modules
         raise InputError(
-            f"{shown}: the {method.name} stream is damaged within its first {packed} bytes: "
-            f"{printable(str(error))}"
+            f"{shown}: the {method.name} stream is damaged within its first "
+            f"{counted(packed, 'byte')}: {printable(str(error))}"
         ) from error

@@ -18,6 +18,7 @@ from hwpkho.abi import kho
 from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.base import jsontext, opening
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.counting import counted
 from hwpkho.base.digits import byte_count, unsigned
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
@@ -110,10 +111,15 @@ def read(path: str, *, distinct: bool = True, called: str | None = None) -> Iter
     yield from held
     if bad > MAX_BAD:
         more = bad - MAX_BAD
-        error = f"{printable(called)}: {more} more lines up to line {last} are no cases either"
+        lines = counted(
+            more,
+            f"more line, line {last}, is no case",
+            f"more lines up to line {last} are no cases",
+        )
+        error = f"{printable(called)}: {lines} either"
         if bad == _MAX_BAD_AMONG + 10 * good:
             error += "; what follows is not read"
-        yield Line(f"{more} more lines", last, error=error)
+        yield Line(counted(more, "more line"), last, error=error)
 
 
 def _lines(path: str, called: str, *, distinct: bool) -> Iterator[Line]:

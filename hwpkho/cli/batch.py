@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from hwpkho.base import output
+from hwpkho.base.counting import counted
 from hwpkho.batch import pool
 from hwpkho.cli import screen
 from hwpkho.judging import accept
@@ -79,7 +80,9 @@ def run(
         if write_baseline is not None:
             accept.write_entries(writing, write_baseline, totals.entries, accepted)
     if totals.unread:
-        screen.say(f"hwpkho: {totals.unread} of {totals.total} cases could not be judged")
+        screen.say(
+            f"hwpkho: {totals.unread} of {counted(totals.total, 'case')} could not be judged"
+        )
     if accepted.fail_on == "note" and notes:
         return max(totals.worst, 1)
     return totals.worst

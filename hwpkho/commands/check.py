@@ -9,6 +9,7 @@ from hwpkho.badpages import registry as lists
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PFN_MAX, PfnSet, pfn_set
@@ -177,13 +178,13 @@ def _taken(checked: Checked, validation: Validation, handover: Handover | None) 
 
 def _which_are_bad(checked: Checked) -> None:
     """Find the bad pages: by the flags, and by the list where flags do not show the place."""
-    facts, listed, counted = checked.facts, checked.listed, checked.facts.counted
+    facts, listed, corrupted = checked.facts, checked.listed, checked.facts.counted
     flags = facts.flags
     if flags is None:
         log = pfn_set(facts.log.pfns) if facts.log else PfnSet()
         checked.bad = (listed or PfnSet()) | log
-        checked.bad_pages = counted
-        if counted is not None and counted < log.pages():
+        checked.bad_pages = corrupted
+        if corrupted is not None and corrupted < log.pages():
             checked.bad_pages = log.pages()
         return
     huge = pfn_set(flags.folios)
@@ -195,27 +196,31 @@ def _which_are_bad(checked: Checked) -> None:
     behind = pfn_set(of_runs(listed.runs(flags.frames, PFN_MAX))) if listed else PfnSet()
     bad = flags.single | inside | behind
     surplus = (listed - bad) if listed else PfnSet()
-    if surplus and counted is not None and counted >= (bad | surplus).pages() + unplaced:
+    if surplus and corrupted is not None and corrupted >= (bad | surplus).pages() + unplaced:
         bad |= surplus  # counted as bad, so they are, whatever hides their flags
     checked.bad = bad
     checked.unflagged = None if listed is None else surplus
     known = bad.pages() + unplaced
-    checked.bad_pages = max(known, counted or 0)
+    checked.bad_pages = max(known, corrupted or 0)
     if n := len(flags.folios.first):
         where, k = "it" if n == 1 else "them", inside.pages()
         message = (
-            f"{n} huge page{_s(n)} {_are(n)} flagged; the list names {k} bad page{_s(k)} in {where}"
+            f"{counted(n, 'huge page is', 'huge pages are')} flagged; the list names "
+            f"{counted(k, 'bad page')} in {where}"
         )
         checked.tell(live.HUGE_FLAG, message, huge)
     if surplus:
         n = surplus.pages()
-        message = f"the list disagrees with the page flags: {n} of its pages {_have(n)} no flag"
+        pages = counted(n, "of its pages has", "of its pages have")
+        message = f"the list disagrees with the page flags: {pages} no flag"
         checked.tell(live.LIST_HAS_MORE, f"{message}: {_span(surplus)}", surplus)
-    if counted is not None and counted != known:
+    if corrupted is not None and corrupted != known:
         shown = "the page flags and the list show" if bad - flags.single else "the page flags show"
-        message = f"HardwareCorrupted counts {counted} pages, {shown} {known}" + (
-            f": where the other {counted - known} are is not known" if counted > known else ""
-        )
+        message = f"HardwareCorrupted counts {counted(corrupted, 'page')}, {shown} {known}"
+        if corrupted > known:
+            rest = corrupted - known
+            others = "other one is" if rest == 1 else f"other {rest} are"
+            message += f": it is not known where the {others}"
         checked.tell(live.COUNT_DIFFERS, message)
     if facts.flags_end is not None:
         end, ram = facts.flags_end
@@ -251,7 +256,11 @@ def _what_becomes(checked: Checked, judged: Judged | None) -> None:
     numbers["forgotten"] += checked.lost.pages() + nowhere
     if unknown and facts.regions is not None:
         facts.miss(
-            f"{unknown} of the pages that are handed over have no verdict",
+            counted(
+                unknown,
+                "of the pages that are handed over has no verdict",
+                "of the pages that are handed over have no verdict",
+            ),
             "the memory map does not show what is there",
         )
     for what in AFTER_KEXEC:
@@ -277,8 +286,10 @@ def _too_few(checked: Checked, judged: Judged | None) -> None:
     bad = checked.bad_pages
     if count is None or bad is None or count >= bad:
         return
-    checked.because = f"the list that is handed over has {count} entries"
-    checked.tell(live.LIST_LACKS, f"{checked.because}, and {bad} pages are bad")
+    checked.because = f"the list that is handed over has {counted(count, 'entry')}"
+    checked.tell(
+        live.LIST_LACKS, f"{checked.because}, and {counted(bad, 'page is', 'pages are')} bad"
+    )
     checked.after_kexec["forgotten"] = bad - count
 
 
@@ -299,18 +310,6 @@ def _told(efi: EfiJudged) -> bool:
     return efi.outcome is not None or efi.consumer == NONE
 
 
-def _have(n: int) -> str:
-    return "has" if n == 1 else "have"
-
-
-def _are(n: int) -> str:
-    return "is" if n == 1 else "are"
-
-
-def _s(n: int) -> str:
-    return "" if n == 1 else "s"
-
-
 def _span(pages: PfnSet) -> str:
     first, last = pages.first[0], pages.last[-1]
     return f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
@@ -323,7 +322,7 @@ def _say(checked: Checked) -> None:
     """Add the findings that no judgement of a handover has."""
     bad, lost = checked.bad_pages, checked.lost
     if checked.hands_over is False:
-        pages = f"{bad} bad page{_s(bad)}" if bad is not None else "bad pages"
+        pages = counted(bad, "bad page") if bad is not None else "bad pages"
         message = f"this kernel hands over no list of bad pages: {checked.because}"
         if bad == 0:
             checked.tell(live.NO_HANDOVER, message, severity="note")
@@ -332,14 +331,14 @@ def _say(checked: Checked) -> None:
             checked.tell(live.NO_HANDOVER, message, lost, None if bad else "warning")
     elif lost and checked.outcome == "replay":
         n = lost.pages()
-        message = (
-            f"{n} bad page{_s(n)} {_are(n)} not in the list that is handed over: {_span(lost)}"
-        )
+        pages = counted(n, "bad page is", "bad pages are")
+        message = f"{pages} not in the list that is handed over: {_span(lost)}"
         checked.tell(live.LIST_LACKS, message, lost)
         checked.because = _why_forgotten(checked, "the list that is handed over lacks them")
     elif lost and checked.because is None:
         n = lost.pages()
-        message = f"{n} bad page{_s(n)} {_are(n)} under no unit of the EFI table: {_span(lost)}"
+        pages = counted(n, "bad page is", "bad pages are")
+        message = f"{pages} under no unit of the EFI table: {_span(lost)}"
         checked.tell(live.LIST_LACKS, message, lost)
         lacks = "the EFI table that is handed over does not cover them"
         checked.because = _why_forgotten(checked, lacks)

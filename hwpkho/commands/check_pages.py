@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.kpageflags import WORD
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
@@ -78,7 +79,9 @@ def page_size_by_count(facts: Facts) -> None:
     covers = facts.regions is None or flags.frames * size >= _ram_end(facts.regions)
     if corrupted == pages * size and fits and covers:
         facts.page_size = size
-        facts.notes.append(f"page size {size}: HardwareCorrupted counts {pages} pages of it")
+        facts.notes.append(
+            f"page size {size}: HardwareCorrupted counts {counted(pages, 'page')} of it"
+        )
 
 
 def _recorded(facts: Facts) -> int | None:
@@ -179,6 +182,6 @@ def _read_log(facts: Facts) -> None:
         return
     facts.log = replace(found, page_size=facts.page_size or found.page_size)
     facts.notes.append(
-        f"{found.name}: names {pfn_set(found.pfns).pages()} bad pages; a log is a lower bound "
-        f"({LOG_LOWER_BOUND.id})"
+        f"{found.name}: names {counted(pfn_set(found.pfns).pages(), 'bad page')}; a log is a lower "
+        f"bound ({LOG_LOWER_BOUND.id})"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.badpages.formats import json as json_list
 from hwpkho.badpages.model import BadPages
 from hwpkho.base import jsontext, opening, output
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import PfnSet, pfn_set
@@ -139,8 +140,7 @@ def compare(checked: Checked, before: Before) -> Since:
     since = Since(before, pages, lost, excluded)
     if excluded:
         n = excluded.pages()
-        pages_are = "page is" if n == 1 else "pages are"
-        message = f"{n} {pages_are} no longer memory of this kernel"
+        message = f"{counted(n, 'page is', 'pages are')} no longer memory of this kernel"
         checked.tell(live.MOVED_OUT, message, excluded)
     if lost:
         n = lost.pages()
@@ -148,7 +148,9 @@ def compare(checked: Checked, before: Before) -> Since:
         told = f", {foreseen} of them as foreseen" if foreseen else ""
         runs = ", ".join(f"0x{a:x}" if a == b else f"0x{a:x}-0x{b:x}" for a, b in _some(lost))
         are = "is" if n == 1 else "are"
-        message = f"{n} of {pages.pages()} earlier bad pages {are} in use again{told}: {runs}"
+        message = (
+            f"{n} of {counted(pages.pages(), 'earlier bad page')} {are} in use again{told}: {runs}"
+        )
         checked.tell(live.PAGES_LOST, message, lost)
     return since
 

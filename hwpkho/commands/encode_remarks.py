@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.hwpoison import REVISIONS
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import distinct
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
 
@@ -34,7 +35,11 @@ def of_layout(request: Request, layout: Layout) -> Iterator[str]:
         )
     repeats = request.pfns.count - distinct(request.pfns)
     if repeats:
-        yield f"{repeats} of the PFNs repeat another: kept as they are"
+        yield counted(
+            repeats,
+            "of the PFNs repeats another: kept as it is",
+            "of the PFNs repeat another: kept as they are",
+        )
     if not layout.blob.count:
         yield empty("the list is empty", layout.blob.revision)
     scratch = sum(size for _, size in layout.scratch)

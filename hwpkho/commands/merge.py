@@ -14,6 +14,7 @@ from hwpkho.badpages.model import BadPages, ListNote
 from hwpkho.badpages.sets import Histories, first_seen, histories
 from hwpkho.base import output
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import MAX_PFNS, Listing, of_runs, parts
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import PfnSet, in_all, once, pfn_set, without
@@ -278,8 +279,8 @@ def _merge(
     unjudged = _unjudged(not_replaying) - _unjudged(left_out)
     if unjudged:
         notes.append(
-            f"{unjudged} PFN{'s lie' if unjudged > 1 else ' lies'} where lines of the map are "
-            "lost or damaged: kept, because what is there is unknown"
+            f"{counted(unjudged, 'PFN lies', 'PFNs lie')} where lines of the map are lost or "
+            "damaged: kept, because what is there is unknown"
         )
     if merged.count > MAX_PFNS and not whole:
         raise InputError(f"the merged list has {merged.count} PFNs; a list has at most {MAX_PFNS}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import SEVERITIES, efi
 from hwpkho.codes.pfnlist import NO_MEMMAP
@@ -76,11 +77,17 @@ def _told(table: PoisonTable, against: compare.HeldAgainst) -> Iterator[Finding]
     found, name = against.held, against.name
     if found is not None and (n := found.uncovered.pages()):
         first, last = found.uncovered.first[0], found.uncovered.last[-1]
-        message = f"{n} of the bad pages in {name} have no bit: they will be handed out again"
+        message = counted(
+            n,
+            f"of the bad pages in {name} has no bit: it will be handed out again",
+            f"of the bad pages in {name} have no bit: they will be handed out again",
+        )
         yield finding(efi.DISAGREE, message, pfns=(first, last), severity="error")
     if found is not None and found.unlisted:
-        what = "entries" if table.header is None else "set units"
-        message = f"{found.unlisted} {what} hold no page that {name} calls bad"
+        what = "entry holds", "entries hold"
+        if table.header is not None:
+            what = "set unit holds", "set units hold"
+        message = f"{counted(found.unlisted, *what)} no page that {name} calls bad"
         yield finding(efi.UNLISTED, message, phys=found.first)
 
 

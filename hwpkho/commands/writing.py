@@ -12,6 +12,7 @@ from hwpkho.badpages.registry import AS_IT_IS, Writing
 from hwpkho.base import output
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.arch import known
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
@@ -224,7 +225,7 @@ def losses(loss: Loss | None, to: str) -> Iterator[str]:
 
 
 def _pages(count: int, kind: str) -> str:
-    return f"{count} {kind} page{'s are' if count != 1 else ' is'}"
+    return counted(count, f"{kind} page is", f"{kind} pages are")
 
 
 def total(*losses: Loss | None) -> Loss | None:

@@ -15,6 +15,7 @@ from hwpkho.abi import efi_poisoned, efi_pool
 from hwpkho.abi.efi_poisoned import ASSUMED, LAYOUTS, MAX_BITMAP, bitmap_layout, linked_list
 from hwpkho.abi.efi_poisoned.tell import HEAD, Told, tell
 from hwpkho.base.addresses import PHYS_END, align_up
+from hwpkho.base.counting import counted
 from hwpkho.base.options import option
 from hwpkho.codes import efi, problem
 from hwpkho.efi.model import NodeRead, PoisonTable
@@ -171,7 +172,7 @@ class _Reader:
         if version != efi_poisoned.VERSION:
             said = self._say(efi.VERSION, f"the table: {why}")
         elif len(head) < HEAD:
-            only = f"the image has only {len(head)} bytes of it"
+            only = f"the image has only {counted(len(head), 'byte')} of it"
             said = self._say(efi.CUT, f"the table: {only}; {why}")
         else:
             said = self._say(efi.MALFORMED, f"the table: {why}")
@@ -200,7 +201,7 @@ class _Reader:
         if len(head) < layout.HEAD:
             head = bytes(self._read(self._phys or 0, layout.HEAD) or head)
         if len(head) < layout.HEAD:
-            why = f"{len(head)} bytes, but the header has {layout.HEAD}"
+            why = f"{counted(len(head), 'byte')}, but the header has {layout.HEAD}"
             return self._unread(self._say(efi.CUT, why))
         header = layout.parse(head[: layout.HEAD])
         flaw = layout.flaw(header)
@@ -224,11 +225,17 @@ class _Reader:
             return self._unread(self._say(efi.CUT, what), header)
         data = self._read((self._phys or 0) + layout.HEAD, header.size)
         if data is None:
-            what = f"the {header.size} bytes of bitmap are only in part in the image"
+            size = counted(header.size, "byte of bitmap is", "bytes of bitmap are")
+            what = f"the {size} only in part in the image"
             return self._unread(self._say(efi.CUT, what), header)
         if header.end > PHYS_END:
             self._say(
-                efi.WRAPS, f"{header.units} units of {header.unit_size} bytes reach past 2^64"
+                efi.WRAPS,
+                counted(
+                    header.units,
+                    f"unit of {header.unit_size} bytes reaches past 2^64",
+                    f"units of {header.unit_size} bytes reach past 2^64",
+                ),
             )
         slack = None if length is None or length < whole else length - whole
         return self._table(header=header, bitmap=bytes(data), slack=slack)
@@ -243,7 +250,8 @@ class _Reader:
             if at in seen:
                 self._say(
                     efi.LOOP,
-                    f"node 0x{at:x} comes again after {len(nodes)} nodes: the chain is a loop",
+                    f"node 0x{at:x} comes again after {counted(len(nodes), 'node')}: the chain is "
+                    "a loop",
                     at,
                 )
                 break
@@ -278,7 +286,8 @@ class _Reader:
         if node.used > node.room or min(node.used, node.room) < 0 or node.used > fit:
             self._say(
                 efi.NODE,
-                f"node 0x{at:x}: {node.used} entries used of {node.room}, but its page holds {fit}",
+                f"node 0x{at:x}: {counted(node.used, 'entry used', 'entries used')} of "
+                f"{node.room}, but its page holds {fit}",
                 at,
             )
         for count in (min(max(node.used, 0), fit), 0):

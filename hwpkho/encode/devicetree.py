@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.abi import fdt as codec
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, UsageError
 
@@ -46,7 +47,10 @@ def edit(blob: bytes, source: str, kho_fdt: tuple[int, int], kho_scratch: tuple[
     if tree.error:
         raise InputError(f"{source}: {tree.error}")
     if tree.late:
-        raise InputError(f"{source}: {tree.late} properties come after a subnode of their node")
+        raise InputError(
+            f"{source}: {counted(tree.late, 'property comes', 'properties come')} after a subnode "
+            "of the node"
+        )
     _check_size(tree, source)
     values = {
         KHO_FDT: _cells(tree.root, kho_fdt, source),

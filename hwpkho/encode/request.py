@@ -11,6 +11,7 @@ from hwpkho.abi.kho import DEFAULT, HWPOISON, KEXEC_METADATA, Version, numbered
 from hwpkho.abi.vmalloc import MAX_ORDER, VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_up, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import MAX_PFNS
 from hwpkho.base.options import areas, called, option
@@ -162,8 +163,11 @@ class Request(NamedTuple):
         if self.capacity is not None and not 0 < self.capacity <= MAX_CAPACITY:
             capacity = option("capacity", self.capacity)
             raise UsageError(f"{capacity} is not from 1 to {MAX_CAPACITY} entries")
-        if self.total_pages * self.page_size // 8 < self.pfns.count:
-            raise UsageError(f"{self.pfns.count} PFNs do not fit into {self.capacity} entries")
+        room = self.total_pages * self.page_size // 8
+        if self.capacity is not None and room < self.pfns.count:
+            raise UsageError(
+                f"{self.pfns.count} PFNs do not fit into {counted(self.capacity, 'entry')}"
+            )
 
     def _check_places(self) -> None:
         if self.at is None and not self.ram:

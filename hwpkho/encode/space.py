@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import align_up
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class NoRoomError(Exception):
     """No ``wanted`` contiguous frames are left."""
 
     def __init__(self, wanted: int) -> None:
-        super().__init__(f"no {wanted} contiguous free page frames")
+        super().__init__(f"no {counted(wanted, 'contiguous free page frame')}")
         self.wanted = wanted
 
 

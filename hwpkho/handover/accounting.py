@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.preserved import NOBODY_KNOWN, OWNED_TWICE
 from hwpkho.handover.luo import luo_among
@@ -85,7 +86,7 @@ def report(
     if twice:
         pages = twice.pages()
         pfn = twice.first[0]
-        message = f"{pages} page{'s' * (pages != 1)} of two owners, the first is PFN 0x{pfn:x}"
+        message = f"{counted(pages, 'page')} of two owners, the first is PFN 0x{pfn:x}"
         problems.add(OWNED_TWICE, f"{message}: {_owners(account, pfn)}", pfn << shift)
     unknown = account.unknown
     consumed = hwpoison is not None and hwpoison.state == "consumed"

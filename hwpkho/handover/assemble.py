@@ -8,6 +8,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi import kho as roots
 from hwpkho.base.arch import page_sizes
+from hwpkho.base.counting import counted
 from hwpkho.base.options import option
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import STALE_ROOT
@@ -232,7 +233,7 @@ def _stated_root(source: Source, phys: int) -> list[find_root.Candidate]:
 
 
 def _nothing(source: Source, seen: find_root.Search | None) -> NoHandoverError:
-    nothing = f"no root FDT in {sum(n for _, n in source.extents())} bytes of memory"
+    nothing = f"no root FDT in {counted(sum(n for _, n in source.extents()), 'byte')} of memory"
     text = f"{source.name}: {nothing}"
     if seen and seen.lookalikes:
         phys, why = seen.lookalikes[0]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi import fdt
 from hwpkho.abi import kho as roots
 from hwpkho.base import opening, places
+from hwpkho.base.counting import counted
 from hwpkho.base.digits import unsigned
 from hwpkho.base.escape import printable, quoted
 from hwpkho.codes import Problem, problem
@@ -180,7 +181,7 @@ def _side(folder: Path, role: Role | None) -> DebugfsCopy:
 
 
 def _unusable(name: str, raw: bytes) -> Problem:
-    what = "is empty" if not raw else f"is not an FDT ({len(raw)} bytes)"
+    what = "is empty" if not raw else f"is not an FDT ({counted(len(raw), 'byte')})"
     return problem(UNREADABLE_FILE, f"{name} {what}")
 
 
@@ -197,7 +198,8 @@ def _areas(phys: Path, length: Path) -> tuple[tuple[int, int], ...] | None:
     starts, sizes = _numbers(phys), _numbers(length)
     if len(starts) != len(sizes):
         raise InputError(
-            f"{printable(str(phys))} has {len(starts)} areas, {printable(str(length))} {len(sizes)}"
+            f"{printable(str(phys))} has {counted(len(starts), 'area')}, {printable(str(length))} "
+            f"{len(sizes)}"
         )
     return tuple(zip(starts, sizes, strict=True))
 

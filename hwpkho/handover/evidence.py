@@ -174,6 +174,8 @@ def behind_copy(
     if absent or len(pages) > _MAX_MARKED:
         return None
     why = f"none of the {len(pages)} pages that its tracker marks is a root FDT"
+    if len(pages) == 1:
+        why = "the one page that its tracker marks is no root FDT"
     return _destroyed(copy, None, why)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import kho as roots
 from hwpkho.abi.kexec_metadata import KexecMetadata
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import Problem, problem
 from hwpkho.codes.image import COPY_OLDER
@@ -117,7 +118,7 @@ def check_apart(copy: DebugfsCopy, real: Sequence[find_root.Candidate], source: 
         if c.kexec_count == count:
             raise InputError(
                 f"{copy.name}: another handover than the one at 0x{c.phys:x} in {source.name}, and "
-                f"both are made after {count} kexecs: not one machine at one moment"
+                f"both are made after {counted(count, 'kexec')}: not one machine at one moment"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes.root import DUPLICATE_NODE, NO_MAP, ODD_PROPERTY, POSTED_FORM, VERSION
 
@@ -40,7 +41,7 @@ def report(root: RootFdt, at: int | None, problems: Report) -> Problem | None:
     if root.tree.reserve:
         problems.add(
             ODD_PROPERTY,
-            f"{len(root.tree.reserve)} memory reservations in the root FDT",
+            f"{counted(len(root.tree.reserve), 'memory reservation')} in the root FDT",
             at,
         )
     names = Counter(s.name.split("@", 1)[0] for s in root.subtrees)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.scratch import MAX_SCRATCH_AREAS, SCRATCH_ENTRY, parse_scratch
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import Range, holding, union
 from hwpkho.codes import problem
 from hwpkho.codes.tracker import (
@@ -39,7 +40,9 @@ def _too_short(scratch: Scratch) -> Problem | None:
     """Return the problem of an array too short for an entry; None where its length is unknown."""
     if scratch.length is None or scratch.length >= SCRATCH_ENTRY:
         return None
-    message = f"the scratch array has {scratch.length} bytes, one entry needs {SCRATCH_ENTRY}"
+    message = (
+        f"the scratch array has {counted(scratch.length, 'byte')}, one entry needs {SCRATCH_ENTRY}"
+    )
     return problem(SCRATCH_BAD, message, scratch.array)
 
 
@@ -82,7 +85,7 @@ def check(
         if start + size > 1 << 64:
             report.add(
                 SCRATCH_BAD,
-                f"scratch area 0x{start:x} of {size} bytes reaches past 2^64",
+                f"scratch area 0x{start:x} of {counted(size, 'byte')} reaches past 2^64",
                 start,
             )
     areas = union((start, start + size) for start, size in scratch.areas)

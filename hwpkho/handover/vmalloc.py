@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.vmalloc import KNOWN_FLAGS, SHIFT_BITS, Chunk, KhoVmalloc, slots
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_down, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.codes.blob import (
     ARRAY_ABSENT,
     ARRAY_UNALIGNED,
@@ -111,8 +112,8 @@ def walk(
     if not adds_up:
         differs = report.add(
             TOTAL_PAGES,
-            f"the chunks list {len(found.pages)} entries of {1 << order} pages, "
-            f"total_pages is {area.total_pages}",
+            f"the chunks list {counted(len(found.pages), 'entry')} of "
+            f"{counted(1 << order, 'page')}, total_pages is {area.total_pages}",
             area.first,
         )
     twice = _check_entries(found, order, page_size, report)
@@ -185,8 +186,8 @@ def _follow(
     if len(lengths) != sum(lengths) // full + 1 or any(n != full for n in lengths[:-1]):
         report.add(
             EXTRA_CHUNK,
-            f"{len(lengths)} chunks for {sum(lengths)} entries, a producer makes "
-            f"{sum(lengths) // full + 1}",
+            f"{counted(len(lengths), 'chunk')} for {counted(sum(lengths), 'entry')}, a producer "
+            f"makes {sum(lengths) // full + 1}",
             area.first,
         )
     return Chain("whole"), None
@@ -299,7 +300,8 @@ def _check_entries(
     if unaligned:
         report.add(
             ARRAY_UNALIGNED,
-            f"{len(unaligned)} array entries are not page aligned, the first is 0x{unaligned[0]:x}",
+            f"{counted(len(unaligned), 'array entry is', 'array entries are')} not page aligned, "
+            f"the first is 0x{unaligned[0]:x}",
             unaligned[0],
         )
     shift = page_shift(page_size)
@@ -377,8 +379,8 @@ def read_pieces(
             if data is None:
                 raise AbsentError(
                     start,
-                    f"array page 0x{start:x} ({done // 8} of {count} entries before it) is not in "
-                    "the image",
+                    f"array page 0x{start:x} ({done // 8} of {counted(count, 'entry')} before it) "
+                    "is not in the image",
                 )
             words = array("Q")
             words.frombytes(data)

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import PAGE_DAMAGED
@@ -116,8 +117,8 @@ class Unpacked(FileBytes):
             self._seen += 1
             if self._seen > _MANY and self.size < self._seen * _CRUMB:
                 raise InputError(
-                    f"{file.shown}: {self._seen} snappy chunks of {self.size // self._seen} bytes "
-                    "each; this is not a memory image"
+                    f"{file.shown}: {self._seen} snappy chunks of "
+                    f"{counted(self.size // self._seen, 'byte')} each; this is not a memory image"
                 )
             kind = head[0]
             if kind in (_PACKED, _PLAIN):
@@ -143,7 +144,7 @@ class Unpacked(FileBytes):
         if int.from_bytes(told, "little") != at - stream:
             raise InputError(
                 f"{file.shown}: the record at offset 0x{header:x} says that its stream has "
-                f"{int.from_bytes(told, 'little')} bytes, not {at - stream}"
+                f"{counted(int.from_bytes(told, 'little'), 'byte')}, not {at - stream}"
             )
         return at + 8
 
@@ -234,7 +235,11 @@ class Unpacked(FileBytes):
         data = _IDENTIFIER + bytes(self._file.read(at, packed))
         try:
             found = bytes(cramjam.snappy.decompress(data, size))
-            why = f"gives {len(found)} bytes, expected {size}" if len(found) != size else ""
+            why = (
+                f"gives {counted(len(found), 'byte')}, expected {size}"
+                if len(found) != size
+                else ""
+            )
         except cramjam.DecompressionError as error:
             why = printable(str(error))
         if not why:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hwpkho.abi.elf import MAGIC
 from hwpkho.base import sparse
 from hwpkho.base.arch import ARCHES, known
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import intersection
 from hwpkho.codes import problem
@@ -76,7 +77,7 @@ def open_elf(file: FileBytes) -> MappedSource:
     name = printable(file.path)
     head = bytes(file.read(0, 64))
     if len(head) < 64:
-        raise InputError(f"{name}: ELF header at offset 0: {len(head)} bytes, needs 64")
+        raise InputError(f"{name}: ELF header at offset 0: {counted(len(head), 'byte')}, needs 64")
     if head[4] != _CLASS:
         raise InputError(f"{name}: ELF class {head[4]} at offset 4, expected {_CLASS} (64 bit)")
     if head[5] != 1:
@@ -117,8 +118,8 @@ def open_elf(file: FileBytes) -> MappedSource:
         problems.append(
             problem(
                 TRUNCATED,
-                f"{name}: the segments announce {missing} bytes past the end of the file "
-                f"({file_size} bytes)",
+                f"{name}: the segments announce {counted(missing, 'byte')} past the end of the "
+                f"file ({file_size} bytes)",
             )
         )
     if not phys and not missing:
@@ -157,10 +158,9 @@ def _program_headers(file: FileBytes, head: bytes, name: str) -> bytes:
         raise InputError(f"{name}: program header size {phentsize} at offset 54, expected 56")
     size = phnum * _PHDR_SIZE
     if phoff + size > file.size:
-        raise InputError(
-            f"{name}: {phnum} program headers at offset 0x{phoff:x} reach past the end of the "
-            f"file ({file.size} bytes)"
-        )
+        where = f"at offset 0x{phoff:x}"
+        said = counted(phnum, f"program header {where} reaches", f"program headers {where} reach")
+        raise InputError(f"{name}: {said} past the end of the file ({file.size} bytes)")
     if size > _SURE:
         spans = intersection([(phoff, phoff + size)], file.data_ranges())
         held = sum(end - start for start, end in spans)

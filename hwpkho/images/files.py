@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hwpkho.base import opening
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError, ReadError
 from hwpkho.images.words import words_in
@@ -150,7 +151,7 @@ class FileBytes:
         if stat.S_ISREG(status.st_mode) and status.st_size < self.size:
             raise ReadError(
                 f"{printable(self.path)}: became shorter while it was read: {status.st_size} of "
-                f"{self.size} bytes are left"
+                f"{counted(self.size, 'byte is', 'bytes are')} left"
             )
 
     def data_ranges(self) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import joined
 from hwpkho.errors import InputError
 from hwpkho.images.base import MIN_PAGE, Source
@@ -70,7 +71,10 @@ class ProgramSource(Source):
             given = type(data).__name__
             raise TypeError(f"{self.name}: read() gives {given}, expected bytes") from None
         if len(view) != size:
-            raise InputError(f"{self.name}: {len(view)} of {size} bytes were read at 0x{phys:x}")
+            raise InputError(
+                f"{self.name}: {len(view)} of {counted(size, 'byte was', 'bytes were')} read at "
+                f"0x{phys:x}"
+            )
         return view
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:

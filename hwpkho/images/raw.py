@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import places, sparse
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -44,7 +45,10 @@ def open_raw(path: str, base: int) -> MappedSource:
     if not file.size:
         raise InputError(f"{name}: the file is empty")
     if base + file.size > PHYS_END:
-        raise InputError(f"{name}: {file.size} bytes from there reach past 2^64")
+        raise InputError(
+            f"{name}: {counted(file.size, 'byte from there reaches', 'bytes from there reach')} "
+            "past 2^64"
+        )
     source = MappedSource(name, [file], [base], [file.size], [0])
     source.partial = True  # the machine may have more memory
     return source
@@ -73,7 +77,8 @@ def open_segments(folder: Path) -> MappedSource:
         if phys < end:
             raise InputError(f"{printable(str(path))}: overlaps {printable(before)}")
         if phys + max(file.size, 1) > PHYS_END:
-            why = f"{file.size} bytes from there reach past 2^64"
+            there = counted(file.size, "byte from there reaches", "bytes from there reach")
+            why = f"{there} past 2^64"
             raise InputError(f"{printable(str(path))}: {why}")
         end, before = phys + file.size, path.name
     if not any(f.size for f in files):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.counting import counted
 from hwpkho.codes import problem
 from hwpkho.codes.image import TRUNCATED
 from hwpkho.errors import InputError
@@ -79,6 +80,6 @@ def check_count(file: FileBytes, count: int, total: int) -> None:
     """Raise InputError where ``count`` records of ``total`` bytes are too small on average."""
     if count > _MANY and total < count * _CRUMB:
         raise InputError(
-            f"{file.shown}: {count} records of {total // count} bytes each; this is not a memory "
-            "image"
+            f"{file.shown}: {count} records of {counted(total // count, 'byte')} each; this is not "
+            "a memory image"
         )

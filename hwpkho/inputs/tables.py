@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.options import option
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import efi, problem
@@ -78,12 +79,16 @@ def _differences(
     n = found.uncovered.pages()
     if n:
         first = found.uncovered.first[0]
-        message = f"{n} of the PFNs that {handover} lists have no bit in the table: 0x{first:x}"
+        pfns = f"of the PFNs that {handover} lists"
+        pfns = counted(n, f"{pfns} has", f"{pfns} have")
+        message = f"{pfns} no bit in the table: 0x{first:x}"
         more = " and more" if n > 1 else ""
         yield problem(efi.DISAGREE, message + more, first * page_size)
     if found.unlisted:
-        what = "entries" if table.header is None else "set units"
-        message = f"{found.unlisted} {what} of the table hold no PFN that {handover} lists"
+        what = "entry of the table holds", "entries of the table hold"
+        if table.header is not None:
+            what = "set unit of the table holds", "set units of the table hold"
+        message = f"{counted(found.unlisted, *what)} no PFN that {handover} lists"
         yield problem(efi.UNLISTED, message, found.first)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.codes.limits import MAX_FRACTION, MAX_PAGES, MAX_PER_GIB, SKIPPED
 from hwpkho.judging.result import Finding, finding
 
@@ -36,19 +37,20 @@ def check(
             if limit is not None:
                 yield finding(SKIPPED, f"the limit on {name}: the list cannot be read")
         return
-    counted = limits.pages is not None or limits.fraction is not None
-    pages = pfns.pages() if counted else 0
+    wanted = limits.pages is not None or limits.fraction is not None
+    pages = pfns.pages() if wanted else 0
     if limits.pages is not None and pages > limits.pages:
-        counted_pages = f"{pages} distinct PFN{'s' * (pages != 1)}"
-        yield finding(MAX_PAGES, f"{counted_pages}, more than the limit of {limits.pages}")
+        distinct = counted(pages, "distinct PFN")
+        yield finding(MAX_PAGES, f"{distinct}, more than the limit of {limits.pages}")
     if limits.fraction is not None:
         ram, unknown = kernel.ram_pages(), ram_unknown(kernel)
         if unknown and (not ram or pages > limits.fraction * ram):
             yield finding(SKIPPED, f"the limit on the share of RAM: {unknown}")
         elif pages > limits.fraction * ram:
+            of = f"of {ram} pages of RAM"
             yield finding(
                 MAX_FRACTION,
-                f"{pages} of {ram} pages of RAM are {pages / ram:.4%}, more than the limit "
+                f"{counted(pages, f'{of} is', f'{of} are')} {pages / ram:.4%}, more than the limit "
                 f"of {limits.fraction:.4%}",
             )
     if limits.per_gib is not None:
@@ -73,7 +75,8 @@ def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:
         if pages > limit:
             yield finding(
                 MAX_PER_GIB,
-                f"{pages} PFNs in the GiB at 0x{gib << 30:x}, more than the limit of {limit}",
+                f"{counted(pages, 'PFN')} in the GiB at 0x{gib << 30:x}, more than the limit of "
+                f"{limit}",
                 pfns=(at, pfns.preceding(end - 1) or at),
             )
         at = pfns.following(end)

@@ -14,6 +14,7 @@ from hwpkho.abi import kho as roots
 from hwpkho.abi.fdt import ALIGNMENT
 from hwpkho.abi.vmalloc import SHIFT_BITS
 from hwpkho.base.arch import linear
+from hwpkho.base.counting import counted
 from hwpkho.codes.blob import ARRAY_OUTSIDE, BLOB_SHORT, CHUNK_OUTSIDE, TOTAL_PAGES
 from hwpkho.codes.preserved import LUO_REFUSED, SESSION_BLOCK
 from hwpkho.codes.root import (
@@ -196,7 +197,7 @@ def _subtree(h: Handover, kernel: NextKernel) -> Decision | None:
     if ref.phys is not None and kernel.outside(linear(ref.phys, h.arch)):
         if ref.size is not None and ref.size < _VERSION:
             # The struct revision checks the size first, and does not read the blob.
-            message = f"the hwpoison blob has {ref.size} bytes"
+            message = f"the hwpoison blob has {counted(ref.size, 'byte')}"
             return Decision("dropped", finding(BLOB_SHORT, message, phys=ref.phys))
         if h.hwpoison is not None and h.hwpoison.state == "nowhere":
             return Decision("crash", problem=h.hwpoison.problem)

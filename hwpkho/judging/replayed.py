@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import pfnlist
 from hwpkho.codes.blob import EMPTY, NOTHING_LEFT
@@ -91,8 +92,8 @@ def _limit(kernel: NextKernel, scratch: tuple[tuple[int, int], ...]) -> int:
 
 def as_finding(low: Unsure) -> Finding:
     """Return the finding on the PFNs that early boot may hold."""
-    lie = "PFN that is replayed is" if low.pfns == 1 else "PFNs that are replayed are"
+    pfns = counted(low.pfns, "PFN that is replayed is", "PFNs that are replayed are")
     span = f"0x{low.first:x}" if low.first == low.last else f"0x{low.first:x} to 0x{low.last:x}"
     size = human_bytes(EARLY_BOOT)
-    message = f"{low.pfns} {lie} in the lowest {size} of RAM, where early boot allocates: {span}"
+    message = f"{pfns} in the lowest {size} of RAM, where early boot allocates: {span}"
     return finding(pfnlist.EARLY_BOOT, message, pfns=(low.first, low.last))

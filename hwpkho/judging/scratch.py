@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END, align_down, align_up
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import holding, union
 from hwpkho.codes.tracker import NO_SCRATCH, SCRATCH_BAD, SCRATCH_OUTSIDE, SCRATCH_SMALL
 from hwpkho.handover.membership import Page
@@ -68,7 +69,7 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
         return Decision("crash", finding(code, message, phys=scratch.array))
     for start, size in scratch.areas or ():
         if size and not kernel.removes(start) and kernel.outside(start, size):
-            message = f"scratch area 0x{start:x} of {size} bytes is outside RAM"
+            message = f"scratch area 0x{start:x} of {counted(size, 'byte')} is outside RAM"
             code = SCRATCH_OUTSIDE
             return Decision("crash", finding(code, message, phys=start))
     ends = (sum(area) for area in scratch.areas or ())
@@ -81,7 +82,8 @@ def judge_scratch(h: Handover, kernel: NextKernel) -> Decision | None:
         total = sum(size for start, size in scratch.areas if not kernel.removes(start))
         needed = _needed(h, kernel)
         if total <= needed:
-            message = f"{total} bytes of scratch are too few: early boot takes more than {needed}"
+            enough = counted(total, "byte of scratch is", "bytes of scratch are")
+            message = f"{enough} too few: early boot takes more than {needed}"
             code = SCRATCH_SMALL
             return Decision("crash", finding(code, message, phys=scratch.array))
     return None

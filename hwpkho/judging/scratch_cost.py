@@ -6,6 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
@@ -59,6 +60,6 @@ def check(
     if cost is not None and cost.bad and luo_of(handover) is not None:
         bad = cost.bad
         n = bad.pages()
-        message = f"{n} PFN{' is' if n == 1 else 's are'} in scratch, from which LUO moves a file"
+        message = f"{counted(n, 'PFN is', 'PFNs are')} in scratch, from which LUO moves a file"
         ends = bad.first[0], bad.last[-1]
         yield finding(NEVER_PRESERVED, f"{message}'s pages first: 0x{ends[0]:x}", pfns=ends)

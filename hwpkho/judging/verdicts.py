@@ -11,6 +11,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PFN_MAX, pfn_set
@@ -204,10 +205,9 @@ def findings(runs: Runs, page_size: int) -> Iterator[Finding]:
             them="it" if extent.pfns == 1 else "them",
             cells="cell stays" if extent.pfns == 1 else "cells stay",
         )
-        are = "PFN is" if extent.pfns == 1 else "PFNs are"
         first, last = extent.first, extent.last
         span = f"0x{first:x}" if first == last else f"0x{first:x} to 0x{last:x}"
-        message = f"{extent.pfns} {are} {says}: {span}"
+        message = f"{counted(extent.pfns, 'PFN is', 'PFNs are')} {says}: {span}"
         phys = first * page_size if ruling.verdict is None else None
         yield finding(code, message, pfns=(first, last), phys=phys)
 
@@ -218,5 +218,5 @@ def duplicates(listed: int, distinct: int) -> Iterator[Finding]:
 
     if listed != distinct:
         n = listed - distinct
-        message = f"{n} PFN{'s repeat' if n > 1 else ' repeats'} an earlier one"
+        message = f"{counted(n, 'PFN repeats', 'PFNs repeat')} an earlier one"
         yield finding(pfnlist.DUPLICATE, message)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi import kpageflags
 from hwpkho.abi.kpageflags import WORD
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import Listing, of_runs
 from hwpkho.base.pfnset import PfnSet, pfn_set
 from hwpkho.errors import InputError
@@ -53,7 +54,10 @@ def read(file: FileBytes, frames: Iterable[tuple[int, int]] | None = None) -> Pa
     if not file.size:
         raise InputError(f"{file.shown}: the file is empty")
     if file.size % WORD:
-        raise InputError(f"{file.shown}: {file.size} bytes are not whole words of {WORD}: cut off")
+        raise InputError(
+            f"{file.shown}: {counted(file.size, 'byte is', 'bytes are')} not whole words of "
+            f"{WORD}: cut off"
+        )
     first, last = array("Q"), array("Q")
     huge_first, huge_last = array("Q"), array("Q")
     for at, data in _blocks(file, _ranges(file, frames)):

@@ -166,9 +166,9 @@ def _set_runtime_apart(boot: Boot) -> None:
     del boot.maps["efi"]
     table.name = "efi_runtime"
     boot.maps["efi_runtime"] = table
-    table.problems.append(
-        problem(RUNTIME_ONLY, f"line {table.line}: all {len(table.entries)} EFI ranges are runtime")
-    )
+    n = len(table.entries)
+    ranges = "the one EFI range is" if n == 1 else f"all {n} EFI ranges are"
+    table.problems.append(problem(RUNTIME_ONLY, f"line {table.line}: {ranges} runtime"))
 
 
 def split(tables: Iterable[Table], marks: Iterable[Mark]) -> list[Boot]:

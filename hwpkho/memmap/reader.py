@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
 from hwpkho.base import garbage, opening, places, tar
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.options import option
 from hwpkho.base.reading import Input
@@ -342,7 +343,7 @@ def _must_agree(reading: Reading) -> None:
 def _describe(boot: Boot) -> str:
     primary = boot.primary()
     where = f" from line {boot.line}" if boot.line else ""
-    return f"boot {boot.number}{where} ({primary.name}, {len(primary.entries)} ranges)"
+    return f"boot {boot.number}{where} ({primary.name}, {counted(len(primary.entries), 'range')})"
 
 
 def _drop_damaged(reading: Reading) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.report.parts import jsondoc
 
@@ -50,6 +51,6 @@ def lines(made: Captured) -> Iterator[str]:
         yield printable(str(handover))
     for table in made.tables:
         yield f"EFI table of poisoned memory at 0x{table.phys or 0:x}"
-    yield f"{printable(made.path)}: {made.pages} pages of {human_bytes(made.page_size)}"
+    yield f"{printable(made.path)}: {counted(made.pages, 'page')} of {human_bytes(made.page_size)}"
     for note in made.notes:
         yield f"note: {note}"

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.fleet.add import Added
 from hwpkho.report.parts import jsondoc
 from hwpkho.report.parts.layout import fold
@@ -56,14 +57,14 @@ def _watched(done: Iterator[Added], about: int, *, quiet: bool) -> Added:
 def remarks(done: Added) -> Iterator[str]:
     """Yield a warning a line: cases not judged, with unusable facts given, or without a time."""
     if done.not_judged:
-        yield f"{_count(done.not_judged, 'case')} could not be judged; the rows say why"
+        yield f"{counted(done.not_judged, 'case')} could not be judged; the rows say why"
         yield from _some(done.errors, done.not_judged)
     if done.remarked:
-        yield f"{_count(done.remarked, 'case')} with a host, time or the like that cannot be used"
+        yield f"{counted(done.remarked, 'case')} with a host, time or the like that cannot be used"
         yield from _some(done.remarks, done.remarked)
     if done.no_time:
         yield (
-            f"{_count(done.no_time, 'case')} without a time: left out where captures are compared "
+            f"{counted(done.no_time, 'case')} without a time: left out where captures are compared "
             "(lost, new, growing, repeat)"
         )
 
@@ -77,8 +78,8 @@ def _some(lines: list[str], total: int) -> Iterator[str]:
 def added(done: Added, screen: Screen | None = None) -> str:
     """Return how many cases and rows were added, as a line for people."""
     said = (
-        f"{_count(done.added, 'case')} added, {done.known} there already; "
-        f"{_count(done.pages, 'row')} of pages, {_count(done.findings, 'row')} of findings"
+        f"{counted(done.added, 'case')} added, {done.known} there already; "
+        f"{counted(done.pages, 'row')} of pages, {counted(done.findings, 'row')} of findings"
     )
     return "".join(f"{line}\n" for line in fold(said, (screen or Screen()).prose, "", "  "))
 
@@ -86,7 +87,3 @@ def added(done: Added, screen: Screen | None = None) -> str:
 def added_json(done: Added) -> str:
     """Return ``hwpkho.fleet-add/1``."""
     return jsondoc.dump(ADDED_SCHEMA, asdict(done))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

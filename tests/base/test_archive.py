@@ -156,7 +156,7 @@ def test_the_later_of_two_members_counts_and_that_is_said(tmp_path) -> None:
     assert cut == f"{path}: has no tar end mark: it may be cut off"
     assert "2 files of which a later member has the name" in left_out
     assert "2 links" in left_out
-    assert "1 files in a folder's place" in left_out
+    assert "1 file in a folder's place" in left_out
 
 
 def test_too_many_members_and_names(tmp_path, monkeypatch) -> None:

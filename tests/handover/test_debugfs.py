@@ -40,7 +40,7 @@ def test_a_copy_of_another_machine_of_the_same_generation(tmp_path):
     copy = _debugfs(tmp_path, other, other.handover(PFNS, kexec_count=1))
     m = Machine()
     m.handover(PFNS, kexec_count=1)
-    with pytest.raises(InputError, match="after 1 kexecs: not one machine"):
+    with pytest.raises(InputError, match="after 1 kexec: not one machine"):
         read_inputs([copy, str(m.save(tmp_path))])
 
 

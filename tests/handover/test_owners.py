@@ -51,7 +51,7 @@ def test_kho_tests_array_of_a_wild_order(order, cli, tmp_path, subtests):
 @pytest.mark.parametrize(
     ("total", "count", "says"),
     [
-        (9, 1, "the chunks list 1 entries of 1 pages, total_pages is 9"),
+        (9, 1, "the chunks list 1 entry of 1 page, total_pages is 9"),
         (1, 513, "nr_folios is 513, its array has room for 512"),
     ],
 )

@@ -156,7 +156,7 @@ def test_senseless_blocks(blocks: bytes, says: str, tmp_path: Path) -> None:
 
 def test_crumbs_are_refused(tmp_path: Path) -> None:
     crumbs = flat_blocks((3 * i, b"x") for i in range(40_000))
-    with pytest.raises(InputError, match="40000 blocks of 1 bytes each"):
+    with pytest.raises(InputError, match="40000 blocks of 1 byte each"):
         view(tmp_path / "flat", crumbs + END)
 
 

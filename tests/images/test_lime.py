@@ -159,7 +159,7 @@ def test_a_damaged_chunk_is_absent_and_the_rest_is_there() -> None:
 
 
 def test_crumbs_are_no_memory_image(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="records of 1 bytes each; this is not a memory image"):
+    with pytest.raises(InputError, match="records of 1 byte each; this is not a memory image"):
         _open(b"".join(record(i, b"x", packed=False) for i in range(33000)))
     skipped = b"\xfe\0\0\0" * 40000
     with pytest.raises(

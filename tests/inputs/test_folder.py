@@ -393,7 +393,7 @@ def test_every_command_says_what_was_left_out_of_an_archive(
     (folder / "iomem").write_text((captures.folder(CAPTURE) / "iomem.txt").read_text())
     (folder / "vmcore").symlink_to("/var/crash/vmcore")
     path = FORMS["tar"](folder)
-    note = f"hwpkho: {path}: left out of this archive: 1 links\n"
+    note = f"hwpkho: {path}: left out of this archive: 1 link\n"
     calls = (
         ("decode",), ("merge",), ("memmap",), ("decode", "--pfns"), ("list",), ("diff", path),
         ("encode", "--to", "inject-script"), ("capture", "-o", out),
@@ -407,12 +407,12 @@ def test_every_command_says_what_was_left_out_of_an_archive(
     for inputs in ([path], [tmp_path / "list", "--memmap", path], [path, "--memmap", path]):
         with subtests.test(f"validate {inputs}"):
             said = run_cli("validate", *inputs).out
-            assert said.count("left out of this archive: 1 links\n") == 1
+            assert said.count("left out of this archive: 1 link\n") == 1
     batch = tmp_path / "batch"
     batch.mkdir()
     path.rename(batch / path.name)
     (case,) = run_cli("validate", "--batch", batch, "--json").json["results"]
-    assert str(case).count("left out of this archive: 1 links") == 1
+    assert str(case).count("left out of this archive: 1 link") == 1
     (batch / path.name).unlink()
     for name in ("memory.elf", "iomem"):
         (folder / name).unlink()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import Header, Stub, common_flaw
 from hwpkho.abi.spans import Span
+from hwpkho.base.counting import counted
 
 if TYPE_CHECKING:
     from construct import Container
@@ -45,7 +46,8 @@ def flaw(header: Header) -> str | None:
     """
     found = common_flaw(header)
     if found is None and header.size % 8:
-        return f"{header.size} bytes of bitmap are not whole 64-bit words"
+        said = counted(header.size, "byte of bitmap is", "bytes of bitmap are")
+        return f"{said} not whole 64-bit words"
     if found is None and header.end >= 1 << 64:
         return f"{header.size} bytes of bitmap reach 2^64"
     return found

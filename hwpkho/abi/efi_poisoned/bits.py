@@ -12,6 +12,8 @@ from itertools import chain, compress, islice, repeat
 from operator import lt, sub
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -99,7 +101,7 @@ def build(runs: Iterable[tuple[int, int]], size: int, head: bytes = b"") -> byte
     if not all(map(lt, every, islice(every, 1, None))):
         raise ValueError("the runs are not ascending, or touch one another")
     if every and every[-1] > size * 8:
-        raise ValueError(f"unit {every[-1] - 1} is outside a bitmap of {size} bytes")
+        raise ValueError(f"unit {every[-1] - 1} is outside a bitmap of {counted(size, 'byte')}")
     return b"".join(chain([head], _blocks(every, size)))
 
 

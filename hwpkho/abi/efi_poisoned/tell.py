@@ -21,6 +21,7 @@ from hwpkho.abi.efi_poisoned import (
 )
 from hwpkho.base.addresses import align_up
 from hwpkho.base.arch import phys_bits
+from hwpkho.base.counting import counted
 
 #: Bytes of the table that are needed; fewer where the table is shorter.
 HEAD = bitmap_base.HEAD
@@ -53,7 +54,9 @@ def tell(head: bytes, length: int | None = None, top: int | None = None) -> Told
     end (exclusive) of the machine's memory, None where unknown.
     """
     if len(head) < linked_list.HEAD:
-        return Told(None, f"{len(head)} bytes, the shortest header has {linked_list.HEAD}")
+        return Told(
+            None, f"{counted(len(head), 'byte')}, the shortest header has {linked_list.HEAD}"
+        )
     (version,) = struct.unpack_from("<I", head)
     if version != VERSION:
         return _list(linked_list.parse(head[: linked_list.HEAD]), version)
@@ -85,7 +88,7 @@ def _list(node: linked_list.Node, version: int) -> Told:
     fits = 0 <= node.used <= most <= linked_list.CAPACITY
     if fits and not node.next % _PAGE and not node.next >> phys_bits(None):
         what = "the root of a list" if not node.room else "a node of a list"
-        return Told("list", f"{what}: room for {node.room} entries, {node.used} used")
+        return Told("list", f"{what}: room for {counted(node.room, 'entry')}, {node.used} used")
     return Told(None, f"version {version}, known is {VERSION}; nor is it a node of a list")
 
 

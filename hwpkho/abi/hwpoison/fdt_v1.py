@@ -13,6 +13,7 @@ from hwpkho.abi import fdt
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.abi.vmalloc import SIZE as VMALLOC_SIZE
 from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes.blob import BLOB_DAMAGED, BLOB_VERSION
 from hwpkho.errors import InputError
@@ -86,7 +87,7 @@ def parse(raw: bytes) -> HwpoisonBlob:
 def _need(root: fdt.Node, name: str, size: int) -> bytes:
     value = root.get(name)
     if value is None or len(value) != size:
-        have = "missing" if value is None else f"{len(value)} bytes"
+        have = "missing" if value is None else counted(len(value), "byte")
         raise MalformedBlobError(BLOB_DAMAGED, f"property {name} is {have}, expected {size} bytes")
     return value
 

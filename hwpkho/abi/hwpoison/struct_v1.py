@@ -11,6 +11,7 @@ import struct
 from hwpkho.abi.hwpoison import HwpoisonBlob, MalformedBlobError
 from hwpkho.abi.spans import Span
 from hwpkho.abi.vmalloc import KhoVmalloc
+from hwpkho.base.counting import counted
 from hwpkho.codes.blob import BLOB_SHORT, BLOB_VERSION
 
 NAME = "struct-v1"
@@ -57,7 +58,9 @@ def parse(raw: bytes) -> HwpoisonBlob:
     from hwpkho.abi import headers
 
     if len(raw) < 4:
-        raise MalformedBlobError(BLOB_SHORT, f"{len(raw)} bytes, the version alone needs 4")
+        raise MalformedBlobError(
+            BLOB_SHORT, f"{counted(len(raw), 'byte')}, the version alone needs 4"
+        )
     (version,) = struct.unpack_from("<I", raw)
     if version != VERSION:
         raise MalformedBlobError(BLOB_VERSION, f"version {version}, known is {VERSION}")

@@ -20,6 +20,7 @@ from hwpkho.abi.tracker.preserved import Preserved
 from hwpkho.abi.tracker.walked import MAX_DEFECTS, Defect, TrackerWalk
 from hwpkho.base.addresses import align_down, page_shift
 from hwpkho.base.arch import linear, phys_bits
+from hwpkho.base.counting import counted
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ def walk(memory: Memory, start: int, page_size: int) -> TrackerWalk:
         found.nodes.append(at)
         found.places[at] = 1, 0
         if chunk.announced != len(chunk.elements):
-            found.damaged.append(Defect(f"chunk 0x{at:x} announces {chunk.announced} elements", at))
+            found.damaged.append(
+                Defect(f"chunk 0x{at:x} announces {counted(chunk.announced, 'element')}", at)
+            )
         chunks.append((at, chunk))
         elements += len(chunk.elements)
         bitmaps.update(bitmap for _, bitmap in chunk.elements)

@@ -16,6 +16,7 @@ from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import Form
 from hwpkho.badpages.signs import Sign
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.errors import InputError
@@ -98,8 +99,8 @@ def _of_item(found: Collector, item: dict[str, Any]) -> None:
         return
     if "region" not in item:
         found.unusable(
-            f"{len(errors)} errors have device addresses, not host addresses; give "
-            "cxl list -r REGION --media-errors",
+            f"{counted(len(errors), 'error has', 'errors have')} device addresses, not host "
+            "addresses; give cxl list -r REGION --media-errors",
             shown,
         )
         return

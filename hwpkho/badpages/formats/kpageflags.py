@@ -14,6 +14,7 @@ from hwpkho.abi import kpageflags
 from hwpkho.abi.kpageflags import WORD
 from hwpkho.badpages.collector import Collector
 from hwpkho.badpages.form import Form
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import joined
 from hwpkho.errors import InputError
 
@@ -47,8 +48,8 @@ class Kpageflags(Form):
         """
         if file.size % WORD:
             raise InputError(
-                f"{file.shown}: {file.size} bytes are not whole words of {WORD}: cut off, or not "
-                "page flags"
+                f"{file.shown}: {counted(file.size, 'byte is', 'bytes are')} not whole words of "
+                f"{WORD}: cut off, or not page flags"
             )
         found = Collector(file.shown, self.name, asked)
         for first, end in joined(_runs(found, file)):

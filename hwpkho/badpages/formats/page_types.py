@@ -16,6 +16,7 @@ from hwpkho.badpages.collector import Collector, in_range
 from hwpkho.badpages.form import TextForm
 from hwpkho.badpages.lines import numbered
 from hwpkho.badpages.signs import Sign
+from hwpkho.base.counting import counted
 from hwpkho.base.late import late
 from hwpkho.base.reading import HEAD
 from hwpkho.errors import InputError
@@ -93,7 +94,8 @@ class PageTypes(TextForm):
         if known is None and not _any_flags(file):
             raise InputError(f"{file.shown}: no line of page-types")
         if summed > listed:
-            found.unusable(f"the summary counts {summed} pages, {listed} are listed", where)
+            there = counted(listed, "is", "are")
+            found.unusable(f"the summary counts {counted(summed, 'page')}, {there} listed", where)
         return found.finish()
 
 

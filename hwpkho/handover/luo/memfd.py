@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import memfd as abi
 from hwpkho.base.addresses import align_down
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import FILE_BROKEN, FOLIO_ODD, FOLIO_UNMARKED, LUO_ABSENT, OWNED_TWICE
 from hwpkho.errors import InputError
@@ -49,13 +50,13 @@ def read(file: File, name: str, memory: LuoMemory, /) -> LuoFile:
     nr_folios = file.data + abi.NR_FOLIOS
     if not ser.nr_folios:
         if ser.size:
-            message = f"{name}: {ser.size} bytes without a folio"
+            message = f"{name}: {counted(ser.size, 'byte')} without a folio"
             memory.note(FILE_BROKEN, message, file.data, nr_folios)
         return found._replace(folios=Folios())
     if ser.nr_folios > ser.capacity(memory.page_size):
         message = (
             f"{name}: nr_folios {ser.nr_folios} is beyond the array's "
-            f"{ser.capacity(memory.page_size)} entries ({ser.folios.total_pages} pages)"
+            f"{ser.capacity(memory.page_size)} entries ({counted(ser.folios.total_pages, 'page')})"
         )
         memory.note(FILE_BROKEN, message, file.data, nr_folios)
         return found
@@ -97,7 +98,7 @@ def _with_folios(found: LuoFile, ser: abi.MemfdSer, name: str, memory: LuoMemory
         return found
     pages = -(-ser.size // memory.page_size)
     if end is not None and end < pages and UNKNOWN_ORDER not in folios.order:
-        message = f"{name}: its folios end at page {end}, its size is {pages} pages"
+        message = f"{name}: its folios end at page {end}, its size is {counted(pages, 'page')}"
         memory.note(FOLIO_ODD, message, found.data, found.data + abi.FILE_SIZE)
     return found._replace(folios=folios)
 
@@ -167,4 +168,4 @@ def _inferred(pfn: int, step: int) -> int:
 
 
 def _folio(n: int, pfn: int) -> str:
-    return f"{n} folio{'s' * (n != 1)}, the first at PFN 0x{pfn:x},"
+    return f"{counted(n, 'folio')}, the first at PFN 0x{pfn:x},"

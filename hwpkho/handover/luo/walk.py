@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.abi import luo as abi
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes.preserved import (
     FILE_BLOCK,
@@ -182,10 +183,10 @@ class _Walk:
                 tokens.add(file.token)
                 found.append(self._file(file, where, at))
         if session.total and not session.files:
-            message = f"{where}: {session.total} files, and no block"
+            message = f"{where}: {counted(session.total, 'file')}, and no block"
             self._memory.note(NO_FILES, message, field=first)
         elif blocks.whole and len(found) != session.total:
-            message = f"{where}: {session.total} files, its blocks have {len(found)}"
+            message = f"{where}: {counted(session.total, 'file')}, its blocks have {len(found)}"
             self._memory.note(FILE_BLOCK, message, session.files or None, first + WORD)
         return LuoSession(title, tuple(found))
 

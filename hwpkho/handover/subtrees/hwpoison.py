@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi import hwpoison as blobs
 from hwpkho.abi.kho import HWPOISON
 from hwpkho.base.arch import page_sizes
+from hwpkho.base.counting import counted
 from hwpkho.codes.blob import BLOB_SIZE, COUNT_BEYOND, EMPTY, PAD
 from hwpkho.handover.subtrees.base import SubtreeReader
 
@@ -93,7 +94,7 @@ def check(
         return report.add(
             COUNT_BEYOND,
             f"count {blob.count} is beyond the array's {capacity} entries "
-            f"({blob.vmalloc.total_pages} pages)",
+            f"({counted(blob.vmalloc.total_pages, 'page')})",
             phys,
         )
     if not blob.count:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hwpkho.abi import fdt
 from hwpkho.abi.vmalloc import KhoVmalloc
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes.preserved import SUBTREE_UNREAD
 from hwpkho.errors import InputError
@@ -109,7 +110,7 @@ class KhoTestReader(SubtreeReader):
 
     def shown(self, details: Mapping[str, Any]) -> str:
         """Return how many folios there are."""
-        return f"{details['nr_folios']} folios"
+        return counted(int(details["nr_folios"]), "folio")
 
 
 def _folios(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def expand(flags: int, data: memoryview, size: int) -> memoryview:
     """
     page = data if flags == RAW else memoryview(_EXPAND[flags](data, size))
     if len(page) != size:
-        amount = str(len(page)) if len(page) < size else "too many"
-        raise ValueError(f"gives {amount} bytes, expected {size}")
+        amount = counted(len(page), "byte") if len(page) < size else "too many bytes"
+        raise ValueError(f"gives {amount}, expected {size}")
     return page
 
 

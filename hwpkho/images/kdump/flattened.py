@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import joined
 from hwpkho.codes import problem
@@ -54,7 +55,7 @@ def unflatten(file: FileBytes) -> Flattened:
     head = bytes(file.read(0, _HEADER.size))
     if len(head) < _HEADER.size:
         raise InputError(
-            f"{name}: header of a flattened dump at offset 0: {len(head)} bytes, "
+            f"{name}: header of a flattened dump at offset 0: {counted(len(head), 'byte')}, "
             f"expected {_HEADER.size}"
         )
     _, kind, version = _HEADER.unpack(head)
@@ -121,8 +122,8 @@ class Flattened(FileBytes):
                 )
         if len(sizes) > _MANY and sum(sizes) < len(sizes) * _CRUMB:
             raise InputError(
-                f"{name}: {len(sizes)} blocks of {sum(sizes) // len(sizes)} bytes each; this is "
-                "not a flattened dump"
+                f"{name}: {len(sizes)} blocks of {counted(sum(sizes) // len(sizes), 'byte')} each; "
+                "this is not a flattened dump"
             )
         return starts, sizes, origins
 

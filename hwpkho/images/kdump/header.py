@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
 from hwpkho.base.arch import ARCHES, page_sizes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import difference
 from hwpkho.errors import InputError
@@ -103,7 +104,8 @@ def read_header(file: FileBytes) -> KdumpHeader:
         raise InputError(f"{name}: a diskdump of a 2.6 kernel at offset 0, expected a kdump")
     if len(raw) < _HEADER.size:
         raise InputError(
-            f"{name}: kdump header at offset 0: {len(raw)} bytes, expected {_HEADER.size}"
+            f"{name}: kdump header at offset 0: {counted(len(raw), 'byte')}, expected "
+            f"{_HEADER.size}"
         )
     _, version, utsname, seconds, *layout = _HEADER.unpack(raw)
     status, block, sub_blocks, bitmap_blocks, pages = layout
@@ -192,7 +194,8 @@ def _sub_header(file: FileBytes, version: int, block: int, name: str) -> tuple[i
     raw = bytes(file.read(block, size))
     if len(raw) < size:
         raise InputError(
-            f"{name}: kdump sub header at offset {block}: {len(raw)} bytes, expected {size}"
+            f"{name}: kdump sub header at offset {block}: {counted(len(raw), 'byte')}, expected "
+            f"{size}"
         )
     return _SUB.unpack(raw.ljust(_SUB.size, b"\0"))
 
@@ -205,8 +208,8 @@ def _layout(
     table = begin + bitmap_blocks * block
     if table > file_size:
         raise InputError(
-            f"{name}: the bitmaps ({bitmap_blocks} blocks at offset 0x{begin:x}) reach past the "
-            f"end of the file ({file_size} bytes)"
+            f"{name}: the bitmaps ({counted(bitmap_blocks, 'block')} at offset 0x{begin:x}) reach "
+            f"past the end of the file ({file_size} bytes)"
         )
     if not pages:
         raise InputError(f"{name}: the kdump header announces no page frames (max_mapnr 0)")
@@ -214,7 +217,8 @@ def _layout(
     if bitmap_blocks >= 2 * needed:
         if bitmap_blocks % 2:
             raise InputError(
-                f"{name}: {bitmap_blocks} bitmap blocks at offset 436, expected two halves"
+                f"{name}: {counted(bitmap_blocks, 'bitmap block')} at offset 436, expected two "
+                "halves"
             )
         return begin + bitmap_blocks // 2 * block, table
     if bitmap_blocks < needed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.image import PAGE_DAMAGED, TRUNCATED
@@ -63,12 +64,14 @@ class Pages:
             self._note_missing("its writer ran out of space")
         if self.count < self.bitmap.total:
             self._note_missing(
-                f"the bitmap announces {self.bitmap.total} pages, the file has room for the "
-                f"descriptors of {self.count}"
+                f"the bitmap announces {counted(self.bitmap.total, 'page')}, the file has room for "
+                f"the descriptors of {self.count}"
             )
         unwritten = self.count - sum(end - first for first, end in self.described())
         if unwritten:
-            self._note_missing(f"{unwritten} of {self.count} descriptors were never written")
+            every = counted(self.count, "descriptor")
+            said = counted(unwritten, f"of {every} was", f"of {every} were")
+            self._note_missing(f"{said} never written")
         self._check_end()
 
     def _check_end(self) -> None:
@@ -156,7 +159,9 @@ class Pages:
             raise self.damaged(offset, size, flags, f"expected 1 to {self.block_size} bytes")
         data = self.bytes_at(offset, size)
         if data is None:
-            self._note_missing(f"{size} bytes of a page at offset 0x{offset:x} are not in the file")
+            where = f"of a page at offset 0x{offset:x}"
+            said = counted(size, f"byte {where} is", f"bytes {where} are")
+            self._note_missing(f"{said} not in the file")
         return data
 
     def note_damaged(self, error: DamagedPageError, more: str = "") -> None:
@@ -169,7 +174,7 @@ class Pages:
     def damaged(self, offset: int, size: int, flags: int, why: str) -> DamagedPageError:
         """Return the error for a page whose data is unusable; ``offset`` as after unflattening."""
         return DamagedPageError(
-            f"{self.name}: page at {self._offset_of} 0x{offset:x} ({size} bytes, "
+            f"{self.name}: page at {self._offset_of} 0x{offset:x} ({counted(size, 'byte')}, "
             f"{decompress.METHODS.get(flags, f'flags 0x{flags:x}')}) is damaged: {printable(why)}"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference, intersection, union
 from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table.rules import ram
@@ -57,8 +58,9 @@ def findings(table: PoisonTable, reading: Reading, kernel: NextKernel) -> Iterat
     if lost:
         total = sum(b - a for a, b in memory)
         message = (
-            f"{reading.units} units or entries take {human_bytes(lost)} of RAM, "
-            f"{lost * 100 / total:.2g} %: {lost // kernel.page_size} pages"
+            f"{counted(reading.units, 'unit or entry takes', 'units or entries take')} "
+            f"{human_bytes(lost)} of RAM, {lost * 100 / total:.2g} %: "
+            f"{counted(lost // kernel.page_size, 'page')}"
         )
         yield finding(efi_kernel.COST, message, phys=table.phys)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
 from hwpkho.base.addresses import align_down, align_up
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import intersection, joined
 from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table import effects, rules
@@ -87,7 +88,7 @@ def _decided(
     if reading.outcome == "accepted" and table.layout not in (None, generation.layout):
         message = (
             f"a kernel of generation {consumer} reads the {table.layout} table as "
-            f"{generation.layout}: {reading.units} units that nobody reported"
+            f"{generation.layout}: {counted(reading.units, 'unit')} that nobody reported"
         )
         return finding(efi_kernel.OTHER_LAYOUT, message, phys=table.phys)
     return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import linked_list
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import union
 from hwpkho.codes import efi_kernel
 from hwpkho.judging.efi_table.model import Reading
@@ -49,13 +50,14 @@ class ListGeneration:
             memory.check(at)
             left = page - at % page
             if left < head:
-                return self._fault(at, "its header", entries, own)
+                return self._fault(at, "its header passes", entries, own)
             node = linked_list.parse(memory.read(at, head))
             size = head + linked_list.ENTRY * node.room
             own.append((at, PHYS_END if node.room < 0 else min(at + size, PHYS_END)))
             used = max(node.used, 0)
             if used > (left - head) // linked_list.ENTRY:
-                return self._fault(at, f"the {used} entries it counts", entries, own)
+                passes = counted(used, "entry it counts passes", "entries it counts pass")
+                return self._fault(at, f"the {passes}", entries, own)
             raw = memory.read(at + head, used * linked_list.ENTRY) if used else b""
             entries += [(a, min(a + n, PHYS_END)) for a, n in linked_list.entries(raw) if n]
             at = node.next
@@ -75,7 +77,7 @@ class ListGeneration:
         return Reading(outcome, reason, code, len(entries), lambda: iter(bad), own)
 
     def _fault(self, at: int, what: str, entries: list[Range], own: list[Range]) -> Reading:
-        words = f"early fault in efi_reserve_poisoned_memory: {what} of node 0x{at:x} pass its page"
+        words = f"early fault in efi_reserve_poisoned_memory: node 0x{at:x}: {what} its page"
         return self._reading("crash", words, entries, own, efi_kernel.FAULT)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base import arch as arches
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference, intersection, union
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class AbsentError(Exception):
     """The image lacks what the kernel reads at ``phys``."""
 
     def __init__(self, phys: int, size: int) -> None:
-        super().__init__(f"the {size} bytes at 0x{phys:x} are not in the image")
+        said = counted(size, f"byte at 0x{phys:x} is", f"bytes at 0x{phys:x} are")
+        super().__init__(f"the {said} not in the image")
         self.phys = phys
 
 

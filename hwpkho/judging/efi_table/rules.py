@@ -11,6 +11,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from hwpkho.base import arch as arches
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference, intersection, joined, union
 from hwpkho.codes import efi_kernel
 
@@ -105,7 +106,7 @@ def _ram_left(reading: Reading, generation: Generation, kernel: NextKernel) -> R
         total = sum(b - a for a, b in memory)
         return reading._replace(
             outcome="crash",
-            reason=f"panic in early boot: {left >> 20} of {total >> 20} MiB of RAM are left",
+            reason=f"panic in early boot: {left >> 20} of {total >> 20} MiB of RAM left",
             code=efi_kernel.NO_RAM,
         )
     maybe = sum(b - a for a, b in intersection(free, union(reading.unknown)))
@@ -127,7 +128,8 @@ def _missing_bits(reading: Reading, generation: Generation, kernel: NextKernel) 
     needed = low if arch is None or arch.trampoline else []
     if most <= memblock_room(arch) and (not needed or any(difference(needed, worst))):
         return None
-    why = f"{reading.hidden} bits of the bitmap are not in the image; each may be one more range"
+    bits = counted(reading.hidden, "bit of the bitmap is", "bits of the bitmap are")
+    why = f"{bits} not in the image; each may be one more range"
     return _undecided(reading, why)
 
 

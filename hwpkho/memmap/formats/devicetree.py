@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi import fdt
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.ranges import holding, union
 from hwpkho.codes import problem
@@ -149,7 +150,9 @@ class _Reader:
         if value is None:
             return fdt.DEFAULT_CELLS
         if len(value) < 4:
-            raise InputError(f"{self.shown}: {name} of the root has {len(value)} bytes, needs 4")
+            raise InputError(
+                f"{self.shown}: {name} of the root has {counted(len(value), 'byte')}, needs 4"
+            )
         cells = int.from_bytes(value[:4], "big")
         if cells > _MAX_CELLS:
             raise InputError(f"{self.shown}: {name} of the root is {cells}, at most {_MAX_CELLS}")
@@ -174,7 +177,9 @@ class _Reader:
                 )
             yield start, length
         if len(value) % step:
-            self._odd(node, f"{name} has {len(value) % step} bytes after the last whole range")
+            self._odd(
+                node, f"{name} has {counted(len(value) % step, 'byte')} after the last whole range"
+            )
 
     def _odd(self, node: fdt.Node, what: str) -> None:
         if len(self.problems) < MAX_PROBLEMS:
@@ -228,8 +233,9 @@ class _Reader:
         wanted = tuple(n.to_bytes(4, "big") for n in (self.address_cells, self.size_cells))
         if own != wanted or parent.get("ranges") is None:
             message = (
-                f"/reserved-memory with {len(parent.children)} nodes: it needs ranges and the "
-                f"root's #address-cells {self.address_cells} and #size-cells {self.size_cells}"
+                f"/reserved-memory with {counted(len(parent.children), 'node')}: it needs ranges "
+                f"and the root's #address-cells {self.address_cells} and #size-cells "
+                f"{self.size_cells}"
             )
             self.problems.append(problem(DT_RESERVATIONS_IGNORED, message))
             return []
@@ -255,7 +261,9 @@ class _Reader:
             return
         step = 4 * (self.address_cells + self.size_cells)
         if step and len(value) % step:
-            self._odd(node, f"reg has {len(value)} bytes, not a multiple of {step}: ignored")
+            self._odd(
+                node, f"reg has {counted(len(value), 'byte')}, not a multiple of {step}: ignored"
+            )
             return
         count = len(value) // step if step else 0
         if count > 1:

@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import ENTRY_IGNORED
@@ -102,8 +103,9 @@ class E820Entries(FileForm):
         shown = printable(str(path))
         if rest:
             raise InputError(
-                f"{shown}: e820 entries: {len(data)} bytes are not a multiple of {ENTRY_SIZE}; the "
-                f"last entry, at offset 0x{count * ENTRY_SIZE:x}, is cut off: copy the file again"
+                f"{shown}: e820 entries: {counted(len(data), 'byte is', 'bytes are')} not a "
+                f"multiple of {ENTRY_SIZE}; the last entry, at offset 0x{count * ENTRY_SIZE:x}, is "
+                "cut off: copy the file again"
             )
         if count > MAX_ENTRIES:
             raise InputError(f"{shown}: {count} e820 entries; a kernel takes at most {MAX_ENTRIES}")

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import ENTRY_IGNORED
@@ -133,8 +134,9 @@ class EfiDescriptors(FileForm):
         if not found:
             stride = _cut_off(data) or SIZE
             raise InputError(
-                f"{shown}: EFI memory descriptors: {len(data)} bytes are not a whole number of "
-                f"valid descriptors of {stride} bytes: the copy is cut off or damaged"
+                f"{shown}: EFI memory descriptors: {counted(len(data), 'byte is', 'bytes are')} "
+                f"not a whole number of valid descriptors of {stride} bytes: the copy is cut off "
+                "or damaged"
             )
         if len(found) > 1:
             sizes = " or ".join(str(s) for s in found)

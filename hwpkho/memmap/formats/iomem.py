@@ -341,6 +341,8 @@ def _check(table: Table) -> None:
     if ram in (0, len(table.entries)):
         only = "nothing but System RAM" if ram else "no System RAM"
         message = f"line {table.line}: {only} is among the {len(table.entries)} resources"
+        if len(table.entries) == 1:
+            message = f"line {table.line}: the one resource is {'' if ram else 'not '}System RAM"
         table.problems.append(problem(NOT_THE_MAP, message))
     for at, depth, place in _misfits(table.entries):
         shown = gaps.shown(place)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.errors import InputError
 from hwpkho.memmap.formats.base import FileForm
@@ -50,8 +51,8 @@ class SetupDataE820(FileForm):
             raise InputError(f"{shown}: setup_data: {size // ENTRY_SIZE} e820 entries are too many")
         if size > len(data) - _NODE.size:
             raise InputError(
-                f"{shown}: setup_data: {size} bytes of entries announced at offset 12, but "
-                f"{len(data) - _NODE.size} are there"
+                f"{shown}: setup_data: {counted(size, 'byte')} of entries announced at offset 12, "
+                f"but {counted(len(data) - _NODE.size, 'is', 'are')} there"
             )
         found = read_entries(data, _NODE.size, size // ENTRY_SIZE, "e820_setup_data")
         if not found.entries:

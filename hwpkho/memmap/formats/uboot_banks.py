@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.late import late
 from hwpkho.base.ranges import difference, union
@@ -345,11 +346,12 @@ class Banks:
                 covered.append(dram)
                 _lacking(dram, now, where)
                 if now.unreadable or (now.count or 0) > len(set(now.numbers)):
-                    of = "" if now.count is None else f" of {now.count}"
-                    message = (
-                        f"{where}only {len(now.numbers)}{of} entries of lmb's memory list are "
-                        "complete"
+                    n, of = len(now.numbers), now.count
+                    entries = (
+                        counted(n, "entry") if of is None else f"{n} of {counted(of, 'entry')}"
                     )
+                    are = "is" if n == 1 else "are"
+                    message = f"{where}only {entries} of lmb's memory list {are} complete"
                     dram.problems.append(problem(COUNT_DIFFERS, message))
             elif now.table is None and now.count and (dram is not None or lmb):
                 self._tables.begin(_NAMES[what])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hwpkho.base.counting import counted
 from hwpkho.base.ranges import difference, union
 from hwpkho.codes import problem
 from hwpkho.codes.memmap_view import OVERLAP, RUNNING_KERNEL
@@ -164,7 +165,11 @@ def iomem_spans(map_: Map, memory: str, iomem_of: IomemOf, problems: list[Proble
         parents.append((start, end, kind, what))
         spans.append(Span(start, end + 1, kind, label, map_.name, what))
     if images and iomem_of == "running":
-        message = f"{images} ranges in use by the running kernel are RAM for the next one"
+        message = counted(
+            images,
+            "range in use by the running kernel is RAM for the next one",
+            "ranges in use by the running kernel are RAM for the next one",
+        )
         problems.append(problem(RUNNING_KERNEL, message))
     return stacked(spans)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import code_of
 from hwpkho.report.check import words
@@ -49,7 +50,8 @@ def details(
         yield _row("x86: add", checked.memmap)
         good, left = checked.memmap_lost
         if good or left:
-            yield _row("", f"this also excludes {good} good pages and leaves out {left} bad ones")
+            excluded, out = counted(good, "good page"), counted(left, "bad page")
+            yield _row("", f"this also excludes {excluded} and leaves out {out}")
     for line in checked.not_seen:
         yield f"  {paint('warning', 'not seen'.ljust(_LABEL))}{line}"
     for note in checked.facts.notes:
@@ -69,7 +71,7 @@ def _seen(checked: Checked) -> Iterator[str]:
     yield _row("machine", f"{machine}{release}")
     if facts.flags is not None:
         folios = len(facts.flags.folios.first)
-        huge = f", {folios} huge pages of hugetlb with a bad page" if folios else ""
+        huge = f", {counted(folios, 'huge page')} of hugetlb with a bad page" if folios else ""
         yield _row("page flags", f"{words.pages(facts.flags.single.pages())}{huge}")
     if facts.corrupted is not None:
         yield _row("counted", f"HardwareCorrupted {facts.corrupted >> 10} kB")
@@ -78,7 +80,7 @@ def _seen(checked: Checked) -> Iterator[str]:
         counts = ", ".join(f"{k} {n}" for n, k in node.counts.items() if k)
         yield _row(f"node {node.node}", f"memory failures since boot: {counts}")
     if len(failures) > MAX_NODES:
-        yield _row("", f"and {len(failures) - MAX_NODES} more nodes")
+        yield _row("", f"and {counted(len(failures) - MAX_NODES, 'more node')}")
     yield _row("handover", _handover(checked))
     v = checked.validation
     if v is not None and v.efi is not None:
@@ -86,7 +88,7 @@ def _seen(checked: Checked) -> Iterator[str]:
         says = f"{efi.outcome or 'not known'}: {efi.reason}"
         yield _row("EFI table", f"0x{efi.phys:x}, read by {efi.consumer}: {says}")
     if v is not None and v.scratch is not None:
-        areas = f"{len(v.scratch.areas)} area{'s' * (len(v.scratch.areas) != 1)}"
+        areas = counted(len(v.scratch.areas), "area")
         of_ram = f", {v.scratch.of_ram:.1%} of RAM" if v.scratch.of_ram is not None else ""
         bad = f", {words.pages(v.scratch.bad.pages())} in it"
         yield _row("scratch", f"{human_bytes(v.scratch.size)} in {areas}{of_ram}{bad}")
@@ -105,7 +107,7 @@ def _handover(checked: Checked) -> str:
         return "not known"
     if not checked.hands_over:
         return f"none: {checked.because}"
-    listed = "" if checked.listed is None else f", {checked.listed.pages()} pages listed"
+    listed = "" if checked.listed is None else f", {counted(checked.listed.pages(), 'page')} listed"
     case, tree = checked.facts.case, checked.facts.tree
     name = case.name if case else "EFI table"
     if tree.copied:
@@ -143,10 +145,10 @@ def _findings(checked: Checked, paint: Paint, *, routine: bool) -> Iterator[str]
     for f in shown:
         yield _finding(f, code_of(f.code).name, paint)
     if len(findings) > len(shown):
-        yield f"  and {len(findings) - len(shown)} more findings; --json has them all"
+        yield f"  and {counted(len(findings) - len(shown), 'more finding')}; --json has them all"
     hidden = len(checked.findings) - len(findings)
     if hidden:
-        yield f"  {hidden} routine note{'s' * (hidden != 1)} (-v shows them)"
+        yield f"  {counted(hidden, 'routine note')} (-v shows them)"
 
 
 def _finding(f: Finding, name: str, paint: Paint) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.commands.check_result import BAD_OUTCOMES
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ NAMES: dict[AfterKexec, str] = {
 
 def pages(n: int) -> str:
     """Return ``1 bad page``, ``2 bad pages``."""
-    return f"{n} bad page{'' if n == 1 else 's'}"
+    return counted(n, "bad page")
 
 
 def summary(checked: Checked) -> str:
@@ -47,7 +48,7 @@ def summary(checked: Checked) -> str:
     if worst is not None and not _numbers_show(checked, worst):
         parts.append(f"{worst.message} ({worst.code})")
     if checked.status == "unknown" and (n := len(checked.not_seen)):
-        parts.append(f"{n} thing{'' if n == 1 else 's'} could not be looked at")
+        parts.append(f"{counted(n, 'thing')} could not be looked at")
     return "; ".join(parts)
 
 

@@ -11,6 +11,7 @@ from hwpkho.abi.spans import Span
 from hwpkho.abi.tracker import TRACKERS
 from hwpkho.abi.vmalloc import Chunk
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, align_down, align_up, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import code_of
 from hwpkho.errors import InputError
@@ -72,7 +73,7 @@ def _rows(
     data = source.read(phys, size)
     yield ""
     whose = f": {of}" if of else ""
-    yield f"{title} at 0x{phys:x}, {size} bytes{_offset(source, phys)}{whose}"
+    yield f"{title} at 0x{phys:x}, {counted(size, 'byte')}{_offset(source, phys)}{whose}"
     if data is None:
         yield "  not in the image"
         return
@@ -158,7 +159,7 @@ class _Dump:
         for subtree in subtrees[:MAX_SUBTREES]:
             yield from self._subtree(subtree)
         if len(subtrees) > MAX_SUBTREES:
-            yield f"and {len(subtrees) - MAX_SUBTREES} more subtrees"
+            yield f"and {counted(len(subtrees) - MAX_SUBTREES, 'more subtree')}"
         yield from self._chunks()
         yield from self._array()
         yield from self._tracker()
@@ -228,7 +229,9 @@ class _Dump:
                 spans.append(Span(8 + 8 * i, 8, f"entry {i}: 0x{entry:x}"))
             end = 8 + 8 * len(chunk.entries)
             if len(chunk.entries) > MAX_ROWS:
-                spans.append(Span(end, 0, f"and {len(chunk.entries) - MAX_ROWS} more entries"))
+                spans.append(
+                    Span(end, 0, f"and {counted(len(chunk.entries) - MAX_ROWS, 'more entry')}")
+                )
             if end < self.page_size:
                 spans.append(Span(end, 8, "zero: end of the entries"))
             yield from self._dump(f"chunk {n}", phys, self.page_size, spans)
@@ -249,8 +252,12 @@ class _Dump:
                 for i, pfn in enumerate(live[:MAX_ROWS])
             ]
             if len(live) > MAX_ROWS:
-                spans.append(Span(8 * len(live), 0, f"and {len(live) - MAX_ROWS} more live ones"))
-            title = f"array {'block' if w.order else 'page'} {n} ({len(live)} live entries)"
+                spans.append(
+                    Span(8 * len(live), 0, f"and {counted(len(live) - MAX_ROWS, 'more live one')}")
+                )
+            title = (
+                f"array {'block' if w.order else 'page'} {n} ({counted(len(live), 'live entry')})"
+            )
             size = min(block, align_up(8 * len(live), self.page_size))
             yield from self._dump(title, align_down(phys, self.page_size), size, spans)
 

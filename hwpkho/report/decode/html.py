@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.decode import luo_text, memory, table_text, text
 from hwpkho.report.html import blocks, figures
@@ -69,7 +70,7 @@ def _list_sentence(h: Handover) -> str:
     if h.hwpoison.pfns is None:
         return f"{which} has a list that cannot be read"
     n = pfn_set(h.hwpoison.pfns).pages()
-    return f"{which} lists {n} bad page{'s' * (n != 1)}"
+    return f"{which} lists {counted(n, 'bad page')}"
 
 
 def _handover(h: Handover, number: int, call: Call) -> Section:

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.handover.luo import luo_of
-from hwpkho.report.parts.layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _luo(tree: LuoTree, page_size: int) -> Iterator[tuple[str, str]]:
     for line in lines[:MAX_ROWS]:
         yield "", line
     if len(lines) > MAX_ROWS:
-        yield "", f"and {len(lines) - MAX_ROWS} more lines; --json has all"
+        yield "", f"and {counted(len(lines) - MAX_ROWS, 'more line')}; --json has all"
     for file in tree.unwritten[:MAX_ROWS]:
         text = f"{file.compatible} at 0x{file.data:x}  {_memory(file, page_size)}"
         yield "", f"{text}; its session is not known"

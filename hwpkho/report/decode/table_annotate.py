@@ -9,6 +9,7 @@ from hwpkho.abi.efi_config import ENTRY
 from hwpkho.abi.efi_poisoned import linked_list
 from hwpkho.abi.spans import Span
 from hwpkho.base.addresses import align_up
+from hwpkho.base.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,9 @@ def _node(table: PoisonTable, number: int, node: NodeRead) -> Part:
         meaning = f"entry {i}: 0x{base:x}+0x{size:x}" if size else f"entry {i}: taken back"
         spans.append(Span(head + 16 * i, 16, meaning))
     if node.read > MAX_ROWS:
-        spans.append(Span(head + 16 * MAX_ROWS, 0, f"and {node.read - MAX_ROWS} more entries"))
+        spans.append(
+            Span(head + 16 * MAX_ROWS, 0, f"and {counted(node.read - MAX_ROWS, 'more entry')}")
+        )
     size = align_up(head + linked_list.ENTRY * min(node.read, MAX_ROWS), 8)
     title = "root of the EFI list of poisoned memory" if not number else f"node {number}"
     return title, node.phys or 0, size, spans

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.codes import code_of
 from hwpkho.report.parts.layout import field, fold, severe
 
@@ -64,9 +65,9 @@ def _header(table: PoisonTable) -> Iterator[tuple[str, str]]:
     if table.phys_base is not None:
         yield "phys_base", f"0x{table.phys_base:x}"
     covers = f"0x{h.phys_base:x}-0x{h.end - 1:x}" if h.end > h.phys_base else "nothing"
-    yield "size", f"{h.size} bytes of bitmap: {h.units} units, {covers}"
+    yield "size", f"{counted(h.size, 'byte')} of bitmap: {counted(h.units, 'unit')}, {covers}"
     if table.slack:
-        yield "slack", f"{table.slack} bytes behind the bitmap"
+        yield "slack", f"{counted(table.slack, 'byte')} behind the bitmap"
 
 
 def _nodes(table: PoisonTable) -> Iterator[tuple[str, str]]:
@@ -75,10 +76,10 @@ def _nodes(table: PoisonTable) -> Iterator[tuple[str, str]]:
     for node in nodes[:MAX_NODES]:
         where = "(a file)" if node.phys is None else f"0x{node.phys:x}"
         following = f"next 0x{node.next:x}" if node.next else "the last"
-        yield label, f"{where}  {node.used} of {node.room} entries used, {following}"
+        yield label, f"{where}  {node.used} of {counted(node.room, 'entry')} used, {following}"
         label = ""
     if len(nodes) > MAX_NODES:
-        yield "", f"and {len(nodes) - MAX_NODES} more nodes"
+        yield "", f"and {counted(len(nodes) - MAX_NODES, 'more node')}"
 
 
 def _ranges(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tuple[str, str]]:
@@ -87,14 +88,14 @@ def _ranges(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tupl
         yield "bad", screen.paint("dim", "not readable, see problems")
         return
     listed, size = table.header is None, table.bad_bytes()
-    what = ("entry" if units == 1 else "entries") if listed else f"unit{'s' * (units != 1)} set"
+    what = counted(units, "entry") if listed else f"{counted(units, 'unit')} set"
     count = table.run_count()
     pages = size // page_size
-    said = f"{units} {what}, {count} range{'s' * (count != 1)}: {human_bytes(size)}"
-    yield "bad", f"{said}, {pages} page{'s' * (pages != 1)} of {human_bytes(page_size)}"
+    said = f"{what}, {counted(count, 'range')}: {human_bytes(size)}"
+    yield "bad", f"{said}, {counted(pages, 'page')} of {human_bytes(page_size)}"
     back = len(table.entries) // 2 - units if listed else 0
     if back:
-        yield "", f"{back} entr{'ies' if back > 1 else 'y'} taken back (size 0)"
+        yield "", f"{counted(back, 'entry')} taken back (size 0)"
     h = table.header
     most = screen.most(MAX_RANGES)
     for start, end in islice(table.ranges(), most):
@@ -104,4 +105,4 @@ def _ranges(table: PoisonTable, screen: Screen, page_size: int) -> Iterator[tupl
             text += f"  unit {first}" if first == last else f"  units {first}-{last}"
         yield "", text
     if count > most:
-        yield "", f"and {count - most} more ranges; -v shows all"
+        yield "", f"and {counted(count - most, 'more range')}; -v shows all"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.vmalloc import VM_ALLOC, VM_ALLOW_HUGE_VMAP
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.base.ranges import union
@@ -87,7 +88,7 @@ def rows(h: Handover, paint: Paint) -> Iterator[tuple[str, str]]:
 
 def _root(h: Handover, root: Root, paint: Paint) -> Iterator[tuple[str, str]]:
     where = f"0x{root.phys:x}" if root.phys is not None else "(a copy, address unknown)"
-    size = f"{root.totalsize} bytes" if root.totalsize is not None else "size unknown"
+    size = counted(root.totalsize, "byte") if root.totalsize is not None else "size unknown"
     yield "root FDT", f"{where}  {root.compatible or 'compatible missing'}  {size}"
     if root.memory_map:
         state = h.tracker or "not checked"
@@ -95,7 +96,7 @@ def _root(h: Handover, root: Root, paint: Paint) -> Iterator[tuple[str, str]]:
         text = f"0x{root.memory_map:x}  {paint(style, state)}"
         if h.walk and h.tracker in ("complete", "partial"):
             n = h.walk.preserved.count
-            text += f"  {n} preserved block{'s' * (n != 1)} in {len(h.walk.nodes)} pages"
+            text += f"  {counted(n, 'preserved block')} in {counted(len(h.walk.nodes), 'page')}"
         yield "tracker", text
     label = "subtrees"
     width = max((len(s.name) for s in root.subtrees), default=0)
@@ -111,7 +112,7 @@ def _root(h: Handover, root: Root, paint: Paint) -> Iterator[tuple[str, str]]:
 
 def _subtree(s: Subtree, width: int) -> str:
     where = f"0x{s.phys:x}" if s.phys is not None else "?"
-    size = f"{s.size} bytes" if s.size is not None else "size unknown"
+    size = counted(s.size, "byte") if s.size is not None else "size unknown"
     return f"{s.name:<{width}}  {where:<14}  {size}{_details(s)}"
 
 
@@ -127,31 +128,31 @@ def _scratch(scratch: Scratch | None) -> Iterator[tuple[str, str]]:
     if scratch is None:
         return
     label = "scratch"
-    if scratch.array is not None:
-        yield label, f"array 0x{scratch.array:x}, {scratch.length} bytes"
+    if scratch.array is not None and scratch.length is not None:
+        yield label, f"array 0x{scratch.array:x}, {counted(scratch.length, 'byte')}"
         label = ""
     elif scratch.length == 0:
         yield label, "none is handed over"
     areas = scratch.areas or ()
     if len(areas) > 1:
         total = sum(b - a for a, b in union((start, start + size) for start, size in areas if size))
-        yield label, f"{human_bytes(total)} in {len(areas)} areas"
+        yield label, f"{human_bytes(total)} in {counted(len(areas), 'area')}"
         label = ""
     for start, size in areas[:MAX_ADDRESSES]:
         yield label, f"0x{start:x}-0x{start + max(size, 1) - 1:x}  {human_bytes(size)}"
         label = ""
     if len(areas) > MAX_ADDRESSES:
-        yield "", f"and {len(areas) - MAX_ADDRESSES} more areas"
+        yield "", f"and {counted(len(areas) - MAX_ADDRESSES, 'more area')}"
 
 
 def _hwpoison(w: HwpoisonList, page_size: int | None) -> Iterator[tuple[str, str]]:
     where = f"0x{w.phys:x}" if w.phys is not None else "(a copy, address unknown)"
-    size = f"{w.size} bytes" if w.size is not None else "size unknown"
+    size = counted(w.size, "byte") if w.size is not None else "size unknown"
     yield "hwpoison", f"{where}  {w.revision or 'unreadable'}  {size}"
     if w.blob is None:
         return
     v = w.blob.vmalloc
-    count = f"{w.blob.count} live entries"
+    count = counted(w.blob.count, "live entry")
     if page_size:
         count += f" of {v.capacity(page_size)}"
     yield "", f"version           {w.blob.version}"
@@ -190,8 +191,8 @@ def _pfns(w: HwpoisonList, page_size: int | None, screen: Screen) -> Iterator[st
     repeats = f", {len(w.pfns) - distinct} repeated" if len(w.pfns) != distinct else ""
     yield from field(
         "list",
-        f"{len(w.pfns)} PFN{'s' * (len(w.pfns) != 1)}{repeats} in {count} "
-        f"run{'s' * (count != 1)}, {human_bytes(distinct << shift)}",
+        f"{counted(len(w.pfns), 'PFN')}{repeats} in {count} run{'s' * (count != 1)}, "
+        f"{human_bytes(distinct << shift)}",
         screen,
     )
     most = screen.most(MAX_RUNS)
@@ -202,7 +203,7 @@ def _pfns(w: HwpoisonList, page_size: int | None, screen: Screen) -> Iterator[st
     columns = (Column(""), Column("", right=True), Column("", wraps=True))
     yield from table(columns, rows, screen, " " * (_LABEL + 2))
     if count > most:
-        text = f"and {count - most} more runs; -v shows them, --pfns prints the list"
+        text = f"and {counted(count - most, 'more run')}; -v shows them, --pfns prints the list"
         yield from field("", text, screen)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hwpkho.badpages.sets import describe_history
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.report.parts import efi_table
 
 if TYPE_CHECKING:
@@ -82,25 +83,24 @@ def summary(d: Comparison, units: Units) -> str:
     """Return the result in one line: units and PFNs removed, added, and in both."""
     (change,) = d.changes
     size = human_bytes(units.unit_size)
+    common = f"{counted(units.common, 'unit')} of {size}"
     if units.uncovered is None or units.bare is None:
         if change.empty:
-            return f"no difference: {units.common} units of {size}, {change.common} PFNs in both"
+            return f"no difference: {common}, {counted(change.common, 'PFN')} in both"
         removed = units.removed.pages()
         return (
-            f"{removed} unit{'s' * (removed != 1)} removed, {units.added.pages()} added, "
-            f"{units.common} kept (of {size}); {change.removed.pfns.pages()} PFNs removed, "
+            f"{counted(removed, 'unit')} removed, {units.added.pages()} added, {units.common} kept "
+            f"(of {size}); {counted(change.removed.pfns.pages(), 'PFN')} removed, "
             f"{change.added.pfns.pages()} added, {change.common} kept"
         )
-    rest = (
-        f"{change.common} bad page{'s' * (change.common != 1)} in {units.common} "
-        f"unit{'s' * (units.common != 1)} of {size}, with {units.good} good pages"
-    )
+    rest = f"{counted(change.common, 'bad page')} in {common}"
+    rest += f", with {counted(units.good or 0, 'good page')}"
     if change.empty:
         return f"no difference: {rest}"
     without, bare = units.uncovered.pages(), (units.removed | units.added).pages()
-    one = f"{without} bad pages have" if without != 1 else "1 bad page has"
-    other = f"{bare} units hold" if bare != 1 else "1 unit holds"
-    return f"{one} no bit and will be handed out again, {other} no known bad page; {rest}"
+    lacks = counted(without, "bad page has", "bad pages have")
+    holds = counted(bare, "unit holds", "units hold")
+    return f"{lacks} no bit and will be handed out again, {holds} no known bad page; {rest}"
 
 
 def meaning(d: Comparison, word: Word) -> str | None:
@@ -138,7 +138,7 @@ def step(sets: Sequence[PfnSet], number: int) -> str:
     """Return how many units table ``number`` of a chain has, and the change from the one before."""
     units = sets[number]
     count = units.pages()
-    words = f"{count} unit{'s' * (count != 1)}"
+    words = counted(count, "unit")
     if not number:
         return words
     before = sets[number - 1]

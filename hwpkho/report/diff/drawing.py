@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.report.svg.markup import WIDTH, Drawing, rect, shortened, titled, words
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def draw(chain: Chain) -> Drawing:
         parts.append(titled(text, words(left - _GAP, y + 5, text, anchor="end") + boxes))
     about = "A row: pages with the same life. A column: a list, by its number."
     if len(alike) > len(rows):
-        about += f" {len(alike) - len(rows)} more rows are not drawn."
+        about += f" {counted(len(alike) - len(rows), 'more row is', 'more rows are')} not drawn."
     below = _LINE * (len(rows) + 2)
     for number, (state, meaning) in enumerate(_SIGNS.items()):
         x = _GAP + number * 130
@@ -58,7 +59,7 @@ def draw(chain: Chain) -> Drawing:
 def names(c: Comparison) -> Drawing:
     """Return a key to :func:`draw`: number, name and size of each list. HTML has a table for it."""
     said = [
-        f"{number}: {x.name}, {pfns} PFN{'s' * (pfns != 1)}"
+        f"{number}: {x.name}, {counted(pfns, 'PFN')}"
         for number, (x, pfns) in enumerate(zip(c.cases, c.distinct(), strict=True))
     ]
     if len(said) > MOST_ROWS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.badpages.sets import HISTORIES, describe_history
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.report.diff import by_unit
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Chain:
         for first, last, seen in self._histories:
             sizes[seen] += last - first + 1
         found = [
-            Alike(seen, describe_history(seen, self.lists), f"{n} {what}{'s' * (n != 1)}")
+            Alike(seen, describe_history(seen, self.lists), counted(n, what))
             for seen, n in sizes.most_common()
         ]
         return sorted(found, key=lambda x: HISTORIES.index(x.history))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.sets import MISSING
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit, drawing, histories, text
@@ -100,7 +101,7 @@ def _changes(d: Comparison, word: Word, runs: Runs, call: Call) -> list[Part]:
     if by_map:
         columns.append(Column("Memory there"))
     pages = runs.pfns.pages()
-    caption = f"{pages} PFN{'s' * (pages != 1)} {word}, in {count} run{'s' * (count != 1)}"
+    caption = f"{counted(pages, 'PFN')} {word}, in {counted(count, 'run')}"
     whole = call.everything
     return [blocks.run_table(caption, runs, count, d.page_size, columns, cells, whole=whole)]
 
@@ -167,7 +168,7 @@ def _histories(chain: Chain, call: Call) -> list[Part]:
         Column("Fate"),
         *map(Column, _heads(chain)),
     )
-    count = f"{len(found)} run{'s' * (len(found) != 1)}"
+    count = counted(len(found), "run")
     picture = drawing.draw(chain)
     return [
         Figure(inline(picture, "lives-drawing"), picture.about, zoom=chain.lists > MAX_COLUMNS),
@@ -177,7 +178,7 @@ def _histories(chain: Chain, call: Call) -> list[Part]:
             len(found),
             (_row(chain, run) for run in found),
             whole=call.everything,
-            what="runs",
+            what="run",
         ),
     ]
 

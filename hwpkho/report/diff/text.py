@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.sets import MISSING
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.inputs.lists import owners_turnover
 from hwpkho.report.diff import by_unit
 from hwpkho.report.parts import turnover
@@ -48,7 +49,7 @@ def summary(d: Comparison) -> str:
     if d.units is not None:
         return by_unit.summary(d, d.units)
     if c.empty:
-        return f"no difference: {c.common} PFNs in both"
+        return f"no difference: {counted(c.common, 'PFN')} in both"
     return f"{c.removed.pfns.pages()} removed, {c.added.pfns.pages()} added, {c.common} kept"
 
 
@@ -86,7 +87,7 @@ def report(d: Comparison, screen: Screen | None = None) -> Iterator[str]:
     if d.units is not None:
         yield from said
     for label, x, pfns in zip(("before", "after"), d.cases, d.distinct(), strict=True):
-        text = f"{x.name}: {pfns} PFN{'s' * (pfns != 1)}{_generation(x)}"
+        text = f"{x.name}: {counted(pfns, 'PFN')}{_generation(x)}"
         yield from fold(text, screen.prose, f"{label:<8}")
     if d.units is None:
         yield from said
@@ -134,7 +135,7 @@ def meaning(d: Comparison, word: Word, ruling: Ruling) -> str:
 def missed(d: Comparison) -> str:
     """Return the sentence on known bad pages that the handover does not list, empty for none."""
     count = handed_out_again(d)
-    pages = "1 page is" if count == 1 else f"{count} pages are"
+    pages = counted(count, "page is", "pages are")
     return f"{pages} known bad and not in the handover: will be handed out again" if count else ""
 
 
@@ -161,7 +162,7 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
         step = c.changes[number - 1] if number else None
         change = f"  -{step.removed.pfns.pages()} +{step.added.pfns.pages()}" if step else ""
         of_units = f"{by_unit.step(sets, number)}; " if sets else ""
-        text = f"{x.name}: {of_units}{pfns} PFN{'s' * (pfns != 1)}{_generation(x)}{change}"
+        text = f"{x.name}: {of_units}{counted(pfns, 'PFN')}{_generation(x)}{change}"
         yield from fold(text, screen.prose, f"{number}  ")
         if number:
             found = owners_turnover(c.cases[number - 1], x)
@@ -180,7 +181,7 @@ def chain_report(c: Comparison, screen: Screen | None = None) -> Iterator[str]:
     columns = (Column(heads), Column("PFN"), Column(""), Column("", wraps=True))
     yield from table(columns, rows, screen)
     if len(changed) > most:
-        more = f"and {len(changed) - most} more runs; -v shows them, --json has all"
+        more = f"and {counted(len(changed) - most, 'more run')}; -v shows them, --json has all"
         yield from fold(more, screen.prose, "  ")
 
 

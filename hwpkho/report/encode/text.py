@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.encode.targets.registry import target
 from hwpkho.encode.targets.saving import shown
@@ -25,7 +26,7 @@ def report(result: Result, screen: Screen | None = None) -> Iterator[str]:
     title = target(result.options.to).title
     count = result.case.pfns.count
     pages = human_bytes(result.page_size)
-    said = f"{shown(result.path)}: {title} of {count} PFN{'s' * (count != 1)}, {pages} pages"
+    said = f"{shown(result.path)}: {title} of {counted(count, 'PFN')}, {pages} pages"
     yield from fold(said, screen.prose, "", "  ")
     for label, text in _rows(result):
         yield from field(label, text, screen)
@@ -52,19 +53,22 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
 def _layout(layout: Layout) -> Iterator[tuple[str, str]]:
     v = layout.blob.vmalloc
     yield "machine", f"{layout.arch}, {layout.version.compatible}"
-    yield "root FDT", f"0x{layout.root:x}  {layout.totalsize} bytes"
-    yield "tracker", f"0x{layout.memory_map:x}  {layout.blocks} preserved blocks"
+    yield "root FDT", f"0x{layout.root:x}  {counted(layout.totalsize, 'byte')}"
+    yield "tracker", f"0x{layout.memory_map:x}  {counted(layout.blocks, 'preserved block')}"
     for sub in layout.subtrees:
-        yield "subtree", f"0x{sub.phys or 0:x}  {sub.size} bytes  {printable(sub.name)}"
+        yield (
+            "subtree",
+            f"0x{sub.phys or 0:x}  {counted(sub.size or 0, 'byte')}  {printable(sub.name)}",
+        )
     count = f"{layout.blob.count} of {v.capacity(layout.page_size)} entries"
-    pages = f"{v.total_pages} page{'s' * (v.total_pages != 1)}"
-    chunks = f"{len(layout.chunks)} chunk{'s' * (len(layout.chunks) != 1)} from 0x{v.first:x}"
+    pages = counted(v.total_pages, "page")
+    chunks = f"{counted(len(layout.chunks), 'chunk')} from 0x{v.first:x}"
     yield "array", f"{layout.blob.revision}, {count} in {pages}, {chunks}"
     if layout.scratch_array is not None:
         n = len(layout.scratch)
-        yield "scratch", f"0x{layout.scratch_array:x}  {16 * n} bytes  {n} area{'s' * (n != 1)}"
+        yield "scratch", f"0x{layout.scratch_array:x}  {16 * n} bytes  {counted(n, 'area')}"
     extents = layout.extents()
     end = extents[-1][0] + extents[-1][1] - 1
     size = human_bytes(sum(n for _, n in extents))
-    pieces = f"{len(extents)} piece{'s' * (len(extents) != 1)}"
+    pieces = counted(len(extents), "piece")
     yield "memory", f"0x{extents[0][0]:x}-0x{end:x}  {size} in {pieces}"

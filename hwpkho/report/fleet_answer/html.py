@@ -7,6 +7,7 @@ from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.base.counting import counted
 from hwpkho.base.options import command
 from hwpkho.fleet.questions import QUESTIONS, Question
 from hwpkho.report.fleet_answer import forms, plots
@@ -111,9 +112,14 @@ class Answered:
             heads.append(Column(name, number=count, mono=words))
         rows = ([_cell(*pair) for pair in zip(columns, row, strict=True)] for row in self._shown)
         left = self.count - len(self._shown)
-        caption = f"{self.title}: {self.count} row{'s' * (self.count != 1)}"
+        caption = f"{self.title}: {counted(self.count, 'row')}"
         return Table(
-            caption, heads, rows, f"{left} more rows are not shown; --csv has all" if left else ""
+            caption,
+            heads,
+            rows,
+            f"{counted(left, 'more row is', 'more rows are')} not shown; --csv has all"
+            if left
+            else "",
         )
 
     def figures(self) -> Iterator[Figure]:
@@ -126,7 +132,7 @@ class Answered:
     def summary(self) -> tuple[Style, str]:
         """Return how bad the answer is, and a sentence that says how many rows it has."""
         row, bad = self._asked.row, self._asked.bad
-        what = f"{self.count} {row}{'s' * (self.count != 1)}" if self.count else "Nothing"
+        what = counted(self.count, row) if self.count else "Nothing"
         style: Style = "" if bad is None else bad if self.count else "good"
         return style, f"{what}: {self.about}"
 
@@ -146,7 +152,7 @@ def _summary(answer: Answer) -> tuple[Style, str]:
     found = dict(zip(answer.columns, row, strict=True))
 
     def count(name: str, what: str) -> str:
-        return f"{found[name]} {what}{'s' * (found[name] != 1)}"
+        return counted(found[name], what)
 
     unsafe, lost = found["unsafe"], found["not_judged"]
     sentence = (

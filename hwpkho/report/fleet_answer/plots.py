@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.fleet.questions import QUESTIONS
 from hwpkho.report.parts.plot import Bar, Bars, Days
@@ -27,10 +28,6 @@ def asked(question: str | None) -> Sequence[str | None]:
 def of(question: str | None, rows: Iterable[Row]) -> list[Plot]:
     """Return the plots of an answer; empty for a question that a table answers better."""
     return _PLOTS[question](rows) if question in _PLOTS else []
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _name(*words: Any) -> str:
@@ -55,7 +52,7 @@ def _days(rows: Iterable[Row]) -> list[Plot]:
 
 
 def _worst(rows: Iterable[Row]) -> list[Plot]:
-    bars = [Bar(_name(r["host"]), r["pages"], _count(r["pages"], "page")) for r in rows]
+    bars = [Bar(_name(r["host"]), r["pages"], counted(r["pages"], "page")) for r in rows]
     return [Bars("Hosts by their bad pages", bars)]
 
 
@@ -79,7 +76,7 @@ def _verdicts(rows: Iterable[Row]) -> list[Plot]:
         Bar(
             _name(row["verdict"]),
             row["pages"],
-            f"{_count(row['pages'], 'page')}, {100 * row['pages'] / every:.3g} %",
+            f"{counted(row['pages'], 'page')}, {100 * row['pages'] / every:.3g} %",
         )
         for row in found
     ]
@@ -88,7 +85,7 @@ def _verdicts(rows: Iterable[Row]) -> list[Plot]:
 
 def _outcomes(rows: Iterable[Row]) -> list[Plot]:
     bars = [
-        Bar(_name(row["release"], row["outcome"]), row["cases"], _count(row["cases"], "capture"))
+        Bar(_name(row["release"], row["outcome"]), row["cases"], counted(row["cases"], "capture"))
         for row in rows
     ]
     return [Bars("Captures by release and by what the next kernel does with the list", bars)]
@@ -99,7 +96,7 @@ def _release(rows: Iterable[Row]) -> list[Plot]:
         Bar(
             _name(row["release"]),
             row["cases"],
-            f"{_count(row['cases'], 'capture')}, {row['unsafe']} not taken",
+            f"{counted(row['cases'], 'capture')}, {row['unsafe']} not taken",
             row["unsafe"],
         )
         for row in rows
@@ -108,13 +105,13 @@ def _release(rows: Iterable[Row]) -> list[Plot]:
 
 
 def _findings(rows: Iterable[Row]) -> list[Plot]:
-    bars = [Bar(_name(row["code"]), row["cases"], _count(row["cases"], "capture")) for row in rows]
+    bars = [Bar(_name(row["code"]), row["cases"], counted(row["cases"], "capture")) for row in rows]
     return [Bars("Captures with a finding, by code", bars)]
 
 
 def _unsafe(rows: Iterable[Row]) -> list[Plot]:
     found = Counter(_name(row["outcome"], row["code"] or "") for row in rows)
-    bars = [Bar(name, n, _count(n, "capture")) for name, n in found.most_common()]
+    bars = [Bar(name, n, counted(n, "capture")) for name, n in found.most_common()]
     return [Bars("Captures whose list is not taken, by outcome and cause", bars)]
 
 
@@ -123,7 +120,7 @@ def _policy(rows: Iterable[Row]) -> list[Plot]:
     for row in rows:
         name = _name(row["host"])
         found[name] = max(found[name], row["pages"])
-    bars = [Bar(name, n, _count(n, "page")) for name, n in found.most_common()]
+    bars = [Bar(name, n, counted(n, "page")) for name, n in found.most_common()]
     return [Bars("Hosts above the limit, by their bad pages", bars)]
 
 

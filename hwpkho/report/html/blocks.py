@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.codes import CERTAINTY, SEVERITIES, code_of
 from hwpkho.report.html.facts import Cell, Column, Fields, Message, Part, Table, Text
 from hwpkho.report.parts.layout import span
@@ -60,7 +61,8 @@ def problems(found: Iterable[Problem], *, whole: bool = False) -> list[Part]:
         parts.append(message(p.code, p.severity, p.message, where=_at(p.phys), again=again))
         before.add(p.code)
     if len(worst) > most:
-        left = f"{len(worst) - most} more problems are not shown; --json and -v have all."
+        left = counted(len(worst) - most, "more problem is", "more problems are")
+        left += " not shown; --json and -v have all."
         parts.append(Text(left, "warning"))
     return parts
 
@@ -102,11 +104,12 @@ def ranges(
     rows: Iterable[Sequence[Cell | str]],
     *,
     whole: bool,
-    what: str = "ranges",
+    what: str = "range",
 ) -> Table:
-    """Return a table of ``count`` rows, cut unless ``whole``; ``what`` they are, in the plural."""
+    """Return a table of ``count`` rows, cut unless ``whole``; ``what`` each is."""
     most = count if whole else min(count, MAX_ROWS)
-    cut = f"{count - most} more {what} are not shown; --json and -v have all"
+    cut = counted(count - most, f"more {what} is", f"more {what}s are")
+    cut += " not shown; --json and -v have all"
     return Table(caption, columns, islice(rows, most), cut if most < count else "")
 
 
@@ -134,7 +137,7 @@ def run_table(
             yield span(first, last), str(pages), size, *cells(first, last, what)
 
     head = Column("PFNs", mono=True), Column("Pages", number=True), Column("Size", number=True)
-    return ranges(caption, (*head, *columns), count, rows(), whole=whole, what="runs")
+    return ranges(caption, (*head, *columns), count, rows(), whole=whole, what="run")
 
 
 def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Table:
@@ -145,7 +148,7 @@ def pfn_table(caption: str, pfns: PfnSet, page_size: int, *, whole: bool) -> Tab
         return (span(first << shift, ((last + 1) << shift) - 1),)
 
     return run_table(
-        f"{caption}: {count} run{'s' * (count != 1)}",
+        f"{caption}: {counted(count, 'run')}",
         ((first, last, None) for first, last in pfns),
         count,
         page_size,

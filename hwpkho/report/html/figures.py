@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.report.html.facts import Cell, Column, Details, Figure, Table
 from hwpkho.report.parts import to_scale
 from hwpkho.report.parts.layout import span
@@ -44,7 +45,7 @@ def memory(shown: Memory, name: str) -> list[Part]:
         if close is not None and count:
             title = (
                 f"0x{start:x}-0x{end - 1:x}, {human_bytes(end - start)}: "
-                f"{count} bad page{'s' * (count != 1)}"
+                f"{counted(count, 'bad page')}"
             )
             figure = Figure(inline(close, f"{name}-{i}"), close.about)
             found.append(
@@ -65,7 +66,7 @@ def structure(found: Structure, name: str) -> Figure:
         for box in found.boxes
     ]
     columns = (Column("Structure"), Column("What is known of it"), Column("What is wrong"))
-    table = Table(f"{len(rows)} structure{'s' * (len(rows) != 1)}", columns, rows)
+    table = Table(counted(len(rows), "structure"), columns, rows)
     return Figure(inline(picture, name), picture.about, table)
 
 
@@ -111,6 +112,9 @@ def _pages(bad: Sequence[to_scale.Marks], start: int, end: int, count: int) -> T
         Column("What becomes of them"),
     )  # fmt: skip
     listed = sum(b - a + 1 for a, b, _ in found)
-    cut = f"{count - listed} more bad pages are in this range" if listed < count else ""
-    plural = "s" * (len(rows) != 1)
-    return Table(f"{len(rows)} run{plural} of bad pages", columns, rows, cut)
+    cut = (
+        f"{counted(count - listed, 'more bad page is', 'more bad pages are')} in this range"
+        if listed < count
+        else ""
+    )
+    return Table(f"{counted(len(rows), 'run')} of bad pages", columns, rows, cut)

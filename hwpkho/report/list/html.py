@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages import said
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.html import figures
 from hwpkho.report.html.blocks import MAX_ROWS, ranges
@@ -45,7 +46,7 @@ class Report:
         if picture := figures.memory(memory, "memory-drawing"):
             sections.append(Section("memory", "Memory to scale", picture))
         sections.append(Section("inputs", "What was read", _inputs(result)))
-        sentence = f"{count} bad page{'s' * (count != 1)}, {human_bytes(count * size)}"
+        sentence = f"{counted(count, 'bad page')}, {human_bytes(count * size)}"
         style: Style = "" if count else "good"
         return render(Page("list", result.pages.name, style, sentence, (), sections, call))
 
@@ -82,14 +83,13 @@ def _pages(listed: ListReport, call: Call) -> list[Part]:
         Column("Physical address", mono=True), Column("Kind"), Column("When"),
         Column("Memory there"), Column("Said in"),
     )  # fmt: skip
-    more = f"These are the first {len(rows)} of {len(runs)} runs; --json and -v have all"
+    more = f"These are the first {len(rows)} of {counted(len(runs), 'run')}; --json and -v have all"
     kind = Table(
         "By kind; a page may be named as several",
         (Column("Kind"), Column("Pages", number=True)),
         [(name, str(n)) for name, n in kinds.most_common()],
     )
-    plural = "s" * (len(runs) != 1)
-    every = _used(f"{len(runs)} run{plural}, in pages of {human_bytes(size)}", columns, rows)
+    every = _used(f"{counted(len(runs), 'run')}, in pages of {human_bytes(size)}", columns, rows)
     return [kind, every._replace(cut=more if cut else "")]
 
 
@@ -113,7 +113,7 @@ def _dimms(runs: Sequence[Run], call: Call) -> list[Part]:
             [(*place, str(n)) for place, n in pages.most_common()],
         ),
         ranges(
-            f"{len(runs)} run{'s' * (len(runs) != 1)} of pages on one DIMM",
+            f"{counted(len(runs), 'run')} of pages on one DIMM",
             (Column("PFNs", mono=True), Column("Pages", number=True), *heads),
             len(runs),
             (
@@ -121,7 +121,7 @@ def _dimms(runs: Sequence[Run], call: Call) -> list[Part]:
                 for run in runs
             ),
             whole=call.everything,
-            what="runs",
+            what="run",
         ),
     ]
 

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import MAX_PFNS, parts
 from hwpkho.errors import InputError
 from hwpkho.report.list.dimms import dimms_text
@@ -37,8 +38,7 @@ def report(listed: ListReport, screen: Screen | None = None) -> Iterator[str]:
     screen = screen or Screen()
     pages, size = listed.pages, listed.pages.taken_page_size
     count = pages.pfns.count
-    plural = "" if count == 1 else "s"
-    head = f"{pages.name}: {count} bad page{plural}, {human_bytes(count * size)}"
+    head = f"{pages.name}: {counted(count, 'bad page')}, {human_bytes(count * size)}"
     origin = f"  ({pages.origin}, {human_bytes(size)} pages)"
     yield from fold(screen.paint("head", head) + origin, screen.prose, "", "  ")
     if screen.detail < 0:
@@ -52,7 +52,8 @@ def report(listed: ListReport, screen: Screen | None = None) -> Iterator[str]:
     rows = [_row(run, there, size, alone) for run, there in islice(parts, most)]
     yield from table(_COLUMNS, rows, screen)
     if next(parts, None) is not None:
-        text = f"and more: {len(runs)} runs in all; -v shows them, --json and --pfns have them"
+        text = f"and more: {counted(len(runs), 'run')} in all"
+        text += "; -v shows them, --json and --pfns have them"
         yield from fold(text, screen.prose, "  ")
     if listed.dimms is not None:
         for line in dimms_text(listed.dimms):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.memmap.view.ownership import each_is_ram
 from hwpkho.report.html import blocks, figures
@@ -64,7 +65,9 @@ def _view(runs: Sequence[Run], call: Call) -> Table:
         Column("What"), Column("First byte", mono=True), Column("Last byte", mono=True),
         Column("Size", number=True),
     )  # fmt: skip
-    return blocks.ranges(f"{len(runs)} ranges", columns, len(runs), rows, whole=call.everything)
+    return blocks.ranges(
+        counted(len(runs), "range"), columns, len(runs), rows, whole=call.everything
+    )
 
 
 def _span(start: int, end: int) -> tuple[str, str]:
@@ -93,5 +96,5 @@ def _ranges(result: MemmapReport, call: Call) -> Table:
         Column("Size", number=True), Column("Type"), Column("RAM"),
     )  # fmt: skip
     count = len(map_.entries)
-    caption = f"{count} ranges of {map_.name}"
+    caption = f"{counted(count, 'range')} of {map_.name}"
     return blocks.ranges(caption, columns, count, rows, whole=call.everything)

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import code_of
 from hwpkho.memmap import efi
@@ -52,9 +53,9 @@ def _head(shown: MemmapReport, screen: Screen) -> Iterator[str]:
     memmap = shown.memmap
     title = f"{printable(memmap.source)}: {shown.primary.name}"
     text = (
-        f"{screen.paint('head', title)}, {len(shown.primary.entries)} ranges, "
-        f"{printable(memmap.arch)} ({_ARCH_FROM.get(memmap.arch_from, memmap.arch_from)}), "
-        f"read as {memmap.form}"
+        f"{screen.paint('head', title)}, {counted(len(shown.primary.entries), 'range')}, "
+        f"{printable(memmap.arch)} ({_ARCH_FROM.get(memmap.arch_from, memmap.arch_from)}), read as "
+        f"{memmap.form}"
     )
     yield from fold(text, screen.prose, "", "  ")
     others = [f"{printable(m.name)} ({len(m.entries)})" for m in memmap.maps if not m.primary]
@@ -118,7 +119,7 @@ def _summary(shown: MemmapReport, runs: Sequence[to_scale.Run], screen: Screen) 
 
 
 def _row(name: str, size: int, count: int, what: str) -> tuple[str, str, str]:
-    return name, human_bytes(size), f"in {count} {what}{'s' * (count != 1)}"
+    return name, human_bytes(size), f"in {counted(count, what)}"
 
 
 def runs_of(shown: MemmapReport) -> list[to_scale.Run]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.badpages.sets import known_by
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.report.html import blocks, figures
 from hwpkho.report.html.facts import Cell, Column, Page, Section, Table, Text
@@ -44,8 +45,8 @@ class Report:
             sections.insert(1, Section("map", "By the memory map", _by_map(result, call)))
         left = result.loss is not None and result.loss.bad_pages_left
         style: Style = "error" if left else "warning" if result.left_out.rulings else "good"
-        title = f"{len(result.cases)} lists as one"
-        return render(Page("merge", title, style, text.counted(result), (), sections, call))
+        title = f"{counted(len(result.cases), 'list')} as one"
+        return render(Page("merge", title, style, text.summary(result), (), sections, call))
 
 
 REPORT = Report()
@@ -55,7 +56,9 @@ def _list(m: Merged, call: Call) -> list[Part]:
     parts: list[Part] = []
     if m.loss is not None and m.loss.bad_pages_left:
         left = m.loss.bad_pages_left
-        parts.append(Text(f"The list was written without {left} pages: no room", "error"))
+        parts.append(
+            Text(f"The list was written without {counted(left, 'page')}: no room", "error")
+        )
     if m.table:
         parts.append(Text(f"EFI table: {efi_table.described(m.table)}"))
     if m.histories is not None:
@@ -77,13 +80,13 @@ def _known_by(found: Histories, m: Merged, call: Call) -> Table:
     )
     columns = Column("PFNs", mono=True), Column("Pages", number=True), Column("In cases")
     return blocks.ranges(
-        f"{len(found)} run{'s' * (len(found) != 1)}, in pages of {human_bytes(m.page_size)}, and "
-        "the numbers of the cases that list them",
+        f"{counted(len(found), 'run')}, in pages of {human_bytes(m.page_size)}, and the numbers of "
+        "the cases that list them",
         columns,
         len(found),
         rows,
         whole=call.everything,
-        what="runs",
+        what="run",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.judging.rulings import Runs
 from hwpkho.report.parts import efi_table, turnover
 from hwpkho.report.parts.layout import Column, fold, span, table
@@ -23,23 +24,23 @@ def report(m: Merged, screen: Screen | None = None) -> Iterator[str]:
     """Yield the lines of the report."""
     screen = screen or Screen()
     for number, (name, size) in enumerate(zip(m.cases, m.sizes, strict=True)):
-        yield from fold(f"case {number}: {name}, {size} entries", screen.prose, "", "  ")
+        yield from fold(f"case {number}: {name}, {counted(size, 'entry')}", screen.prose, "", "  ")
         if number:
             for line in turnover.lines(m.owners[number - 1], m.page_size):
                 yield from fold(line, screen.prose, "  ", "    ")
-    yield counted(m)
+    yield summary(m)
     if m.table:
         yield from fold(f"EFI table: {efi_table.described(m.table)}", screen.prose, "", "  ")
     yield from left_out(m, screen)
     yield from _run_lines("kept though not replaying", kept(m), screen)
 
 
-def counted(m: Merged) -> str:
+def summary(m: Merged) -> str:
     """Return how many PFNs the merged list has, and how many were dropped or excluded."""
     excluded = f", {m.excluded} excluded" if m.excluded else ""
     pages, twice = m.pfns.count, m.duplicates
-    dropped = f"{twice} duplicate{'s' * (twice != 1)} dropped"
-    return f"{pages} PFN{'s' * (pages != 1)}, {dropped}{excluded}"
+    dropped = f"{counted(twice, 'duplicate')} dropped"
+    return f"{counted(pages, 'PFN')}, {dropped}{excluded}"
 
 
 def kept(m: Merged) -> Runs:
@@ -72,7 +73,9 @@ def _run_lines(what: str, runs: Runs, screen: Screen) -> Iterator[str]:
     rows = [(span(a, b), r.verdict or "unknown", r.region or "") for a, b, r in islice(runs, most)]
     yield from table((Column(""), Column(""), Column("", wraps=True)), rows, screen)
     if count > most:
-        yield from fold(f"and {count - most} more runs; -v shows all", screen.prose, "  ")
+        yield from fold(
+            f"and {counted(count - most, 'more run')}; -v shows all", screen.prose, "  "
+        )
 
 
 def verdicts(runs: Runs) -> str:

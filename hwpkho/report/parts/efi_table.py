@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 
 if TYPE_CHECKING:
     from hwpkho.abi.efi_poisoned import Header
@@ -43,9 +44,9 @@ def described(made: WrittenTable) -> str:
     """Return layout, units and size of a table that was written, for people."""
     header, n = made.plan.header, made.units
     if header is None:
-        return f"layout {made.plan.layout}, {n} entr{'y' if n == 1 else 'ies'}"
-    units = f"{n} unit{'s' * (n != 1)} of {human_bytes(header.unit_size)}"
+        return f"layout {made.plan.layout}, {counted(n, 'entry')}"
+    units = f"{counted(n, 'unit')} of {human_bytes(header.unit_size)}"
     return (
         f"layout {made.plan.layout}, {units} set, of {header.units} from 0x{header.phys_base:x} on "
-        f"({header.size} bytes)"
+        f"({counted(header.size, 'byte')})"
     )

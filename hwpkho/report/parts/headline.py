@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.codes import blob
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _judged(v: Validation) -> bool:
 
 
 def _pages(n: int) -> str:
-    return f"{n} page{'s' * (n != 1)}"
+    return counted(n, "page")
 
 
 def _of(n: int, total: int) -> str:

@@ -202,8 +202,3 @@ def flow(items: Iterable[str], width: int, first: str = "", gap: str = "  ") -> 
 def span(first: int, last: int) -> str:
     """Return a range of PFNs or addresses, ``last`` inclusive: ``0x10-0x1f``, or ``0x10``."""
     return f"0x{first:x}" if first == last else f"0x{first:x}-0x{last:x}"
-
-
-def counted(n: int, what: str) -> str:
-    """Return ``1 note``, ``2 notes``."""
-    return f"{n} {what}{'s' * (n != 1)}"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.base.addresses import PHYS_END
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import Listing
 from hwpkho.base.pfnset import PfnSet, in_any, pfn_set
 from hwpkho.report.parts import to_scale
@@ -78,7 +79,7 @@ def with_handover(memory: Memory, h: Handover | None, page_size: int) -> Memory:
     for i, x in enumerate(files[:MAX_OWNERS], 1):
         add(f"owner-{i}", x.name, x.pages)
     others = [x.pages for x in files[MAX_OWNERS:]]
-    add("others", f"{len(others)} more owners", in_any(others))
+    add("others", counted(len(others), "more owner"), in_any(others))
     unknown = h.account.unknown if h.account else None
     add("nobody", "preserved, owner not known", unknown.pages if unknown else PfnSet())
     areas = h.scratch.areas or () if h.scratch else ()

@@ -10,6 +10,8 @@ from itertools import count
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwpkho.base.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,7 +59,8 @@ class Bars(NamedTuple):
     def caption(self) -> str:
         """The text below the drawing."""
         more = len(self.bars) - len(self.shown)
-        return f"{self.title}.{f' {more} more are not drawn.' if more else ''}"
+        cut = f" {counted(more, 'more is', 'more are')} not drawn." if more else ""
+        return f"{self.title}.{cut}"
 
     @property
     def shown(self) -> Sequence[Bar]:

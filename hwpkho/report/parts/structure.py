@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE, align_down, human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import code_of
 from hwpkho.handover.luo import luo_of
 from hwpkho.handover.subtrees.registry import reader_of
-from hwpkho.report.parts.layout import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -163,7 +163,7 @@ def _boxes(h: Handover) -> Iterator[Box]:
     if h.root is not None and h.root.memory_map:
         n = h.walk.preserved.count if h.walk else 0
         lines = [f"0x{h.root.memory_map:x}", h.tracker or "not checked"]
-        lines += [f"{n} preserved block{'s' * (n != 1)}"] * (h.walk is not None)
+        lines += [counted(n, "preserved block")] * (h.walk is not None)
         spans = [(h.root.memory_map, page_size)]
         spans += [(phys, page_size) for phys in (h.walk.nodes if h.walk else ())]
         state: State = "absent" if h.tracker == "gone" else "read"
@@ -183,7 +183,7 @@ def _boxes(h: Handover) -> Iterator[Box]:
         if s.kind == "luo":
             yield from _luo(h, box)
     if len(subtrees) > MAX_SUBTREES:
-        yield Box(1, f"{len(subtrees) - MAX_SUBTREES} more subtrees", [], after=root)
+        yield Box(1, counted(len(subtrees) - MAX_SUBTREES, "more subtree"), [], after=root)
     if h.hwpoison is not None and listed is None:
         spans = [] if h.hwpoison.phys is None else [(h.hwpoison.phys, h.hwpoison.size or 1)]
         box = Box(1, "hwpoison", _blob(h.hwpoison, h.page_size), spans, of_list=True)
@@ -200,14 +200,14 @@ def _root(root: Root) -> Box:
     lines = [f"0x{root.phys:x}"] if root.phys is not None else ["a copy"]
     lines.append(root.compatible or "compatible missing")
     if root.totalsize is not None:
-        lines.append(f"{root.totalsize} bytes")
+        lines.append(counted(root.totalsize, "byte"))
     spans = [(root.phys, max(root.totalsize or 0, 4096))] if root.phys is not None else []
     return Box(0, "Root FDT", lines, spans)
 
 
 def _subtree(s: Subtree, root: Box) -> Box:
     lines = [f"0x{s.phys:x}" if s.phys is not None else "address unknown"]
-    lines += [f"{s.size} bytes"] * (s.size is not None)
+    lines += [counted(s.size, "byte")] if s.size is not None else []
     reader = reader_of(s.name)
     if reader is not None and s.kind != "hwpoison" and s.details:
         lines += [x for x in [reader.shown(s.details)] if x]
@@ -234,7 +234,9 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
         yield before
     if len(chunks) > MAX_BOXES:
         rest = [(phys, size) for phys in chunks[MAX_BOXES:]]
-        before = Box(2, f"{len(rest)} more chunks", [f"to 0x{rest[-1][0]:x}"], rest, after=before)
+        before = Box(
+            2, counted(len(rest), "more chunk"), [f"to 0x{rest[-1][0]:x}"], rest, after=before
+        )
         yield before
     chain = w.chain
     if chain is not None and chain.end in ("absent", "nowhere") and chain.at is not None:
@@ -254,7 +256,7 @@ def _array(w: HwpoisonList, blob: Box, page_size: int | None) -> Iterator[Box]:
         return
     pfns = pfn_set(w.pfns)
     pages, runs = pfns.pages(), pfns.run_count()
-    lines = [f"{pages} page{'s' * (pages != 1)}", f"{runs} run{'s' * (runs != 1)}"]
+    lines = [counted(pages, "page"), counted(runs, "run")]
     yield Box(4, "List", [*lines, human_bytes(pages * size)], after=held)
 
 
@@ -270,7 +272,7 @@ def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
     own = {page.phys: (page.phys, size << page.order) for page in tree.pages}
 
     def box(title: str, files: tuple[LuoFile, ...]) -> Box:
-        lines = [f"{len(files)} file{'s' * (len(files) != 1)}"]
+        lines = [counted(len(files), "file")]
         spans = []
         for file in files:
             arrays = (align_down(phys, size) for phys in file.pages)
@@ -281,7 +283,7 @@ def _luo(h: Handover, subtree: Box) -> Iterator[Box]:
     for s in sessions[:MAX_BOXES]:
         yield box(f'Session "{s.name}"', s.files)
     if rest := sessions[MAX_BOXES:]:
-        yield box(f"{len(rest)} more sessions", tuple(f for s in rest for f in s.files))
+        yield box(counted(len(rest), "more session"), tuple(f for s in rest for f in s.files))
     if tree.unwritten:
         yield box("Sessions not written", tree.unwritten)
     subtree.spans += own.values()
@@ -294,6 +296,6 @@ def _scratch(h: Handover) -> Box:
     if scratch is not None and scratch.array is not None:
         lines.append(f"array 0x{scratch.array:x}")
         spans.append((scratch.array, scratch.length or 1))
-    lines.append(f"{len(areas)} area{'s' * (len(areas) != 1)}")
+    lines.append(counted(len(areas), "area"))
     lines += [human_bytes(sum(size for _, size in areas))] * bool(areas)
     return Box(1, "Scratch", lines, spans)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.codes import CERTAINTY, code_of
 from hwpkho.codes.limits import NOT_JUDGED
-from hwpkho.report.parts.layout import counted as counted
 from hwpkho.report.parts.layout import fold
 
 if TYPE_CHECKING:

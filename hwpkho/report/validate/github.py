@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import code_of
 from hwpkho.images.raw import split_base
 from hwpkho.report.validate.base import Summary, TextReport, TextWriter
-from hwpkho.report.validate.findings import NamedFinding, counted, findings_of
+from hwpkho.report.validate.findings import NamedFinding, findings_of
 from hwpkho.report.validate.many import STATES
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.base.escape import printable
 from hwpkho.codes import SEVERITIES, code_of
 from hwpkho.inputs import hashes
@@ -110,7 +111,7 @@ class _Many(TextWriter):
         if notes:
             found = [blocks.message(f.code, f.severity, f.message, f.certainty) for f in notes]
             sections.append(Section("notes", "On all cases together", found))
-        total = f"{self._number} case{'s' * (self._number != 1)}"
+        total = counted(self._number, "case")
         beside = hashes.of(self._screen.beside)
         call = Call(self._screen.command, beside, self._screen.everything)
         sentence = ", ".join(counts)
@@ -132,10 +133,13 @@ class _Many(TextWriter):
             also = f"; {fine} that {are} fine {are} not listed (--all lists {them})"
         cut = len(rows) - MAX_CASES
         return Table(
-            f"{len(rows)} case{'s' * (len(rows) != 1)}{also}",
+            f"{counted(len(rows), 'case')}{also}",
             columns,
             rows[:MAX_CASES],
-            f"{cut} more cases are not listed; their pages are in the folder" if cut > 0 else "",
+            f"{counted(cut, 'more case is', 'more cases are')} not listed; their pages are in the "
+            "folder"
+            if cut > 0
+            else "",
         )
 
     def _hashes(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.codes import code_of
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.parts.layout import fold
@@ -67,7 +68,7 @@ class Many(TextWriter):
                 parts.append(self._screen.paint(style, f"{n} {words}"))
         hidden = self._counts["fine"] and not self._screen.everything
         more = " (--all lists them)" if hidden and self._counts["fine"] < total else ""
-        text = f"{total} case{'s' * (total != 1)}: {', '.join(parts)}{more}"
+        text = f"{counted(total, 'case')}: {', '.join(parts)}{more}"
         return fold(text, self._screen.prose, "", "  ")
 
 

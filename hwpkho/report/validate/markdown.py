@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hwpkho.base.counting import counted
 from hwpkho.report.parts.headline import headline
 from hwpkho.report.validate.base import TextReport, TextWriter
-from hwpkho.report.validate.findings import NamedFinding, counted, findings_of
+from hwpkho.report.validate.findings import NamedFinding, findings_of
 from hwpkho.report.validate.many import STATES
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class _Writer(TextWriter):
             lines += ["", "| case | state | what the next kernel does |", "|---|---|---|", *shown]
         hidden = total - len(shown)
         if hidden > (0 if self._screen.everything or self.alone else self._counts["fine"]):
-            lines += ["", f"{hidden} cases are not listed."]
+            lines += ["", f"{counted(hidden, 'case is', 'cases are')} not listed."]
         lines += ["", *(f"- {_finding(NamedFinding.of(note))}" for note in notes)] if notes else []
         self.write_all(f"{line}\n" for line in lines)
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes, page_shift
+from hwpkho.base.counting import counted
 from hwpkho.base.pfnset import PfnSet
 from hwpkho.codes import SEVERITIES
 from hwpkho.judging.result import Finding
@@ -23,7 +24,7 @@ from hwpkho.report.html.facts import (
 )
 from hwpkho.report.parts.layout import span
 from hwpkho.report.validate import memory, structure, words
-from hwpkho.report.validate.findings import counted, is_routine
+from hwpkho.report.validate.findings import is_routine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +93,11 @@ def _findings(result: CaseResult, v: Validation, call: Call) -> Iterator[Part]:
         yield _finding(f, result, again=f.code in before)
         before.add(f.code)
     if len(shown) > most:
-        yield Text(f"{len(shown) - most} more findings are not shown; --all shows all.", "warning")
+        yield Text(
+            f"{counted(len(shown) - most, 'more finding is', 'more findings are')} not shown; "
+            "--all shows all.",
+            "warning",
+        )
     if routine:
         title = f"{counted(len(routine), 'note')} of nearly every report"
         yield Details("routine", title, [_finding(f, result) for f in routine])
@@ -124,7 +129,7 @@ def _suppressed(result: CaseResult) -> Table:
     ]
     heads = ("Code", "Severity", "Finding", "Not counted by", "Reason")
     rest = len(result.suppressed) - len(rows)
-    cut = f"{rest} more are not shown; --json has all" if rest else ""
+    cut = f"{counted(rest, 'more is', 'more are')} not shown; --json has all" if rest else ""
     caption = f"{counted(len(result.suppressed), 'finding')} not counted"
     return Table(caption, [Column(head) for head in heads], rows, cut)
 
@@ -185,7 +190,8 @@ def _lists(v: Validation, count: int, call: Call) -> Iterator[Part]:
         most = min(runs, left)
         left -= most
         found = (span(*run) for a, b in ends for run in v.runs.pfns.runs(a, b))
-        cut = f"{runs - most} more runs are not shown; --all and --json have all"
+        cut = counted(runs - most, "more run is", "more runs are")
+        cut += " not shown; --all and --json have all"
         title = f"{looks[1]}: {counted(runs, 'run')}"
         yield Listing(title, _joined(islice(found, most)), cut if most < runs else "")
 
@@ -219,7 +225,7 @@ def _preserved(v: Validation) -> list[Part]:
         Column("Bad pages in it", number=True),
     )  # fmt: skip
     rest = len(account.owned) - len(rows)
-    cut = f"{rest} more owners are not shown" if rest else ""
+    cut = f"{counted(rest, 'more owner is', 'more owners are')} not shown" if rest else ""
     return [Table(f"{counted(len(rows), 'owner')} of preserved memory", columns, rows, cut)]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import LAYOUTS
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
+from hwpkho.base.counting import counted
 from hwpkho.base.listing import of_runs
 from hwpkho.base.pfnset import pfn_set
 from hwpkho.codes import Problem
@@ -60,9 +61,7 @@ def _table(efi: EfiJudged) -> Box:
     lines = [f"0x{efi.phys:x}", efi.layout or "layout unknown"]
     units = table.units()
     if units is not None:
-        what = "entr" if table.header is None else "unit"
-        ends = ("y", "ies") if table.header is None else ("", "s")
-        lines.append(f"{units} {what}{ends[units != 1]}")
+        lines.append(counted(units, "entry" if table.header is None else "unit"))
     size = 1
     if table.layout is not None and table.bitmap is not None:
         size = LAYOUTS[table.layout].HEAD + len(table.bitmap)

@@ -6,12 +6,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
+from hwpkho.base.counting import counted
 from hwpkho.codes import SEVERITIES
 from hwpkho.report.parts import picture
 from hwpkho.report.parts.layout import Column, field, flow, fold, span, table
 from hwpkho.report.validate import memory, words
 from hwpkho.report.validate.base import TextReport, TextWriter
-from hwpkho.report.validate.findings import counted, finding_lines, is_routine
+from hwpkho.report.validate.findings import finding_lines, is_routine
 from hwpkho.report.validate.many import Many
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _runs(v: Validation, screen: Screen) -> Iterator[str]:
         yield from flow([f"{s}," for s in listed[:-1]] + listed[-1:], screen.width, _LIST, " ")
     rest = count - len(shown)
     if rest:
-        yield f"  and {rest} more run{'s' * (rest != 1)}; --all shows all"
+        yield f"  and {counted(rest, 'more run')}; --all shows all"
 
 
 def _judged(shown: Sequence[tuple[int, int, Ruling]], shift: int, screen: Screen) -> Iterator[str]:
@@ -128,7 +129,7 @@ def _findings(result: CaseResult, screen: Screen) -> Iterator[str]:
         yield from finding_lines(f, screen, advice=f.code not in told)
         told.add(f.code)
     if len(findings) > most:
-        yield f"  and {len(findings) - most} more findings; --all shows all"
+        yield f"  and {counted(len(findings) - most, 'more finding')}; --all shows all"
 
 
 def _summary(result: CaseResult, every: Sequence[Finding], shown: Sequence[Finding]) -> str:

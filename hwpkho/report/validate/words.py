@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import human_bytes
+from hwpkho.base.counting import counted
 from hwpkho.codes import CERTAINTY, code_of
 from hwpkho.report.parts.headline import headline
 
@@ -94,8 +95,8 @@ def basis(v: Validation) -> Iterator[tuple[str, str]]:
 def _scratch(cost: ScratchCost) -> str:
     areas, bad = len(cost.areas), cost.bad.pages()
     share = f", {cost.of_ram:.1%} of RAM" if cost.of_ram is not None else ""
-    pages = f"; {bad} bad page{'s' * (bad != 1)} in it" if bad else ""
-    return f"{human_bytes(cost.size)} in {areas} area{'s' * (areas != 1)}{share}{pages}"
+    pages = f"; {counted(bad, 'bad page')} in it" if bad else ""
+    return f"{human_bytes(cost.size)} in {counted(areas, 'area')}{share}{pages}"
 
 
 def verdicts_heading(v: Validation) -> str:

@@ -52,7 +52,7 @@ def test_errors_of_regions(document, listed, tmp_path, cli) -> None:
     [
         (
             [{"memdev": "mem9", "media_errors": [{"offset": 0, "length": 64}]}],
-            "have device addresses",
+            "has device addresses",
         ),
         ([_region({"offset": 0, "length": 64}, resource=None)], "region has no resource"),
         ([_region({"offset": 0, "length": 0})], "no length"),

@@ -1,8 +1,8 @@
 """Lines of logs that name a DIMM for an address, or a node for a range.
 
 Source: drivers/edac/edac_mc.c (edac_ce_error, edac_ue_error); include/ras/ras_event.h (mc_event)
-and rasdaemon's ras-mc-handler.c; drivers/firmware/efi/cper.c (cper_print_mem, the location of the
-DIMM); drivers/acpi/numa/srat.c, arch/x86/mm/srat.c.
+and rasdaemon's ras-mc-handler.c and ras-mc-ctl.in; drivers/firmware/efi/cper.c (cper_print_mem, the
+location of the DIMM); drivers/acpi/numa/srat.c, arch/x86/mm/srat.c.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ _MC_EVENT = re.compile(
     r"(?P<label>[^()]{1,255}?) ?\(mc: ?[0-9]{1,4} location: ?[-0-9:]{1,40} "
     r"address: ?0x(?P<address>[0-9a-fA-F]{1,16}) "
 )
+_MC_ROW = re.compile(
+    r"\b(?:Corrected|Uncorrected|Fatal|Deferred) error\(s\): .{0,200}?\bat "
+    r"(?P<label>\S.{0,254}?) location: [-0-9:]{1,40}, addr (?P<address>[0-9]{1,20}), "
+    r"grain (?P<bits>[0-9]{1,4}),"
+)
+#: The most bits of a grain that lies in one page of 4 KiB.
+GRAIN_BITS = 12
 _CPER = re.compile(
     r"(?P<section>(?:\{[0-9]{1,10}\})?\[Hardware Error\]): {0,8}(?P<text>\S.{0,300})"
 )
@@ -104,6 +111,22 @@ class McEvent(_Reader):
         return False
 
 
+class McRow(_Reader):
+    """``1 2025-03-28 13:24:11 +0100 1 Corrected error(s): ... at DIMM_A1 location: 0:0:0:-1, addr
+    4096, grain 3, ...``: a row of ``ras-mc-ctl --errors``.
+    """
+
+    needles = (b"error\\(s\\): [^\n]{0,600} location: ",)
+
+    def feed(self, _number: int, line: str) -> bool:
+        """See :meth:`LineReader.feed`."""
+        found = _MC_ROW.search(line)
+        label = label_of(found["label"]) if found else None
+        if found and label and int(found["bits"]) <= GRAIN_BITS and int(found["address"]):
+            self._pair(Pair(int(found["address"]) % (1 << 64), label, None, "decoded"))
+        return False
+
+
 class Cper(_Reader):
     """The sections of a hardware error that firmware reports: an address, and the DIMM's name."""
 
@@ -155,4 +178,4 @@ class Srat(_Reader):
         return False
 
 
-READERS = (Edac, McEvent, Cper, Srat)
+READERS = (Edac, McEvent, McRow, Cper, Srat)

@@ -116,8 +116,8 @@ def _mc_events(database: Database, found: Dimms) -> None:
     for label, address, grain in database.rows("mc_event", ("label", "address", "grain")):
         if not isinstance(label, str) or not isinstance(address, int) or address == 0:
             continue
-        # grain is the tracepoint's grain_bits: above 12, 4 KiB, the page is uncertain.
-        if isinstance(grain, int) and grain > 12:
+        # grain is the tracepoint's grain_bits: with more, the page is uncertain.
+        if isinstance(grain, int) and grain > lines.GRAIN_BITS:
             continue
         plain = lines.label_of(label)
         if plain and len(seen) < lines.MAX:

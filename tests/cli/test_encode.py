@@ -66,7 +66,7 @@ def test_document(cli, lst, tmp_path, to):
     assert again.out == result.out
     if to == "list":
         assert document["handover"] is None
-        assert "--page-size 65536" in document["notes"][0]
+        assert "say that it is 65536" in document["notes"][0]
         return
     made = document["handover"]
     assert made["arch"] == "arm64"

@@ -98,6 +98,14 @@ def test_edac_counts_in_pages_of_the_kernel(tmp_path):
     assert place(dimms, 0x10, 65536).dimm == "A"
     log = "mc_event: 1 Corrected error: x on A (mc:0 location:0:0:0 address:0x100000 grain:8 y)\n"
     assert place(said(tmp_path, log), 0x10, 65536).dimm == "A"
+    row = (
+        "1 2025-03-28 13:24:11 +0100 1 Corrected error(s): memory read error at P0_DIMM A1 "
+        "location: 0:1:-1:-1, addr 1048576, grain {}, syndrome 0\n"
+    )
+    assert place(said(tmp_path, row.format(3)), 0x10, 65536).dimm == "P0_DIMM A1"
+    assert said(tmp_path, row.format(3) + row.format(13)).pairs == [
+        Pair(0x100000, "P0_DIMM A1", None, "decoded")
+    ]
 
 
 CPER = """\

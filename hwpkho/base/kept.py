@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from hwpkho.base.archive import Archive
 
 
+#: Of a call that reads many cases, so many archives are held: each is a descriptor, and may be an
+#: unpacked file.
+_MAX_ARCHIVES = 8
+
+
 class Kept:
     """What a call has opened and may open again.
 
@@ -31,11 +36,23 @@ class Kept:
         self.archives: dict[str, Archive] = {}
         self.pipes: dict[str, int] = {}
         self.files: dict[str, int] | None = {} if files else None
+        self._said: list[str] = []
+
+    def notes(self) -> list[str]:
+        """Return notes on the archives, also on those that are closed; see :func:`notes`."""
+        said = (note for archive in self.archives.values() for note in archive.notes())
+        return list(dict.fromkeys((*self._said, *said)))
+
+    def close_archives(self) -> None:
+        """Close every archive."""
+        self._said = self.notes()
+        for archive in self.archives.values():
+            archive.close()
+        self.archives.clear()
 
     def close(self) -> None:
         """Close every descriptor and archive."""
-        for archive in self.archives.values():
-            archive.close()
+        self.close_archives()
         held = (self.unpacked, self.pipes, self.files or {})
         for descriptor in (d for descriptors in held for d in descriptors.values()):
             os.close(descriptor)
@@ -55,7 +72,17 @@ def notes() -> list[str]:
     Empty outside :func:`for_call`.
     """
     held = now()
-    return [note for archive in held.archives.values() for note in archive.notes()] if held else []
+    return held.notes() if held else []
+
+
+def let_go() -> None:
+    """Close the archives, if there are many: the caller has read the cases in them.
+
+    An archive that is named again is read anew.
+    """
+    held = now()
+    if held is not None and len(held.archives) > _MAX_ARCHIVES:
+        held.close_archives()
 
 
 @contextmanager

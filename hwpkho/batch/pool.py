@@ -149,7 +149,7 @@ def judge_job(
 def _light(v: Validation | None) -> Validation | None:
     """Return it without what only pages need: the memory, the handover, a table's ranges.
 
-    Those cannot be pickled, or not quickly.
+    To pickle those takes long.
     """
     if v is None:
         return None

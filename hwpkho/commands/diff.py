@@ -14,7 +14,7 @@ from hwpkho.commands import usage
 from hwpkho.errors import InputError, UsageError
 from hwpkho.inputs import plus
 from hwpkho.inputs.case import read_inputs
-from hwpkho.inputs.lists import CaseList, common_page_size, of_handover, read_list
+from hwpkho.inputs.lists import CaseList, closed, common_page_size, of_handover, read_lists
 from hwpkho.judging import machine, verdicts
 from hwpkho.judging.options import ValidateOptions
 from hwpkho.judging.rulings import Runs
@@ -118,7 +118,7 @@ def diff(specs: Sequence[CaseNamed], options: ValidateOptions | None = None) -> 
         found = _both_sides(specs[0], options)
         facts = usage.of_lists(found)
     else:
-        found = [read_list(s, options.case, options.lists, options.role) for s in specs]
+        found = read_lists(specs, options.case, options.lists, options.role)
         facts = usage.of_named(specs, found)
     facts = facts._replace(chooses=known.chooses, memmap=known.memmap)
     facts = facts._replace(machine=facts.handover or known.memmap)
@@ -237,7 +237,8 @@ def _both_sides(spec: CaseNamed, options: ValidateOptions) -> list[CaseList]:
             "concluded from its pages; compare the capture taken before the kexec with this one "
             "(hwpkho diff BEFORE AFTER)"
         )
-    return [CaseList(of_handover(f"{case.name} ({h.role})", h), h, case.source) for h in (old, new)]
+    memory = closed(case)
+    return [CaseList(of_handover(f"{case.name} ({h.role})", h), h, memory) for h in (old, new)]
 
 
 def exit_code(result: Comparison, fail_on: FailOn = "any") -> int:

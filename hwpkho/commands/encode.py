@@ -40,7 +40,9 @@ def make(spec: str, options: EncodeOptions) -> Result:
     usage.check_pair(how.case)
     usage.refuse(asked, known)
     with list_writing.reading(targets.list_form(options.to)):
-        case = read_list(spec, how.case, how.lists, how.role, empty_ok=False)
+        case = read_list(
+            spec, how.case, how.lists, how.role, empty_ok=False, keep_open=options.keep_subtrees
+        )
     facts = usage.of_lists([case])._replace(
         memmap=known.memmap, placed=known.placed, takes=known.takes
     )

@@ -17,6 +17,7 @@ from hwpkho.commands import encode_remarks as remarks
 from hwpkho.commands import usage
 from hwpkho.encode.request import MAX_SUBTREE, Request
 from hwpkho.errors import InputError, UsageError
+from hwpkho.images.base import Source
 from hwpkho.images.files import FileBytes
 from hwpkho.inputs.recognise import Kind
 from hwpkho.judging import machine
@@ -43,7 +44,7 @@ def request(case: CaseList, options: EncodeOptions, result: Result) -> Request:
     page_size = result.page_size
     subtrees = [(name, _read_small(path, f"subtree {name}")) for name, path in options.subtrees]
     if options.keep_subtrees:
-        if case.handover is None or case.source is None:
+        if case.handover is None or not isinstance(case.source, Source):
             raise UsageError(f"--keep-subtrees: {case.name} is not a handover with its memory")
         from hwpkho.encode.subtrees import keep
 

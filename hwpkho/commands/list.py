@@ -11,14 +11,14 @@ from hwpkho.badpages import registry
 from hwpkho.badpages.kinds import BAD, KINDS
 from hwpkho.badpages.model import BadPages, ListNote, Loss, Mention
 from hwpkho.badpages.together import joined
-from hwpkho.base import places
+from hwpkho.base import kept, places
 from hwpkho.base.escape import printable
 from hwpkho.base.pfnset import pfn_set, union
 from hwpkho.commands import usage, writing
 from hwpkho.dimms import reading as dimm_files
 from hwpkho.dimms.model import Dimms
 from hwpkho.errors import InputError, UsageError
-from hwpkho.inputs.lists import common_page_size, read_list
+from hwpkho.inputs.lists import common_page_size, read_list, read_lists
 from hwpkho.judging import machine
 from hwpkho.judging.options import ValidateOptions
 
@@ -124,7 +124,7 @@ def list_pages(specs: Sequence[CaseNamed], options: ListOptions | None = None) -
     with writing.reading(writer):
         if options.dimms:
             specs, said = _sorted_out(specs, how, asked)
-        found = [read_list(spec, how.case, asked, how.role) for spec in specs]
+        found = read_lists(specs, how.case, asked, how.role)
     facts = writing.facts(usage.of_named(specs, found), writer)._replace(memmap=bool(how.memmaps))
     usage.refuse(how.given, facts._replace(machine=facts.read or _of_machine(facts, found, writer)))
     size = common_page_size(found)
@@ -178,6 +178,7 @@ def _sorted_out(
             if not own and not own.devices:
                 raise
         said = said.joined(own)
+        kept.let_go()
     if not lists:
         raise InputError("none of the inputs names bad pages")
     return lists, said

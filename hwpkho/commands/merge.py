@@ -22,7 +22,7 @@ from hwpkho.commands import encode, usage
 from hwpkho.commands import writing as list_writing
 from hwpkho.encode.targets import registry as targets
 from hwpkho.errors import InputError, UsageError
-from hwpkho.inputs.lists import CaseList, common_page_size, owners_turnover, read_list
+from hwpkho.inputs.lists import CaseList, common_page_size, owners_turnover, read_lists
 from hwpkho.judging import machine
 from hwpkho.judging.rulings import Runs
 
@@ -249,8 +249,8 @@ def _merge(
     whole: bool,
 ) -> Merged:
     how = options.judging
-    found = [read_list(s, how.case, how.lists, how.role) for s in specs]
-    unwanted = [read_list(s, how.case, how.lists, how.role) for s in options.exclude]
+    found = read_lists(specs, how.case, how.lists, how.role)
+    unwanted = read_lists(options.exclude, how.case, how.lists, how.role)
     facts = usage.of_named((*specs, *options.exclude), (*found, *unwanted))
     facts = facts._replace(
         machine=facts.handover or known.memmap or known.placed or bool(known.machine),

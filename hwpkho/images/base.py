@@ -14,7 +14,7 @@ from hwpkho.base.addresses import align_up
 from hwpkho.images.words import WORD, words_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hwpkho.base.ranges import Range
     from hwpkho.codes import Problem
@@ -157,6 +157,36 @@ class Source(ABC):
         """
         return self.extents()
 
+    def holds(self, phys: int, size: int) -> bool:
+        """Tell whether any of the ``size`` bytes at ``phys`` is present."""
+        return any(start < phys + size and phys < start + n for start, n in self.extents())
+
+    def closed(self, areas: Iterable[tuple[int, int]] = ()) -> Closed:
+        """Close the image; return what can be asked of it afterwards.
+
+        ``areas`` are ``(phys, size)``, bytes, of which :meth:`Closed.holds` can be asked.
+        """
+        held = frozenset(area for area in areas if self.holds(*area))
+        self.close()
+        return Closed(self.to_load, held)
+
     @abstractmethod
     def close(self) -> None:
         """Close the image; reading afterwards is an error."""
+
+
+class Closed(NamedTuple):
+    """What can be asked of an image that is closed.
+
+    Attributes:
+        to_load: See :attr:`Source.to_load`.
+        held: Those of the areas named when it was closed, ``(phys, size)`` in bytes, of which it
+            holds something.
+    """
+
+    to_load: bool
+    held: frozenset[tuple[int, int]]
+
+    def holds(self, phys: int, size: int) -> bool:
+        """See :meth:`Source.holds`; only areas that were named when it was closed count."""
+        return (phys, size) in self.held

@@ -191,6 +191,11 @@ class MappedSource(Source):
         for start, end in joined(zip(self._phys, ends, strict=True)):
             yield start, end - start
 
+    def holds(self, phys: int, size: int) -> bool:
+        """See :meth:`Source.holds`."""
+        i = bisect_left(self._phys, phys + size) - 1
+        return i >= 0 and self._phys[i] + self._size[i] > phys
+
     def data(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.data`."""
         ranges = [list(file.data_ranges()) for file in self._files]

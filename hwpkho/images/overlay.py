@@ -92,6 +92,10 @@ class CombinedSource(Source):
         for start, end in joined((start, start + size) for start, size in pieces):
             yield start, end - start
 
+    def holds(self, phys: int, size: int) -> bool:
+        """See :meth:`Source.holds`."""
+        return any(s.holds(phys, size) for s in self._sources)
+
     def data(self) -> Iterator[tuple[int, int]]:
         """See :meth:`Source.data`."""
         return heapq.merge(*(s.data() for s in self._sources))

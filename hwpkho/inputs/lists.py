@@ -9,6 +9,7 @@ from hwpkho.badpages import said
 from hwpkho.badpages.convert import convert
 from hwpkho.badpages.formats.efi_table import NAME, of_table
 from hwpkho.badpages.model import BadPages, ListNote
+from hwpkho.base import kept
 from hwpkho.base.addresses import DEFAULT_PAGE_SIZE
 from hwpkho.base.listing import Listing
 from hwpkho.base.options import option
@@ -21,7 +22,7 @@ from hwpkho.inputs.role import doubts, which_handover, which_of_several, why_unr
 from hwpkho.inputs.tables import check_readable, refuse_ambiguous, which_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import TypeAlias
 
     from hwpkho.abi.role import Role
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from hwpkho.efi.model import PoisonTable
     from hwpkho.handover.model import Handover
     from hwpkho.handover.owners import Turnover
-    from hwpkho.images.base import Source
+    from hwpkho.images.base import Closed, Source
 
     #: A case: its inputs, one argument that joins them with ``+``, or a list read before.
     CaseNamed: TypeAlias = "str | Sequence[str] | CaseList"
@@ -41,12 +42,13 @@ class CaseList(NamedTuple):
     Attributes:
         pages: The list.
         handover: The handover that it is from, None for a plain list.
-        source: The memory of the case, None where there is none.
+        source: The memory of the case, None where there is none. It is closed, as there may be
+            thousands of lists, unless :func:`read_list` was to keep it open.
     """
 
     pages: BadPages
     handover: Handover | None = None
-    source: Source | None = None
+    source: Source | Closed | None = None
 
     @property
     def name(self) -> str:
@@ -126,6 +128,7 @@ def read_list(
     role: Role | None = None,
     *,
     empty_ok: bool = True,
+    keep_open: bool = False,
 ) -> CaseList:
     """Read the list of the case ``spec``: its inputs, one argument that joins them with ``+``, or
     a list that was read before.
@@ -133,13 +136,44 @@ def read_list(
     Of two handovers, the outgoing one counts if it has a hwpoison subtree, else the incoming one;
     ``role`` chooses instead. A handover without the subtree has an empty list, or, without
     ``empty_ok``, raises InputError. The EFI table of an image counts if no handover has a list, or
-    if ``options`` name it. Raises InputError where the list cannot be read, or records another page
-    size than ``options``.
+    if ``options`` name it. With ``keep_open``, the caller goes on reading the memory of the case.
+    Raises InputError where the list cannot be read, or records another page size than ``options``.
     """
     if isinstance(spec, CaseList):
         return spec
     options = options or CaseOptions()
     case = read_inputs(plus.inputs_of(spec), options, asked)
+    found = _of_case(case, options, role, empty_ok=empty_ok)
+    return found._replace(source=case.source if keep_open else closed(case))
+
+
+def read_lists(
+    specs: Iterable[CaseNamed],
+    options: CaseOptions | None = None,
+    asked: Asked | None = None,
+    role: Role | None = None,
+) -> list[CaseList]:
+    """Read the lists of several cases, however many; see :func:`read_list`."""
+    found = []
+    for spec in specs:
+        found.append(read_list(spec, options, asked, role))
+        kept.let_go()
+    return found
+
+
+def closed(case: Case) -> Closed | None:
+    """Close the memory of a case, None where it has none.
+
+    What judging by a memory map asks of it can still be asked: which areas of scratch it holds.
+    """
+    if case.source is None:
+        return None
+    scratch = [h.scratch for h in case.handovers if h.scratch and not case.source.to_load]
+    return case.source.closed(area for x in scratch for area in x.areas or ())
+
+
+def _of_case(case: Case, options: CaseOptions, role: Role | None, *, empty_ok: bool) -> CaseList:
+    """Return the list of a case, without its memory."""
     if case.tables and (options.efi_table is not None or not _listed(case.handovers)):
         return _of_table(which_table(case.tables), case, options)
     if case.pages is None:
@@ -160,7 +194,7 @@ def read_list(
             for t in case.tables
         )
         pages = replace(pages, notes=(*pages.notes, *doubtful, *unused))
-        return CaseList(pages, handover, case.source)
+        return CaseList(pages, handover)
     size = case.pages.agreed_page_size(options.page_size)
     taken = () if size or case.pages.unit == "address" else (_assumed(case.name, "list"),)
     pages = replace(case.pages, page_size=size, notes=(*case.pages.notes, *taken))
@@ -183,7 +217,7 @@ def _of_table(table: PoisonTable, case: Case, options: CaseOptions) -> CaseList:
     notes = [ListNote(note, case.name)] if case.handovers else []
     if page_size is None:
         notes.append(_assumed(case.name, "table"))
-    return CaseList(replace(pages, notes=(*pages.notes, *notes)), None, case.source)
+    return CaseList(replace(pages, notes=(*pages.notes, *notes)))
 
 
 def of_handover(name: str, handover: Handover, among: Sequence[Handover] = ()) -> BadPages:

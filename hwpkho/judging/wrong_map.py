@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from hwpkho.base.pfnset import PfnSet
     from hwpkho.handover.model import Handover
-    from hwpkho.images.base import Source
+    from hwpkho.images.base import Closed, Source
     from hwpkho.judging.decision import Decision
     from hwpkho.judging.next_kernel import NextKernel
     from hwpkho.judging.options import ValidateOptions
@@ -54,7 +54,7 @@ class Place(NamedTuple):
     at: tuple[int, ...]
 
 
-def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None:
+def misfit(h: Handover, kernel: NextKernel, source: Source | Closed | None) -> str | None:
     """Return why the map cannot be of this machine; None where it can, or that is unknown.
 
     The next kernel's command line does not count. ``source`` is the memory that the handover was
@@ -76,7 +76,11 @@ def misfit(h: Handover, kernel: NextKernel, source: Source | None) -> str | None
     all_lost = len(lost) == len(areas) > 1
     array = h.scratch.array if source is not None and h.scratch is not None else None
     array_lost = any(array in p.at for p in outside)
-    if all_lost or (lost and array_lost) or (read and source and _holds(source, lost)):
+    if (
+        all_lost
+        or (lost and array_lost)
+        or (read and source and any(source.holds(*area) for area in lost))
+    ):
         outside.append(_scratch(lost, kernel))
     if areas:
         places.append(Place("scratch", ()))
@@ -100,7 +104,7 @@ def misfit_finding(why: str, files: str) -> Finding:
     return finding(WRONG_MAP, message)
 
 
-def captured(source: Source | None) -> bool:
+def captured(source: Source | Closed | None) -> bool:
     """Whether a handover was read from the memory of the machine that made it."""
     return source is not None and not source.to_load
 
@@ -194,7 +198,7 @@ def decides_alone(
 def must_fit(
     options: ValidateOptions,
     memory: Regions | None,
-    handovers: Iterable[tuple[Handover | None, Source | None]],
+    handovers: Iterable[tuple[Handover | None, Source | Closed | None]],
 ) -> None:
     """Raise InputError where the maps cannot be of the machine of one of the handovers."""
     if memory is None:
@@ -263,11 +267,3 @@ def _blocks(h: Handover, kernel: NextKernel) -> tuple[int, ...]:
         if len(found) < 2 and kernel.outside(first, end - first):
             found.update(h.walk.preserved.outside(first, order, structs) or ())
     return tuple(sorted(found)[:2])
-
-
-def _holds(source: Source, areas: Iterable[tuple[int, int]]) -> bool:
-    """Whether a memory image holds something of the areas."""
-    wanted = list(areas)
-    return bool(wanted) and any(
-        start < a + n and a < start + size for start, size in source.extents() for a, n in wanted
-    )

@@ -274,6 +274,7 @@ def test_a_result_is_the_document_of_its_command(
     got = cli(*arguments, "--json")
     assert got.code in (0, 1), got.err
     assert without(result.to_dict(), *apart) == without(got.json, *apart)
+    assert pickle.loads(pickle.dumps(result)).to_dict() == result.to_dict()
     rows = []
     if not isinstance(result, hwpkho.Decoded) or result.handovers:
         rows = result.rows()

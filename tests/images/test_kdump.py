@@ -168,6 +168,10 @@ def test_what_was_written_is_read(
     bounds = list(source.extents())
     assert [p * block for p in pages] == [a for s, n in bounds for a in range(s, s + n, block)]
     assert all(a + n < b for (a, n), (b, _) in pairwise(bounds))
+    for pfn in range(max(pages, default=0) + 3):
+        for size in (1, block, 3 * block + 1):
+            there = any(a * block < pfn * block + 7 + size for a in pages if a >= pfn)
+            assert source.holds(pfn * block + 7, size) == there
     for pfn, page in pages.items():
         assert source.read(pfn * block, block) == page
         assert source.read(pfn * block + 5, 90) == page[5:95]

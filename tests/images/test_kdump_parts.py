@@ -321,6 +321,8 @@ def test_descriptors_in_a_hole_are_of_no_pages(tmp_path: Path) -> None:
     assert 0 < len(extents) <= 2 * 4096 // 24 + 2
     at = 2 * (3 * 4096 // 24)
     assert {(at * 4096, 4096), ((at + 2) * 4096, 4096)} <= {*extents}
+    near = [(extents[0][0] - 4096, 4096), extents[0], (0, extents[0][0]), (0, 1 << 64)]
+    assert [source.holds(*area) for area in near] == [False, True, False, True]
     assert list(source.find_pages(MAGIC)) == []
     assert [p.code for p in source.problems] == ["HP101"]
     assert "descriptors were never written" in source.problems[0].message

@@ -96,6 +96,8 @@ def test_reads_and_extents(tmp_path_factory, load, phys, size):
             source.read(phys, size)
     covered = {a for start, n in source.extents() for a in range(start, start + n)}
     assert covered == set(held)
+    if size:
+        assert source.holds(phys, size) == (set(wanted) != {None})
     spans = list(source.extents())
     assert spans == sorted(spans)
     assert all(a + n < b for (a, n), (b, _) in pairwise(spans))
@@ -215,6 +217,9 @@ def test_combined_extents_with_gaps(tmp_path_factory):
     second = _of(tmp_path_factory, [(PAGE + 5, bytes(10)), (5 * PAGE, bytes(1))], "b")
     both = CombinedSource([first, second])
     assert list(both.extents()) == [(PAGE, 15), (5 * PAGE, 1), (9 * PAGE, 10)]
+    areas = [(PAGE + 14, PAGE), (PAGE + 15, PAGE), (5 * PAGE, 1), (0, 1 << 64), (0, PAGE)]
+    closed = both.closed(areas)
+    assert [closed.holds(*area) for area in areas] == [True, False, True, True, False]
 
 
 def test_combined_images_that_disagree(tmp_path_factory):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
+import hwpkho
 from hwpkho.abi.scratch import build_scratch
+from hwpkho.errors import InputError
 from hwpkho.report.parts.headline import headline
 from tests.support import captures, replays
 from tests.support.examples import some
@@ -200,9 +204,16 @@ def test_scratch_outside(areas, doubt, m, tmp_path):
 
 
 def test_scratch_whose_memory_the_image_holds(m, tmp_path):
+    """Also where the lists of many images are merged, which are closed by then."""
     made = m.handover(PFNS)
-    m.memory[0x9000_0000] = bytes(4096)
-    assert doubted(validated(m, made, tmp_path, areas=[SCRATCH, (0x9000_0000, 64 << 20)]))
+    for held in (False, True):
+        if held:
+            m.memory[0x9000_0000] = bytes(4096)
+        array = m.put(build_scratch(areas := [SCRATCH, (0x9000_0000, 64 << 20)]))
+        assert doubted(validated(m, made, tmp_path, areas=areas)) == held
+        listed = hwpkho.read_list(m.save(tmp_path, "image"), kho_scratch=(array, 32))
+        with pytest.raises(InputError, match="HP566") if held else nullcontext():
+            hwpkho.merge(listed, memmap=tmp_path / "iomem")
 
 
 @pytest.mark.parametrize(("blocks", "doubt"), [(1, False), (2, True)])

@@ -34,7 +34,7 @@ class Preserved:
 
     page_shift: int
     bits: int
-    leaves: dict[tuple[int, int], bytes | memoryview] = field(default_factory=dict)
+    leaves: dict[tuple[int, int], bytes] = field(default_factory=dict)
     shifted: dict[int, list[int]] = field(default_factory=dict)
     _of_leaves: set[int] = field(init=False, repr=False)
 
@@ -44,7 +44,7 @@ class Preserved:
 
     def add(self, order: int, number: int, bitmap: bytes | memoryview) -> None:
         """Add a leaf; it replaces any other of its order and number."""
-        self.leaves[order, number] = bitmap
+        self.leaves[order, number] = bytes(bitmap)  # outlives the image, and can be pickled
         self._of_leaves.add(order)
 
     @property
@@ -92,7 +92,7 @@ class Preserved:
 
         It does not see blocks that are added later.
         """
-        bits, by_order = self.bits, dict[int, dict[int, bytes | memoryview]]()
+        bits, by_order = self.bits, dict[int, dict[int, bytes]]()
         for (order, number), leaf in self.leaves.items():
             by_order.setdefault(order, {})[number] = leaf
         ascending = sorted(by_order.items())

@@ -81,6 +81,16 @@ class Bitmap:
             return None
         return self._before[i] + (value & ((1 << inside) - 1)).bit_count()
 
+    def before(self, bit: int) -> int:
+        """Return how many bits are set before ``bit``."""
+        i = bisect_right(self._at, bit >> 3) - 1
+        if i < 0:
+            return 0
+        at, stop = self._at[i], self._stop[i]
+        value = self._mask(self._value(at, stop), at)
+        inside = min(bit, stop * 8) - at * 8
+        return self._before[i] + (value & ((1 << inside) - 1)).bit_count()
+
     def select(self, rank: int) -> int:
         """Return the set bit with ``rank`` set bits before it; ``rank`` must be below ``total``.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwpkho.base.addresses import page_shift
 from hwpkho.base.escape import printable
-from hwpkho.base.ranges import joined
+from hwpkho.base.ranges import joined, touches
 from hwpkho.errors import InputError
 from hwpkho.images import elf
 from hwpkho.images.base import Source
@@ -121,9 +121,16 @@ class KdumpSource(Source):
         From the bitmap and the holes of the file; a page that is cut off or marked as not written
         is noticed only when it is read.
         """
-        runs = (self._pages.bitmap.runs(*ranks) for ranks in self._pages.described())
+        runs = (self._pages.bitmap.runs(*ranks) for ranks in self._pages.described)
         for first, end in joined(chain.from_iterable(runs)):
             yield first << self._shift, (end - first) << self._shift
+
+    def holds(self, phys: int, size: int) -> bool:
+        """See :meth:`Source.holds`; as for :meth:`extents`."""
+        before = self._pages.bitmap.before
+        low = before(phys >> self._shift)
+        high = before((phys + size + self._block_size - 1) >> self._shift)
+        return low < high and touches(self._pages.described, low, high)
 
     def find_pages(self, *magics: bytes) -> Iterator[int]:
         """See :meth:`Source.find_pages`.

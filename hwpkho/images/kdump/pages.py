@@ -42,6 +42,8 @@ class Pages:
         bitmap: Which page frames (of ``block_size`` bytes) the dump has.
         table: File offset of the first descriptor.
         count: How many descriptors the file has room for.
+        described: ``(first, end)``, end exclusive, ascending: the ranks whose descriptors were
+            written. Those in a hole of the file were not; their pages are absent.
     """
 
     def __init__(self, file: FileBytes, header: KdumpHeader) -> None:
@@ -67,7 +69,8 @@ class Pages:
                 f"the bitmap announces {counted(self.bitmap.total, 'page')}, the file has room for "
                 f"the descriptors of {self.count}"
             )
-        unwritten = self.count - sum(end - first for first, end in self.described())
+        self.described = list(self._described())
+        unwritten = self.count - sum(end - first for first, end in self.described)
         if unwritten:
             every = counted(self.count, "descriptor")
             said = counted(unwritten, f"of {every} was", f"of {every} were")
@@ -91,11 +94,8 @@ class Pages:
                 problem(TRUNCATED, f"{self.name}: the dump is not complete: {why}")
             )
 
-    def described(self) -> Iterator[tuple[int, int]]:
-        """Yield ``(first, end)``, end exclusive, of the ranks whose descriptors were written.
-
-        Descriptors in a hole of the file were not; their pages are absent.
-        """
+    def _described(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of :attr:`described`."""
         table, end, done = self.table, self.table + self.count * DESC.size, 0
         for start, stop in self.file.data_ranges():
             if start >= end:

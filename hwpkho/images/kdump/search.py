@@ -86,7 +86,7 @@ class _Search:
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield ``(rank of the first, raw descriptors)`` of all descriptors that the file has."""
         pages, table = self.pages, self.pages.table
-        for first, end in pages.described():
+        for first, end in pages.described:
             for index in range(first, end, _BATCH):
                 n = min(_BATCH, end - index)
                 raw = pages.bytes_at(table + index * DESC.size, n * DESC.size)

@@ -8,6 +8,7 @@ allocator looks each page up in the bitmap.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwpkho.abi.efi_poisoned import VERSION, bitmap_layout, bits
@@ -88,14 +89,7 @@ class BitmapGeneration(NamedTuple):
         units = sum(bits.count(raw) for _, raw in found.known)
         base, unit = header.phys_base, header.unit_size
         last = min(header.end, PHYS_END)
-
-        def bad() -> Iterator[Range]:
-            for first, past in _runs(found):
-                start = base + first * unit
-                if start >= last:
-                    return
-                yield start, min(base + past * unit, last)
-
+        bad = partial(_bad, found, base, unit, last)
         unknown = [(base + a * 8 * unit, base + b * 8 * unit) for a, b in found.missing]
         hidden = sum(b - a for a, b in found.missing) * 8
         reading = Reading(
@@ -152,6 +146,15 @@ class BitmapGeneration(NamedTuple):
         words = [f"{more}{taken} page(s) inherited across kexec"] if taken else []
         kept = f"{more}{left} inherited poisoned page(s) could not be taken out of use"
         return "efi: " + "; ".join([*(f"poisoned {w}" for w in words), *([kept] if left else [])])
+
+
+def _bad(found: Pieces, base: int, unit: int, last: int) -> Iterator[Range]:
+    """Yield the byte ranges of set units, ends exclusive, up to ``last``; see :class:`Reading`."""
+    for first, past in _runs(found):
+        start = base + first * unit
+        if start >= last:
+            return
+        yield start, min(base + past * unit, last)
 
 
 def _runs(found: Pieces) -> Iterator[Range]:

@@ -5,6 +5,7 @@ It maps one page for each node, follows ``next`` without a guard, and checks not
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwpkho.abi.efi_poisoned import linked_list
@@ -74,7 +75,7 @@ class ListGeneration:
         code: Code | None = None,
     ) -> Reading:
         bad = union(entries)
-        return Reading(outcome, reason, code, len(entries), lambda: iter(bad), own)
+        return Reading(outcome, reason, code, len(entries), partial(iter, bad), own)
 
     def _fault(self, at: int, what: str, entries: list[Range], own: list[Range]) -> Reading:
         words = f"early fault in efi_reserve_poisoned_memory: node 0x{at:x}: {what} its page"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Reading(NamedTuple):
     reason: str
     code: Code | None = None
     units: int = 0
-    bad: Callable[[], Iterator[Range]] = lambda: iter(())
+    bad: Callable[[], Iterator[Range]] = partial(iter, ())
     own: Sequence[Range] = ()
     unknown: Sequence[Range] = ()
     hidden: int = 0

@@ -97,7 +97,7 @@ def test_many_images_need_few_descriptors(
         with subtests.test(kind):
             got = _read(command, _images(kind, tmp_path / kind))
             left_out = MANY if kind == "tar" else 0
-            assert got.err.count(b"left out of this archive: 1 links") == left_out
+            assert got.err.count(b"left out of this archive: 1 link") == left_out
 
 
 def _descriptors() -> list[str]:

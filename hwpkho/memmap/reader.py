@@ -92,6 +92,9 @@ def read_memmap(
             _must_agree(reading)
     for reading in readings:
         _drop_damaged(reading)
+    if len(readings) > 1:
+        for reading in readings:
+            _name_file(reading)
     maps, problems = combine.combine([(r.shown, r.boot) for r in readings])
     problems += extended.lacking(maps)
     arch_name, how = _arch([*readings, *without], arch)
@@ -356,6 +359,22 @@ def _drop_damaged(reading: Reading) -> None:
             raise InputError(f"{reading.shown}: {name}: {table.unusable[0].message}")
         del boot.maps[name]
         reading.problems += table.unusable
+
+
+def _name_file(reading: Reading) -> None:
+    """Put the input's name in front of every problem of the boot that is used."""
+
+    def named(found: Problem) -> Problem:
+        if found.message.startswith(f"{reading.shown}: "):
+            return found
+        return found._replace(message=f"{reading.shown}: {found.message}")
+
+    boot = reading.boot
+    reading.problems[:] = map(named, reading.problems)
+    boot.problems[:] = map(named, boot.problems)
+    for table in boot.maps.values():
+        table.problems[:] = map(named, table.problems)
+        table.gaps[:] = [gap._replace(problem=named(gap.problem)) for gap in table.gaps]
 
 
 def _arch(readings: Sequence[Reading | _MaplessError], wanted: str | None) -> tuple[str, str]:

@@ -302,7 +302,9 @@ def test_a_map_beside_fills_the_gap_and_that_is_said(cli: Cli, tmp_path: Path) -
     args = (BAD_DIGIT, "--memmap", beside)
     doc = judged(cli, "0x64806\n", *args, tmp_path=tmp_path, expect=0)
     assert [r["verdict"] for r in doc["runs"]] == ["firmware"]
-    assert {"HP501", "HP523"} <= {f["code"] for f in doc["findings"]}
+    said = {f["code"]: f["message"] for f in doc["findings"]}
+    assert said["HP501"].startswith(f"{BAD_DIGIT}: line 11: ")
+    assert "HP523" in said
 
 
 def test_the_firmware_s_map_does_not_fill_what_the_command_line_changed(tmp_path: Path) -> None:
@@ -820,6 +822,8 @@ def test_a_whole_copy_beside_a_damaged_one_is_taken(
             memmap = read_memmap([str(p) for p in paths])
             assert not primary(memmap).gaps
             assert {"HP501", "HP523"} <= {p.code for p in memmap.problems}
+            (lost,) = (p.message for p in memmap.problems if p.code == "HP501")
+            assert lost.startswith(f"{other}: line 2: ")
     two = "Linux version 6.1.0\n" + damaged + "Linux version 6.1.0\n" + "".join(THREE)
     memmap = read_text(tmp_path / "log", two)
     assert (primary(memmap).boot, primary(memmap).gaps) == (1, ())

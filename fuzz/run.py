@@ -43,6 +43,8 @@ PER_CHILD, HANG = 1000, 20
 #: A busy machine makes the same work take longer: what was too slow is run again, so often.
 AGAIN = 2
 MAX_FAILURES = 20
+#: Unpacking as much as users are allowed to, 8 GiB, takes longer than a case may.
+_UNPACKED = "100M"
 #: A problem of an input, with its code.
 _FOUND = re.compile(rb"^hwpkho: (?:note|warning|error): .*\(HP\d+\)$")
 
@@ -150,6 +152,7 @@ def child(
 
 def main() -> int:
     """Run cases until they are done, the time is over, or too many failed."""
+    os.environ.setdefault("HWPKHO_MAX_UNPACKED", _UNPACKED)
     parser = argparse.ArgumentParser(description="Mutated inputs through the command line.")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     parser.add_argument("--cases", type=int, default=1 << 40, help="stop before this case")

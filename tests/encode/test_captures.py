@@ -109,7 +109,7 @@ def test_kexec_metadata(real):
 @pytest.mark.parametrize("name", sorted({name for name, _ in INTACT}))
 def test_a_capture_becomes_another_handover(name, capture, tmp_path):
     """Only the list is taken, and it comes out as it went in."""
-    given = read_list(str(capture(name)))
+    given = read_list(str(capture(name)), keep_open=True)
     out = tmp_path / "out.elf"
     options = EncodeOptions(
         output=str(out), at=0x6000_0000, scratch=((0x5000_0000, 64 << 20),), keep_subtrees=True

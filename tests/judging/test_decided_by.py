@@ -50,7 +50,7 @@ def test_it_is_said_also_where_it_does_not_count(odd, cli):
     assert got["headline"] == "the next kernel will panic on every boot"
 
 
-def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli, monkeypatch):
+def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli, monkeypatch, subtests):
     """Of a code 16 problems are listed, and of pages in scratch the first 1000 are found; the page
     that early boot overwrites may come later.
     """
@@ -66,10 +66,11 @@ def test_what_decides_is_not_hidden_by_many_of_its_kind(tmp_path, cli, monkeypat
     assert page not in {p["phys"] for p in listed if p["code"] == "HP412"}
     for found in (1000, 20):
         monkeypatch.setattr("hwpkho.handover.scratch.MAX_FOUND", found)
-        got = cli("validate", "--json", core, *scratch, "--memmap", tmp_path / "iomem").json
-        assert got["outcome"] == "dropped"
-        assert made.pages[28] < got["decided_by"]["phys"] <= page
-        assert got["findings"].count(got["decided_by"]) == 1
+        with subtests.test(str(found)):
+            got = cli("validate", "--json", core, *scratch, "--memmap", tmp_path / "iomem").json
+            assert got["outcome"] == "dropped"
+            assert made.pages[28] < got["decided_by"]["phys"] <= page
+            assert got["findings"].count(got["decided_by"]) == 1
 
 
 @pytest.mark.parametrize(

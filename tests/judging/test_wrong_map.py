@@ -203,17 +203,18 @@ def test_scratch_outside(areas, doubt, m, tmp_path):
     assert judged.outcome == (None if doubt else "replay" if areas == [SCRATCH] else "crash")
 
 
-def test_scratch_whose_memory_the_image_holds(m, tmp_path):
+def test_scratch_whose_memory_the_image_holds(m, tmp_path, subtests):
     """Also where the lists of many images are merged, which are closed by then."""
     made = m.handover(PFNS)
     for held in (False, True):
         if held:
             m.memory[0x9000_0000] = bytes(4096)
         array = m.put(build_scratch(areas := [SCRATCH, (0x9000_0000, 64 << 20)]))
-        assert doubted(validated(m, made, tmp_path, areas=areas)) == held
-        listed = hwpkho.read_list(m.save(tmp_path, "image"), kho_scratch=(array, 32))
-        with pytest.raises(InputError, match="HP566") if held else nullcontext():
-            hwpkho.merge(listed, memmap=tmp_path / "iomem")
+        with subtests.test(str(held)):
+            assert doubted(validated(m, made, tmp_path, areas=areas)) == held
+            listed = hwpkho.read_list(m.save(tmp_path, "image"), kho_scratch=(array, 32))
+            with pytest.raises(InputError, match="HP566") if held else nullcontext():
+                hwpkho.merge(listed, memmap=tmp_path / "iomem")
 
 
 @pytest.mark.parametrize(("blocks", "doubt"), [(1, False), (2, True)])

@@ -176,15 +176,16 @@ def test_files_of_one_machine_combine(files: Any) -> None:
     assert " + " in memmap.source
 
 
-def test_files_that_disagree_about_ram_are_reported(files: Any) -> None:
+def test_files_that_disagree_about_ram_are_reported(files: Any, subtests: pytest.Subtests) -> None:
     other = FITTING_IOMEM + "200000000-2ffffffff : System RAM\n"
     log = LOG + "BIOS-e820: [mem 0x0000000200000000-0x000000023fffffff] reserved\n"
     lost = log.replace("23fffffff] reserved", "2")
     for texts in ({"a": other}, {"a": other, "b": other}, {"a": lost, "b": other}):
-        memmap = read_memmap(files(**texts, log=log))  # among many copies, once
-        (found,) = [p for p in memmap.problems if p.code == "HP514"]
-        assert found.phys == 0x200000000
-        assert "1 GiB" in found.message
+        with subtests.test(" ".join(texts)):
+            memmap = read_memmap(files(**texts, log=log))  # among many copies, once
+            (found,) = [p for p in memmap.problems if p.code == "HP514"]
+            assert found.phys == 0x200000000
+            assert "1 GiB" in found.message
 
 
 def test_files_with_different_maps_of_one_name_are_refused(files: Any) -> None:

@@ -328,7 +328,7 @@ def test_links_devices_and_huge_members_are_harmless(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
+def test_a_map_anywhere_in_an_archive(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Other folders with a number and a type are no maps."""
     path = tmp_path / "archive"
     others = [("readme", b"x"), ("a/b/0/type", b"disk"), ("a/c/0/type", b"disk")]
@@ -343,7 +343,10 @@ def test_a_map_anywhere_in_an_archive(tmp_path: Path) -> None:
     other = {**ENTRY, "end": b"0x2fffff\n"}
     for first in ("a/b", "a", "."):
         path.write_bytes(archive([*tree(f"{first}/memmap/0"), *tree("a/c/memmap/0", other)]))
-        with pytest.raises(InputError, match="its sysfs_memmap map differs from that of "):
+        with (
+            subtests.test(first),
+            pytest.raises(InputError, match="its sysfs_memmap map differs from that of "),
+        ):
             memmap_of(path)
     many = [m for n in range(4097) for m in tree(f"a/{n}/memmap/0", {"start": b"0x0"})]
     path.write_bytes(archive([*others, *many]))

@@ -518,18 +518,20 @@ def test_a_soft_offlining_whose_result_is_cut_off(tmp_path, cli, subtests) -> No
 
 
 @pytest.mark.slow
-def test_a_status_that_is_interrupted(tmp_path, cli) -> None:
+def test_a_status_that_is_interrupted(tmp_path, cli, subtests) -> None:
     for at in ("x", "xb", "xbc0020", "xbc002000000b011"):
         text = _SMCA.replace(f"0{at}", f"0{at[:-1]}<6>[   13.0] x\n{at[-1:]}", 1)
-        assert said(cli, tmp_path, f"{text}0x000000b000000000, Syndrome: 0x0\n").code == 3
+        with subtests.test(at):
+            assert said(cli, tmp_path, f"{text}0x000000b000000000, Syndrome: 0x0\n").code == 3
 
 
 @pytest.mark.slow
-def test_the_family_of_a_processor_is_in_another_line(tmp_path, cli) -> None:
+def test_the_family_of_a_processor_is_in_another_line(tmp_path, cli, subtests) -> None:
     """If it is in none, the address may be of a memory channel."""
     for family in ("", "(19:31:0) "):
-        text = _SMCA.split(_MCE + "IPID")[0].replace("CPU:2 (17:31:0) ", f"\n{family}")
-        assert said(cli, tmp_path, text).code == 3
+        with subtests.test(family):
+            text = _SMCA.split(_MCE + "IPID")[0].replace("CPU:2 (17:31:0) ", f"\n{family}")
+            assert said(cli, tmp_path, text).code == 3
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,14 @@ def label_of(text: str) -> str | None:
 
 
 class _Reader(LineReader):
+    """Reads one kind of line.
+
+    Attributes:
+        word: What every line that it reads contains; a file without any of the words is skipped.
+    """
+
+    word: bytes
+
     def __init__(self, found: Dimms) -> None:
         self._found, self._taken = found, 0
 
@@ -80,6 +88,7 @@ class _Reader(LineReader):
 class Edac(_Reader):
     """``EDAC MC0: 1 CE ... on DIMM_A1 (... page:0x10 offset:0x0 grain:8 ...)``."""
 
+    word = b"EDAC "
     needles = (b"MC[0-9]{1,4}: ",)
 
     def feed(self, _number: int, line: str) -> bool:
@@ -100,6 +109,7 @@ class Edac(_Reader):
 class McEvent(_Reader):
     """``mc_event: 1 Corrected error: ... on DIMM_A1 (mc:0 location:0:0:0 address:0x1000 ...``."""
 
+    word = b"(mc:"
     needles = (b"error(?:s|\\(s\\))?: [^\n]{0,200}\\(mc:",)
 
     def feed(self, _number: int, line: str) -> bool:
@@ -116,6 +126,7 @@ class McRow(_Reader):
     4096, grain 3, ...``: a row of ``ras-mc-ctl --errors``.
     """
 
+    word = b"error(s): "
     needles = (b"error\\(s\\): [^\n]{0,600} location: ",)
 
     def feed(self, _number: int, line: str) -> bool:
@@ -130,6 +141,7 @@ class McRow(_Reader):
 class Cper(_Reader):
     """The sections of a hardware error that firmware reports: an address, and the DIMM's name."""
 
+    word = b"[Hardware Error]"
     needles = (b"\\[Hardware Error\\]",)
 
     def __init__(self, found: Dimms) -> None:
@@ -164,6 +176,7 @@ class Cper(_Reader):
 class Srat(_Reader):
     """``ACPI: SRAT: Node 0 PXM 0 [mem 0x00000000-0x0009ffff]``; before 3.6 ``0-a0000``."""
 
+    word = b"SRAT: Node "
     needles = (b"SRAT: Node ",)
 
     def feed(self, _number: int, line: str) -> bool:

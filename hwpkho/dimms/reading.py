@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Bytes of a listing, at most; that of a machine with a thousand DIMMs has half a MiB.
 _MAX_LISTING = 1 << 24
-#: Every log or listing that names a DIMM or a node has one of these.
-_WORDS = (b"SRAT: Node ", b"[Hardware Error]", b"EDAC ", b"(mc:", b", DMI type 17, ")
+#: What every listing of dmidecode that names a DIMM has.
+_LISTED = b", DMI type 17, "
 
 
 def read(paths: Iterable[str], *, sure: bool = True) -> Dimms:
@@ -74,9 +74,10 @@ def _count(found: Dimms) -> int:
 
 def _may_name(file: FileBytes) -> bool:
     """Tell whether a file may name a DIMM or a node: whether it has one of the words."""
+    words = (_LISTED, *(reader.word for reader in lines.READERS))
     with_overlap = range(0, file.size, 1 << 20)
     return any(
-        any(word in block for word in _WORDS)
+        any(word in block for word in words)
         for block in (bytes(file.read(at, (1 << 20) + 32)) for at in with_overlap)
     )
 

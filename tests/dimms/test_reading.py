@@ -103,9 +103,9 @@ def test_edac_counts_in_pages_of_the_kernel(tmp_path):
         "location: 0:1:-1:-1, addr 1048576, grain {}, syndrome 0\n"
     )
     assert place(said(tmp_path, row.format(3)), 0x10, 65536).dimm == "P0_DIMM A1"
-    assert said(tmp_path, row.format(3) + row.format(13)).pairs == [
-        Pair(0x100000, "P0_DIMM A1", None, "decoded")
-    ]
+    (tmp_path / "rows").write_text(row.format(3) + row.format(13))
+    found = reading.read([str(tmp_path / "rows")], sure=False)
+    assert found.pairs == [Pair(0x100000, "P0_DIMM A1", None, "decoded")]
 
 
 CPER = """\
@@ -361,6 +361,7 @@ def test_many_of_each_take_no_longer_than_they_are_many(text, tmp_path):
 
 def test_a_reader_of_lines_is_a_line_of_the_table(tmp_path, monkeypatch):
     class Toy(lines.Srat):
+        word = b"toy: "
         needles = (b"toy: ",)
 
         def feed(self, _number, line):
@@ -369,5 +370,6 @@ def test_a_reader_of_lines_is_a_line_of_the_table(tmp_path, monkeypatch):
             return False
 
     monkeypatch.setattr(lines, "READERS", (*lines.READERS, Toy))
-    found = place(said(tmp_path, "toy: 10 bear\n"), 0x10)
-    assert (found.dimm, found.confidence) == ("bear", "decoded")
+    (tmp_path / "toys").write_text("toy: 10 bear\n")
+    found = [reading.read([str(tmp_path / "toys")], sure=sure) for sure in (True, False)]
+    assert [place(f, 0x10) for f in found] == [Place("bear", None, "decoded")] * 2

@@ -43,7 +43,7 @@ def check(
         distinct = counted(pages, "distinct PFN")
         yield finding(MAX_PAGES, f"{distinct}, more than the limit of {limits.pages}")
     if limits.fraction is not None:
-        ram, unknown = kernel.ram_pages(), ram_unknown(kernel)
+        ram, unknown = kernel.ram_pages(), no_share(kernel)
         if unknown and (not ram or pages > limits.fraction * ram):
             yield finding(SKIPPED, f"the limit on the share of RAM: {unknown}")
         elif pages > limits.fraction * ram:
@@ -57,13 +57,13 @@ def check(
         yield from _per_gib(pfns, limits.per_gib, 30 - page_shift(kernel.page_size))
 
 
-def ram_unknown(kernel: NextKernel) -> str | None:
-    """Return why the amount of RAM is unknown, None where it is known."""
+def no_share(kernel: NextKernel) -> str | None:
+    """Return why nothing can be a share of the RAM: its amount is unknown, or 0; else None."""
     if kernel.frames is None:
         return "no memory map, so the amount of RAM is unknown"
     if kernel.gaps:
         return "the map has lost lines, so the amount of RAM is unknown"
-    return None
+    return None if kernel.ram_pages() else "the map has no whole page of RAM"
 
 
 def _per_gib(pfns: PfnSet, limit: int, bits: int) -> Iterator[Finding]:

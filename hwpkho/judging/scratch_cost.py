@@ -13,7 +13,7 @@ from hwpkho.base.ranges import union
 from hwpkho.codes.limits import MAX_SCRATCH, SKIPPED
 from hwpkho.codes.preserved import NEVER_PRESERVED
 from hwpkho.handover.luo import luo_of
-from hwpkho.judging.limits import ram_unknown
+from hwpkho.judging.limits import no_share
 from hwpkho.judging.result import ScratchCost, finding
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def of(handover: Handover, pfns: PfnSet, kernel: NextKernel) -> ScratchCost | No
     size = sum(end - start for start, end in ranges)
     first = array("Q", (start >> shift for start, _ in ranges))
     last = array("Q", ((end - 1) >> shift for _, end in ranges))
-    of_ram = None if ram_unknown(kernel) else min(size / (kernel.ram_pages() << shift), 1.0)
+    of_ram = None if no_share(kernel) else min(size / (kernel.ram_pages() << shift), 1.0)
     bad = pfns & pfn_set(Listing(first, last))
     return ScratchCost(areas, size, of_ram, bad)
 
@@ -50,7 +50,7 @@ def check(
         if cost is None:
             yield finding(SKIPPED, "the limit on scratch: the input does not show where it is")
         elif cost.of_ram is None:
-            yield finding(SKIPPED, f"the limit on scratch: {ram_unknown(kernel)}")
+            yield finding(SKIPPED, f"the limit on scratch: {no_share(kernel)}")
         elif cost.of_ram > limit:
             yield finding(
                 MAX_SCRATCH,

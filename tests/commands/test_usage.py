@@ -313,10 +313,19 @@ def test_limits_that_cannot_be_checked(cli, files, tmp_path):
         got = cli("validate", *image, "--max-scratch", "0.1", "--json", *given)
         said += [f["message"] for f in got.json["findings"] if f["code"] == "HP704"]
     lost = "the map has lost lines, so the amount of RAM is unknown"
+    tiny = tmp_path / "tiny"
+    tiny.write_text(
+        "BIOS-e820: [mem 0x0000000000000000-0x0000000000000fff] usable\n"
+        "BIOS-e820: [mem 0x0000000000001000-0x000000007fffffff] reserved\n"
+    )
+    none = ("--memmap", tiny, "--next-cmdline", "mem=1K", "--json")
+    got = cli("validate", files["list"], "--max-fraction", "0.1", *none)
+    said += [f["message"] for f in got.json["findings"] if f["code"] == "HP704"]
     assert said == [
         f"the limit on the share of RAM: {without}",
         f"the limit on scratch: {without}",
         f"the limit on scratch: {lost}",
+        "the limit on the share of RAM: the map has no whole page of RAM",
     ]
     limits = ("--max-pages", "1", "--max-fraction", "0.1", "--max-per-gib", "1")
     got = cli("validate", files["two"], "--role", "in", *limits, "--json")
